@@ -3,9 +3,16 @@
 The NumPy function is the definition: it is what the tests compare the compiled one with, and what runs where no
 compiler was found. `MINIGRAD_KERNELS=numpy` switches the compiled ones off (whoever edits an optimizer's `update`
 wants that); `MINIGRAD_REQUIRE_EXT=1` turns a missing extension into an error.
+
+    compiled             True if every family that has a source is built and switched on
+    isa                  "avx512", "avx2", "baseline", or "numpy" where nothing is compiled
+    missing              the families that should be compiled and are not
+    set_num_threads(n)   kernels use at most n threads (default: MINIGRAD_NUM_THREADS, else all processors)
 """
 import importlib
+import importlib.util
 import os
+from pathlib import Path
 from typing import NamedTuple
 
 FAMILIES = ("matmul", "softmax", "elementwise", "optim", "conv", "pool", "norm")
@@ -21,25 +28,65 @@ class Twin(NamedTuple):
 TWINS = {}
 
 
-def _load(family):
+def _sources():
+    """The families and `runtime` that have a source: a .pyx in a checkout, a stub where minigrad is installed."""
+    spec = importlib.util.find_spec("minigrad_ext")
+    if spec is None:
+        return []
+    folder = Path(spec.origin).parent
+    return [name for name in ("runtime", *FAMILIES)
+            if (folder / f"{name}.pyx").exists() or (folder / f"{name}.pyi").exists()]
+
+
+def _load(name):
     try:
-        return importlib.import_module(f"minigrad_ext.{family}")
+        return importlib.import_module(f"minigrad_ext.{name}")
     except ImportError as error:
         if os.environ.get("MINIGRAD_REQUIRE_EXT") == "1":
-            raise ImportError(f"MINIGRAD_REQUIRE_EXT=1, but minigrad_ext.{family} cannot be imported: {error}") from error
+            raise ImportError(f"MINIGRAD_REQUIRE_EXT=1, but minigrad_ext.{name} cannot be imported: {error}") from error
         return None
 
 
 _switched_off = os.environ.get("MINIGRAD_KERNELS") == "numpy"
-_modules = {} if _switched_off else {family: _load(family) for family in FAMILIES}
+_modules = {} if _switched_off else {name: _load(name) for name in _sources()}
+if os.environ.get("MINIGRAD_REQUIRE_EXT") == "1" and not _modules:
+    reason = "MINIGRAD_KERNELS=numpy switches the kernels off" if _switched_off else "minigrad_ext is not installed"
+    raise ImportError(f"MINIGRAD_REQUIRE_EXT=1, but {reason}")
+_runtime = _modules.get("runtime")
 
-compiled = any(module is not None for module in _modules.values())
+missing = [name for name, module in _modules.items() if module is None]
+compiled = bool(_modules) and not missing
+isa = _runtime.isa() if _runtime else "numpy"
 
 
 def kernel(family):
     """Decorator: register a NumPy kernel and return its compiled namesake from `minigrad_ext.<family>`, if built."""
+    if family not in FAMILIES:
+        raise ValueError(f"kernel: family must be one of {', '.join(FAMILIES)}, got {family!r}")
+
     def choose(function):
         fast = getattr(_modules.get(family), function.__name__, None)
         TWINS[function.__name__] = Twin(family, function, fast)
         return fast or function
     return choose
+
+
+def set_num_threads(n):
+    """Let compiled kernels use at most n threads (n >= 1); results have the same bits for every n.
+
+    The NumPy twins use one thread of ours and whatever NumPy's BLAS was told; for them n is checked and has no effect.
+    """
+    if _runtime:
+        _runtime.set_num_threads(n)
+    elif isinstance(n, bool) or not isinstance(n, int) or n < 1:
+        raise ValueError(f"set_num_threads: n must be an int >= 1, got {n!r}")
+
+
+def get_num_threads():
+    """How many threads a compiled kernel uses at most (1 without OpenMP, in a forked child and on the NumPy twins)."""
+    return _runtime.get_num_threads() if _runtime else 1
+
+
+def openmp():
+    """Were the kernels built with OpenMP?"""
+    return bool(_runtime and _runtime.openmp())

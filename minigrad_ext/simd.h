@@ -1,0 +1,84 @@
+/* What the kernels need from the processor: flush subnormals, know the instruction set, ask for inlining. */
+#ifndef MINIGRAD_SIMD_H
+#define MINIGRAD_SIMD_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#if defined(_MSC_VER) && !defined(__clang__)
+#define MG_RESTRICT __restrict
+#define MG_INLINE static __forceinline
+#define MG_PLAIN_C 1 /* no vector types */
+#else
+#define MG_RESTRICT __restrict__
+#define MG_INLINE static inline __attribute__((always_inline))
+#endif
+
+#if defined(__x86_64__) || defined(_M_X64)
+#define MG_X86 1
+#include <xmmintrin.h>
+#endif
+
+#ifdef _OPENMP
+#include <omp.h>
+static inline int mg_openmp(void) { return 1; }
+#else
+static inline int mg_openmp(void) { return 0; }
+#endif
+
+/* Subnormals cost 10 times a normal number (Adam's moments of dead units decay into them after about 900 steps).
+   mg_flush_on sets flush-to-zero and denormals-are-zero in the calling thread and returns the mode before;
+   mg_flush_off puts that back. Every thread that computes calls the pair itself. */
+static inline uint64_t mg_flush_on(void) {
+#if defined(MG_X86)
+    unsigned before = _mm_getcsr();
+    _mm_setcsr(before | 0x8040u); /* bit 15 flush to zero, bit 6 denormals are zero */
+    return before;
+#elif defined(__aarch64__) && defined(__GNUC__)
+    uint64_t before;
+    __asm__ __volatile__("mrs %0, fpcr" : "=r"(before));
+    __asm__ __volatile__("msr fpcr, %0" : : "r"(before | (1ull << 24)));
+    return before;
+#else
+    return 0;
+#endif
+}
+
+static inline void mg_flush_off(uint64_t before) {
+#if defined(MG_X86)
+    /* keep the exception flags that were raised meanwhile out of the caller's sight: restore all of the register */
+    _mm_setcsr((unsigned)before);
+#elif defined(__aarch64__) && defined(__GNUC__)
+    __asm__ __volatile__("msr fpcr, %0" : : "r"(before));
+#else
+    (void)before;
+#endif
+}
+
+/* The best instruction set of this machine: 0 baseline (SSE2, NEON, plain C), 1 AVX2 and FMA, 2 AVX-512 F, BW, DQ, VL. */
+static inline int mg_isa_found(void) {
+#if defined(MG_X86) && defined(__GNUC__) && !defined(MG_PLAIN_C)
+    __builtin_cpu_init();
+    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq")
+        && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("fma"))
+        return 2;
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+        return 1;
+#endif
+    return 0;
+}
+
+/* Keep freed blocks instead of returning them to the system: a fresh array per op otherwise costs thousands of page
+   faults per step. This holds for the whole process, not for minigrad alone. Only glibc; 0 where there is none. */
+#if defined(__GLIBC__)
+#include <malloc.h>
+static inline int mg_keep_memory(long bytes) {
+    int most = bytes > 0x7fffffffL ? 0x7fffffff : (int)bytes;
+    int largest = 32 << 20; /* glibc takes no higher M_MMAP_THRESHOLD */
+    return mallopt(M_MMAP_THRESHOLD, most < largest ? most : largest) && mallopt(M_TRIM_THRESHOLD, most);
+}
+#else
+static inline int mg_keep_memory(long bytes) { (void)bytes; return 0; }
+#endif
+
+#endif
