@@ -90,3 +90,8 @@ def get_num_threads():
 def openmp():
     """Were the kernels built with OpenMP?"""
     return bool(_runtime and _runtime.openmp())
+
+
+for _family in FAMILIES:                     # the twins, as kernels.matmul, kernels.softmax, ...
+    if (Path(__file__).parent / f"{_family}.py").exists():
+        importlib.import_module(f"{__name__}.{_family}")
