@@ -12,8 +12,8 @@ from minigrad.kernels import kernel
 def matmul(a, b, out, accumulate=False, bias=None):
     """out <- [out +] a b [+ bias].
 
-    a (..., m, k), b (..., k, n), any strides, leading axes broadcast to those of out; out (..., m, n), written, its last
-    axis contiguous; bias (n,) or None, added to every row. One dtype, float32 or float64. out overlaps nothing.
+    a (..., m, k), b (..., k, n), any strides, leading axes broadcast to those of out; out (..., m, n), written, its
+    last axis contiguous; bias (n,) or None, added to every row. One dtype, float32 or float64. out overlaps nothing.
     """
     if bias is not None and bias.shape != (out.shape[-1],):
         raise ValueError(f"matmul: bias must be of shape ({out.shape[-1]},), got {bias.shape}")

@@ -14,13 +14,19 @@ def _check_labels(name, labels, m, k):
         raise ValueError(f"{name}: labels must lie in [0, {k}), got {labels[(labels < 0) | (labels >= k)][0]}")
 
 
-@kernel("softmax")
-def softmax(z, p):
-    """p <- exp(z - max z) / sum exp(z - max z), over the last axis. z, p (..., k)."""
+def _softmax(z, p):
+    if not z.shape[-1]:
+        return
     with np.errstate(invalid="ignore"):      # a row of -inf is NaN, as is a row with NaN
         np.subtract(z, z.max(axis=-1, keepdims=True), out=p)
     np.exp(p, out=p)
     p /= p.sum(axis=-1, keepdims=True)
+
+
+@kernel("softmax")
+def softmax(z, p):
+    """p <- exp(z - max z) / sum exp(z - max z), over the last axis. z, p (..., k)."""
+    _softmax(z, p)
 
 
 @kernel("softmax")
@@ -32,31 +38,31 @@ def log_softmax(z, y):
 
 
 @kernel("softmax")
-def softmax_cross_entropy(z, labels, p, losses):
-    """losses_i <- log sum_j exp(z_ij) - z_i,label_i;  p <- softmax(z) for the backward pass. Returns the mean loss.
+def cross_entropy(z, labels, loss):
+    """loss <- mean over the m rows of log sum_j exp(z_ij) - z_i,label_i (the negative log-likelihood of the labels).
 
-    z, p (m, k); labels (m,) int64 in [0, k), checked before anything is written; losses (m,). The mean is a Python
-    float, summed in double; NaN for m = 0.
+    z (m, k); labels (m,) int64 in [0, k), checked before anything is written; loss () or (1,), summed in double; NaN for
+    m = 0.
     """
     m, k = z.shape
-    _check_labels("softmax_cross_entropy", labels, m, k)
+    _check_labels("cross_entropy", labels, m, k)
     if m == 0:
-        return float("nan")
-    top = z.max(axis=-1, keepdims=True)
+        loss[...] = np.nan
+        return
     with np.errstate(invalid="ignore"):
-        np.subtract(z, top, out=p)
-    chosen = p[np.arange(m), labels]
-    np.exp(p, out=p)
-    total = p.sum(axis=-1, keepdims=True)
-    p /= total
-    losses[...] = np.log(total[:, 0]) - chosen
-    return float(losses.mean(dtype=np.float64))
+        y = z - z.max(axis=-1, keepdims=True)
+    chosen = y[np.arange(m), labels]
+    loss[...] = (np.log(np.exp(y).sum(axis=-1)) - chosen).mean(dtype=np.float64)
 
 
 @kernel("softmax")
-def softmax_cross_entropy_backward(p, labels, scale, dz):
-    """dz <- scale (p - onehot(labels)): for the mean loss, scale = g/m. p, dz (m, k); labels (m,); scale a float."""
-    m, k = p.shape
-    _check_labels("softmax_cross_entropy_backward", labels, m, k)
-    np.multiply(p, p.dtype.type(scale), out=dz)
-    dz[np.arange(m), labels] -= p.dtype.type(scale)
+def cross_entropy_backward(z, labels, g, dz):
+    """dz <- (softmax(z) - onehot(labels)) g/m, the derivative of cross_entropy times g. z, dz (m, k); g a number.
+
+    The softmax is computed again: an exponential of a row costs less than writing, keeping and reading it.
+    """
+    m, k = z.shape
+    _check_labels("cross_entropy_backward", labels, m, k)
+    _softmax(z, dz)
+    dz[np.arange(m), labels] -= 1
+    dz *= z.dtype.type(float(g) / max(m, 1))
