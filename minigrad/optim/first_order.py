@@ -1,0 +1,298 @@
+"""First-order methods: a subclass writes `update(g)`, one pass of its loop, and `point()` if g is taken elsewhere."""
+from contextlib import contextmanager
+
+import numpy as np
+
+from minigrad.optim.base import NonFiniteError, Optimizer, Step
+from minigrad.optim.groups import Group, cut, make_groups
+
+
+class FirstOrder(Optimizer):
+    """A first-order optimizer is its algorithm box:
+
+        class Momentum(FirstOrder):
+            state = ("v",)                                              # (n,) arrays, zero at the start
+            def __init__(self, params, lr, momentum=0.9):
+                super().__init__(params, lr=lr, momentum=momentum)
+            def update(self, g):
+                self.v = self.momentum * self.v - self.lr * g
+                self.theta = self.theta + self.v
+
+    In `update`, `self.theta`, the state and g are views of the same length (assigning copies into them; g is not to be
+    written), hyperparameters are numbers, `self.k` is the number of this step, `self.t` the number of steps these
+    parameters have made, from 1 (they differ for parameters that were without a gradient). `begin()`, if written,
+    fills the state before the parameters' first step.
+
+    params: a float array (n,) or `model.parameters()`. groups: hyperparameters of some parameters, see `groups.py`.
+    weight_decay: g + weight_decay theta in place of g (L2, coupled), theta being where g was taken.
+    check_finite: NonFiniteError for a NaN or infinite g (or J), before anything is changed.
+    """
+    state = ()
+    work = ()           # arrays that `evaluate` fills and `update` reads; not saved
+
+    def __init__(self, params, groups=None, *, weight_decay=0.0, check_finite=False, **hyper):
+        super().__init__(params, **hyper, weight_decay=weight_decay)
+        theta, slices = self.params.theta, self.params.slices
+        self.check_finite = check_finite
+        for name in self.state:
+            self.declare(name, np.zeros_like(theta))
+        self._work = {name: np.zeros_like(theta) for name in self.work}
+        self.groups = [Group(self, "the rest"), *make_groups(self, groups)]
+        self._pieces = cut(slices, self.groups, type(self).__name__)
+        self._counts = [0] * len(self._pieces)
+        self._decayed = self._home = self._left = None      # _home: theta, while the parameters are elsewhere
+        self._at_point = False
+        self._has_point = type(self).point is not FirstOrder.point
+        self._begins = type(self).begin is not FirstOrder.begin
+
+    def update(self, g):
+        """One pass of the method's loop on self.theta and the state, given the gradient g."""
+        raise NotImplementedError
+
+    def point(self):
+        """Where the gradient belongs, for methods that do not take it at theta."""
+        raise NotImplementedError
+
+    def begin(self):
+        """Fill the state before the first step (by default it is zero)."""
+
+    # ---- a step
+
+    def step(self, J=None, *, g=None):
+        """One step: with the g that backward left, `opt.step()`; with that of an objective, `opt.step(J)` (returns a
+        Step, J's value where g was taken); or with a gradient taken at `interim()`, `opt.step(g=...)`.
+
+        After `step()` a method with an interim point leaves the parameters there, for the next backward.
+        Slices without a gradient since zero_grad, and frozen ones, keep their bits, state and step count.
+        """
+        theta, values, outcome, unwritten = self.check_theta(), self.values(self.k + 1), None, ()
+        backward = J is None and g is None
+        if backward:
+            g, unwritten = self.left_by_backward(), self.params.unwritten
+        else:
+            self.go_home()
+            if J is not None:
+                value, g = self.evaluate(J, self.interim())
+                outcome = Step(value, float(np.linalg.norm(g)))
+            elif np.shape(g) != theta.shape or g.dtype != theta.dtype:
+                raise ValueError(f"{type(self).__name__}.step: g must be {theta.shape} {theta.dtype}, "
+                                 f"got {np.shape(g)} {getattr(g, 'dtype', type(g).__name__)}")
+        runs = self.runs(unwritten)
+        if not runs:
+            raise ValueError(f"{type(self).__name__}.step: no parameter has a gradient: call backward() first")
+        if self.check_finite:
+            self.refuse_non_finite(g, runs, outcome)
+        if any(value["weight_decay"] for value in values):
+            g = self.decayed(g, runs, values, backward)
+        if self._at_point:
+            self.check_untouched()
+            theta = self._home
+        self.k += 1
+        self.advance(theta, g, runs, values)
+        self._counts = self._next_counts
+        if self._trace is not None:
+            self.record(theta=theta, g=g, **self._state, **values[0])
+        if backward and self._has_point:
+            self.leave_at_point(theta)
+        self.changed()
+        return outcome
+
+    def advance(self, theta, g, runs, values):
+        """`update`, or its kernel, on every run of parameters that share a group and a step count."""
+        update = type(self).update
+        kernel, arguments = getattr(update, "kernel", None), getattr(update, "arguments", None)
+        for start, stop, group, t in runs:
+            self._now = now = self.view(start, stop, theta, values[group])
+            now["g"], now["t"] = g if len(g) == stop - start else g[start:stop], t
+            try:
+                if t == 1 and self._begins:
+                    self.begin()
+                if kernel is None:
+                    self.update(now["g"])
+                else:
+                    kernel(*[now[name] for name in arguments])
+            finally:
+                self._now = None
+
+    def view(self, start, stop, theta, values):
+        """The names `update` sees, for parameters start ... stop."""
+        now = dict(values)
+        if stop - start == self.n:
+            now["theta"] = theta
+            now.update(self._state)
+            now.update(self._work)
+        else:
+            now["theta"] = theta[start:stop]
+            for arrays in (self._state, self._work):
+                now.update((name, array[start:stop]) for name, array in arrays.items())
+        return now
+
+    def runs(self, unwritten):
+        """(start, stop, group, t) for maximal runs of parameters of equal group and step count; counts this step."""
+        pieces, counts = self._pieces, self._counts
+        if not unwritten and len(self.groups) == 1 and counts.count(counts[0]) == len(counts):
+            self._next_counts = [counts[0] + 1] * len(counts)
+            return [(0, self.n, 0, counts[0] + 1)]
+        runs, self._next_counts = [], list(counts)
+        for i, (start, stop, name, group) in enumerate(pieces):
+            if name in unwritten or self.groups[group].frozen:
+                continue
+            t = self._next_counts[i] = counts[i] + 1
+            if runs and runs[-1][1:] == (start, group, t):
+                start = runs.pop()[0]
+            runs.append((start, stop, group, t))
+        return runs
+
+    def values(self, k):
+        """Every group's hyperparameters at step k, as numbers; ValueError if a schedule leaves its range."""
+        rest = {name: self.at_step(name, value, k) if callable(value) else value for name, value in self._hyper.items()}
+        return [rest] + [rest | {name: self.at_step(name, value, k) if callable(value) else value
+                                 for name, value in group.own.items()} for group in self.groups[1:]]
+
+    def left_by_backward(self):
+        g = self.params.g
+        if g is None:
+            raise ValueError(f"{type(self).__name__}.step: theta is a plain array, no backward writes its gradient: "
+                             f"pass the objective, step(J), or the gradient, step(g=...)")
+        return g
+
+    def decayed(self, g, runs, values, backward):
+        """g + weight_decay theta, in an array of our own."""
+        at = self.params.theta if backward else self.interim()
+        if self._decayed is None:
+            self._decayed = np.empty_like(at)
+        for start, stop, group, _ in runs:
+            part = slice(start, stop)
+            np.multiply(at[part], values[group]["weight_decay"], out=self._decayed[part])
+            self._decayed[part] += g[part]
+        return self._decayed
+
+    def refuse_non_finite(self, g, runs, value=None):
+        if value is not None and not np.isfinite(value):
+            raise NonFiniteError(f"{type(self).__name__}.step: J is {float(value)} at step {self.k + 1}")
+        for start, stop, *_ in runs:
+            if not np.isfinite(g[start:stop]).all():
+                bad = [name for a, b, name, _ in self._pieces if start <= a < stop and not np.isfinite(g[a:b]).all()]
+                raise NonFiniteError(f"{type(self).__name__}.step: the gradient of {', '.join(bad)} is not finite "
+                                     f"at step {self.k + 1}; nothing was changed")
+
+    # ---- the interim point
+
+    def interim(self):
+        """Where the next gradient belongs: theta itself, or a fresh array with `point()` of the next step."""
+        if not self._has_point:
+            return self.params.theta
+        theta = self._home if self._at_point else self.params.theta
+        out = theta.copy()
+        self.write_point(theta, out)
+        return out
+
+    def write_point(self, theta, out):
+        """out <- point(); what is frozen stays at theta."""
+        point, values = type(self).point, self.values(self.k + 1)
+        kernel = getattr(point, "kernel", None)
+        for start, stop, group, _ in self.groups_only():
+            self._now = now = self.view(start, stop, theta, values[group])
+            now["out"] = out[start:stop]
+            try:
+                if kernel is None:
+                    now["out"][...] = self.point()
+                else:
+                    kernel(*[now[name] for name in point.arguments])
+            finally:
+                self._now = None
+
+    def groups_only(self):
+        """(start, stop, group, None) for what is not frozen."""
+        if len(self.groups) == 1:
+            return [(0, self.n, 0, None)]
+        return [(start, stop, group, None) for start, stop, _, group in self._pieces if not self.groups[group].frozen]
+
+    def leave_at_point(self, theta):
+        """Keep theta in _home and move the parameters to the interim point."""
+        if self._home is None:
+            self._home = np.empty_like(theta)
+            self._some = np.linspace(0, self.n - 1, min(self.n, 64)).astype(int)
+        if theta is not self._home:
+            self._home[...] = theta
+        live = self.params.theta
+        if len(self.groups) > 1:
+            live[...] = self._home
+        self.write_point(self._home, live)
+        self._at_point, self._left = True, live[self._some]
+
+    def untouched(self):
+        return np.array_equal(self.params.theta[self._some], self._left, equal_nan=True)
+
+    def check_untouched(self):
+        """ValueError if somebody changed the parameters at the interim point: the next step would undo it."""
+        if not self.untouched():
+            raise ValueError(f"{type(self).__name__}: the parameters were at the interim point, where the next "
+                             f"backward belongs, and were changed there: change them inside `with opt.at_theta():`")
+
+    def go_home(self):
+        """Put theta back, to the bit, if the parameters are at the interim point."""
+        if self._at_point:
+            self.check_untouched()
+            self.params.theta[...] = self._home
+            self._at_point = False
+            self.changed()
+
+    @contextmanager
+    def at_theta(self):
+        """`with opt.at_theta():` the parameters are at theta (to evaluate, save or change them), then back."""
+        was_at_point = self._at_point
+        self.go_home()
+        try:
+            yield self.params.theta
+        finally:
+            if was_at_point:
+                self.leave_at_point(self.params.theta)
+                self.changed()
+
+    def set_hyper(self, name, value):
+        super().set_hyper(name, value)
+        self.moved_hyper()
+
+    def moved_hyper(self):
+        """The interim point depends on the hyperparameters: follow a change between two steps."""
+        if self.__dict__.get("_at_point") and self._now is None:
+            self.check_untouched()
+            self.leave_at_point(self._home)
+            self.changed()
+
+    # ---- saving
+
+    def state_dict(self):
+        """As Optimizer.state_dict, with the groups, the parameters' own step counts, and whether to look ahead.
+
+        Save theta itself inside `with opt.at_theta():`; load theta before the optimizer.
+        """
+        state = super().state_dict()
+        for i, group in enumerate(self.groups[1:], 1):
+            state.update((f"group.{i}.{name}", self.described(value)) for name, value in group.own.items())
+        return state | {"stops": np.array([stop for _, stop, _, _ in self._pieces]),
+                        "counts": np.array(self._counts), "at_point": int(self._at_point)}
+
+    def own_hyper(self, key):
+        if key.startswith("group."):
+            _, i, name = key.split(".")
+            return self.groups[int(i)].own[name]
+        return super().own_hyper(key)
+
+    def state_problems(self, state):
+        if "stops" in state and not np.array_equal(state["stops"], [stop for _, stop, _, _ in self._pieces]):
+            return ["stops: the parameters or groups are cut differently"]
+        return []
+
+    def take_state(self, state, hyper):
+        if self._at_point and self.untouched():
+            self.go_home()
+        self._at_point = False
+        super().take_state(state, hyper)
+        for i, group in enumerate(self.groups[1:], 1):
+            group.own.update((name, hyper[f"group.{i}.{name}"]) for name in group.own)
+        self._counts = [int(count) for count in state["counts"]]
+        if state["at_point"]:
+            self.leave_at_point(self.params.theta)
+            self.changed()
