@@ -124,7 +124,7 @@ def styblinski_tang(n=4):
 
 
 def log_cosh(n=8, rng=0):
-    """sum over 2 n random directions a_i of log cosh(a_i'(theta - c)): convex, but with curvature that vanishes far away."""
+    """sum over 2 n random directions a_i of log cosh(a_i'(theta - c)): convex, flat curvature far away."""
     rng = np.random.default_rng(rng)
     A, c = rng.standard_normal((2 * n, n)), rng.standard_normal(n)
 

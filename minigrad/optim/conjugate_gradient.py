@@ -1,0 +1,222 @@
+"""Conjugate gradients (section 8.6.2): linear, nonlinear (algorithm 8.9), scaled (Moller 1993)."""
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from minigrad.optim.descent import Descent, SecondOrder, dot, norm
+from minigrad.optim.linesearch import strong_wolfe
+
+
+@dataclass
+class Solved:
+    """What linear CG found: x (n,), residual b - A x (n,), products with A, reason, and `direction`, the last one used.
+
+    reason: "tolerance", "iterations", "negative curvature" (d.A d <= 0 along `direction`), "boundary", "not finite" or
+    what the stop function said.
+    """
+    x: np.ndarray
+    residual: np.ndarray
+    products: int
+    reason: str
+    direction: np.ndarray
+
+
+def linear_cg(product, b, x=None, preconditioner=None, tolerance=0.0, iterations=None, radius=math.inf, stop=None):
+    """Solve A x = b for symmetric positive definite A (Nocedal and Wright, algorithms 5.2, 5.3 and, for `radius`, 7.2).
+
+        r = b - A x;  z = P^-1 r;  d = z
+        a = r.z / d.A d;  x += a d;  r -= a A d;  z = P^-1 r;  d = z + (new r.z / old r.z) d
+
+    product: v (n,) -> A v (n,). x: the start, None for 0 (then it costs no product). preconditioner: r -> P^-1 r.
+    Stops when |r| <= tolerance, after `iterations` (default 10 n), where curvature is not positive, where x would leave
+    the ball |x| <= radius (x is then on its boundary: Steihaug), or when stop(x, r, iteration) returns a reason.
+    """
+    n = len(b)
+    r = b.copy() if x is None else b - product(x)
+    products = 0 if x is None else 1
+    x = np.zeros_like(b) if x is None else x.copy()
+    z = r if preconditioner is None else preconditioner(r)
+    d, rz = z.copy(), dot(r, z)
+    if norm(r) <= tolerance:
+        return Solved(x, r, products, "tolerance", d)
+    for iteration in range(1, (10 * n if iterations is None else iterations) + 1):
+        Ad = product(d)
+        products += 1
+        curvature = dot(d, Ad)
+        if not (math.isfinite(curvature) and math.isfinite(rz)):
+            return Solved(x, r, products, "not finite", d)
+        if curvature <= 0:
+            if radius < math.inf:
+                x = x + to_boundary(x, d, radius) * d
+            return Solved(x, r, products, "negative curvature", d)
+        a = rz / curvature
+        ahead = x + a * d
+        if norm(ahead) >= radius:
+            return Solved(x + to_boundary(x, d, radius) * d, r, products, "boundary", d)
+        x = ahead
+        r = r - a * Ad
+        if norm(r) <= tolerance:
+            return Solved(x, r, products, "tolerance", d)
+        if stop is not None and (reason := stop(x, r, iteration)):
+            return Solved(x, r, products, reason, d)
+        z = r if preconditioner is None else preconditioner(r)
+        rz, before = dot(r, z), rz
+        d = z + rz / before * d
+    return Solved(x, r, products, "iterations", d)
+
+
+def to_boundary(x, d, radius):
+    """The t >= 0 at which |x + t d| = radius, for |x| <= radius."""
+    dd, xd, xx = dot(d, d), dot(x, d), dot(x, x)
+    root = math.sqrt(max(xd * xd + dd * (radius * radius - xx), 0.0))
+    # the larger root; the form without cancellation
+    return (radius * radius - xx) / (xd + root) if xd > 0 else (root - xd) / dd
+
+
+def fletcher_reeves(g, before, d):
+    """beta = g.g / g-.g- (8.30). g, before: the gradient now and one step ago; d: the direction between them."""
+    return dot(g, g) / dot(before, before)
+
+
+def polak_ribiere(g, before, d):
+    """beta = (g - g-).g / g-.g- (8.31), not below 0 (so it restarts by itself where it would turn back).
+
+    Differs: the clamp max(0, .), without which no line search makes the method safe (Gilbert and Nocedal 1992).
+    """
+    return max(0.0, dot(g - before, g) / dot(before, before))
+
+
+def hestenes_stiefel(g, before, d):
+    """beta = (g - g-).g / (g - g-).d, clamped likewise: conjugate to the last step's mean Hessian with any step length."""
+    bottom = dot(g - before, d)
+    return max(0.0, dot(g - before, g) / bottom) if bottom else 0.0
+
+
+class ConjugateGradient(Descent):
+    """Nonlinear conjugate gradients (algorithm 8.9).
+
+        d <- -g + beta d        theta <- theta + t d,  t by line search
+
+    beta: fletcher_reeves, polak_ribiere (default) or hestenes_stiefel, or a function (g, g of the last step, last d).
+    reset: beta = 0 every `reset` steps (None: never; the book's 5 spoils the n-step property of a quadratic) and
+    whenever d would not descend or successive gradients are far from orthogonal (Powell 1977: |g.g-| >= orthogonality g.g; inf: never).
+    search: strong Wolfe with c2 = 0.1 (c2 < 1/2 is what the theory of Fletcher-Reeves needs); "exact" on quadratics.
+    beta is formed when its step ends, from two gradients of the same J, so minibatches may change between steps.
+    Differs: g_0 = 0 would make beta_1 = 0/0: the first direction is -g. (8.29) has + gradient, the algorithm -.
+    """
+
+    def __init__(self, params, beta=polak_ribiere, reset=None, search=None, orthogonality=0.2):
+        super().__init__(params, search)
+        if reset is not None and (int(reset) != reset or reset < 1):
+            raise ValueError(f"ConjugateGradient: reset must be a count of at least 1 or None, got {reset!r}")
+        self.beta, self.reset, self.orthogonality = beta, reset, orthogonality
+        self.declare("d", np.zeros(self.n, self.dtype))
+        # beta for the next direction; the slope t phi'(0) of the last step; steps since the last reset
+        self.declare("coefficient", np.zeros(1))
+        self.declare("progress", np.zeros(1))
+        self.declare("since", np.zeros(1, np.int64))
+
+    @staticmethod
+    def default_search(phi, step):
+        return strong_wolfe(phi, step, c2=0.1)
+
+    def direction(self, J, theta, value, g):
+        if self.coefficient[0] == 0:
+            self.since[0] = 0
+            return -g
+        return -g + self.dtype.type(self.coefficient[0]) * self.d
+
+    def descends(self, g, d):
+        """A CG direction that has almost turned sideways is of no use: want g.d <= -0.01 |g|^2, as SciPy does."""
+        slope = dot(g, d)
+        return math.isfinite(slope) and slope <= -0.01 * dot(g, g)
+
+    def length(self, value, g, d):
+        """As if this step gained as much to first order as the last (Nocedal and Wright 3.5); first a step of length 1."""
+        if self.progress[0]:
+            return self.progress[0] / dot(g, d)
+        return min(1.0, 1 / norm(g))
+
+    def learn(self, s, y, t, d, g, new_g):
+        self.d = d
+        self.progress[0] = t * dot(g, d)
+        self.since += 1
+        far = abs(dot(new_g, g)) >= self.orthogonality * dot(new_g, new_g)
+        due = self.reset is not None and self.since[0] % self.reset == 0
+        self.coefficient[0] = 0.0 if far or due or not new_g.any() else self.beta(new_g, g, d)
+
+    def forget(self):
+        self.coefficient[0] = self.progress[0] = 0.0
+
+
+class ScaledConjugateGradient(SecondOrder):
+    """Scaled conjugate gradients (Moller 1993): curvature along d from a product instead of a line search.
+
+        delta = d.H d + lambda |d|^2     (made positive by raising lambda)
+        mu = -g.d;  theta' = theta + (mu / delta) d
+        Delta = 2 delta (J(theta) - J(theta')) / mu^2     accept if Delta >= 0
+
+    Delta > 0.75: lambda / 4; Delta < 0.25: lambda += delta (1 - Delta) / |d|^2. A step that is not accepted is tried
+    again with the larger lambda inside the same call. The next direction is -g + beta d with
+    beta = (|g'|^2 - g'.g) / mu, restarted every n accepted steps or where it would not descend.
+    Differs: where J has hvp, d.H d is exact and sigma is not needed; else it is differenced over sigma / |d|.
+    """
+    ranges = {"sigma": "(0, inf)", "damping": "(0, inf)"}
+
+    def __init__(self, params, damping=1e-6, sigma=1e-4, tries=40):
+        super().__init__(params, sigma=sigma)
+        self.tries = tries
+        self.declare("d", np.zeros(self.n, self.dtype))
+        self.declare("coefficient", np.zeros(1))
+        self.declare("lambda_", np.array([self.validated("damping", damping)]))
+        self.declare("since", np.zeros(1, np.int64))
+
+    def curvature(self, J, theta, g, d):
+        """d . H d."""
+        self.spent += 1
+        if hasattr(J, "hvp"):
+            return dot(d, J.hvp(theta, d))
+        h = self.now("sigma") / norm(d)
+        return dot(d, self.evaluate(J, theta + self.dtype.type(h) * d)[1] - g) / h
+
+    def advance(self, J, theta, value, g):
+        d = -g + self.dtype.type(self.coefficient[0]) * self.d
+        if self.coefficient[0] == 0 or not dot(g, d) < 0:
+            d = -g
+            self.since[0] = 0
+        mu, dd = -dot(g, d), dot(d, d)
+        bare = self.curvature(J, theta, g, d)
+        if not math.isfinite(bare):
+            return "curvature is not finite"
+        damping = float(self.lambda_[0])
+        for _ in range(self.tries):
+            delta = bare + damping * dd
+            if delta <= 0:                                    # Moller's step 4: twice what makes it zero
+                damping = 2 * (damping - delta / dd)
+                delta = bare + damping * dd
+            t = mu / delta
+            new = theta + self.dtype.type(t) * d
+            new_value, new_g = self.evaluate(J, new)
+            self.spent += 1
+            comparison = 2 * delta * (value - new_value) / mu**2
+            if not math.isfinite(comparison) or not np.isfinite(new_g).all():
+                damping = 10 * damping + delta / dd
+                continue
+            if comparison < 0.25:
+                damping += delta * (1 - comparison) / dd
+            if comparison >= 0 and np.array_equal(new, theta):
+                return "the step is below rounding"
+            if comparison >= 0:
+                if comparison > 0.75:
+                    damping /= 4
+                self.since += 1
+                due = self.since[0] >= self.n
+                if due:
+                    self.since[0] = 0
+                self.coefficient[0] = 0.0 if due else (dot(new_g, new_g) - dot(new_g, g)) / mu
+                self.d = d
+                self.lambda_[0] = max(damping, 1e-300)
+                self.move(J, new, new_value, new_g)
+                return ""
+        return "no decrease"

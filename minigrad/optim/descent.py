@@ -1,0 +1,147 @@
+"""What the methods of section 8.6 share: a direction from the method, a length from its search, one guard.
+
+    theta <- theta + t d,   t = search along d
+
+`step(J)` may get a new J (another minibatch) each time: value and gradient are taken anew unless J and theta are the ones
+the last step ended with. Within one step every value, gradient and product is of the same J, so that a curvature pair
+never mixes two batches.
+"""
+import math
+
+import numpy as np
+
+from minigrad.optim.base import Optimizer, Step
+from minigrad.optim.linesearch import Line, full_step, named, strong_wolfe
+
+
+def dot(u, w):
+    """u . w as a float, summed in float64."""
+    return float(np.dot(u.astype(np.float64, copy=False), w.astype(np.float64, copy=False)))
+
+
+def norm(u):
+    """|u| as a float."""
+    return math.sqrt(dot(u, u))
+
+
+class SecondOrder(Optimizer):
+    """Base of all methods of section 8.6: one step made or refused as a whole.
+
+    A subclass writes `advance(J, theta, value, g)`: it computes, moves by `self.move(...)` at the very end (or not at
+    all) and returns the reason why it did not move ("" if it did). theta is written once per step, when the new point is
+    accepted, so an objective that raises, returns NaN or is interrupted leaves theta where it was.
+    `needs` are the methods of J it cannot do without.
+    """
+    needs = ()
+
+    def __init__(self, params, **hyper):
+        super().__init__(params, **hyper)
+        self._known = None          # (J, theta, value, g) as the last step left them
+        self.spent = 0              # evaluations of the step being made
+        self.note = ""              # what the step just made had to do, in words ("steepest descent: ...")
+
+    def here(self, J, theta):
+        """J and its gradient at theta, from memory if J and theta are those the last step ended with."""
+        known = self._known
+        if known is not None and known[0] is J and np.array_equal(known[1], theta):
+            return known[2], known[3]
+        self.spent += 1
+        return self.evaluate(J, theta)
+
+    def step(self, J):
+        """One step. Returns the value of J before it, with |g| there, evaluations and, if theta did not move, why."""
+        self.need(J, *self.needs)
+        theta = self.check_theta()
+        self.spent, self.note = 0, ""
+        value, g = self.here(J, theta)
+        grad_norm = norm(g)
+        if not (math.isfinite(value) and math.isfinite(grad_norm)):
+            return Step(value, grad_norm, self.spent, "J or its gradient is not finite")
+        self._known = (J, theta.copy(), value, g)
+        reason = "the gradient is zero" if grad_norm == 0 else self.advance(J, theta, value, g)
+        if not reason:
+            self.k += 1
+        return Step(value, grad_norm, self.spent, reason)
+
+    def advance(self, J, theta, value, g):
+        raise NotImplementedError
+
+    def move(self, J, new, value=None, g=None):
+        """Accept the point `new` (n,), where J and its gradient are known (or not yet: None)."""
+        theta = self.check_theta()
+        theta[...] = new
+        self.changed()
+        self._known = None if g is None else (J, theta.copy(), value, g)
+
+
+class Descent(SecondOrder):
+    """A method that is a direction: subclasses write
+
+        direction(J, theta, value, g) -> d (n,)      where to go; None: steepest descent
+        length(value, g, d) -> float                 the first step to try (1: a method that knows its scale)
+        learn(s, y, t, d, g, new_g)                  what the step taught; s = t d, y = new_g - g, same J on both sides
+        forget()                                     drop what was learned
+
+    search: "wolfe", "backtracking", "exact", "full", or a function search(phi, step) of `linesearch`.
+    The guard: if d is not a descent direction, or the search along it fails, the method forgets and takes -g, once.
+    """
+    default_search = staticmethod(strong_wolfe)
+
+    def __init__(self, params, search=None, **hyper):
+        super().__init__(params, **hyper)
+        self.search = self.default_search if search is None else named(search)
+
+    def direction(self, J, theta, value, g):
+        raise NotImplementedError
+
+    def length(self, value, g, d):
+        return 1.0
+
+    def learn(self, s, y, t, d, g, new_g):
+        pass
+
+    def forget(self):
+        pass
+
+    def descends(self, g, d):
+        """Is g . d clearly negative (and d finite)?"""
+        slope = dot(g, d)
+        return math.isfinite(slope) and slope < 0
+
+    def advance(self, J, theta, value, g):
+        d = self.direction(J, theta, value, g)
+        if d is not None and self.descends(g, d):
+            line, found = self.along(J, theta, value, g, d, self.length(value, g, d))
+            if found.success:
+                return self.accept(J, line, found)
+            self.note = f"steepest descent: the search said {found.reason}"
+            if found.reason == "unbounded":
+                return "J is unbounded along the direction"
+        elif d is not None:
+            self.note = "steepest descent: not a descent direction"
+        if d is not None:
+            self.forget()
+        d = -g
+        line, found = self.along(J, theta, value, g, d, min(1.0, 1 / norm(g)))
+        if found.success:
+            return self.accept(J, line, found)
+        return "J is unbounded along the direction" if found.reason == "unbounded" else f"line search: {found.reason}"
+
+    def along(self, J, theta, value, g, d, step):
+        line = Line(J, theta, d, value, g)
+        found = self.search(line, step)
+        self.spent += line.evaluations
+        return line, found
+
+    def accept(self, J, line, found):
+        before = line.evaluations
+        t, d, g = found.step, line.direction, line.g0
+        new_g = line.gradient(t)
+        self.spent += line.evaluations - before
+        if found.value >= line.value0 and norm(new_g) >= norm(g) and self.search is not full_step:
+            return "line search: no decrease beyond rounding"
+        new = line.point(t)
+        s, y = new - line.theta, new_g - g
+        self.learn(s, y, t, d, g, new_g)
+        self.move(J, new, found.value, new_g)
+        return ""

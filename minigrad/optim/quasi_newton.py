@@ -1,0 +1,124 @@
+"""BFGS and L-BFGS (section 8.6.3): an approximation M of the inverse Hessian learned from the steps taken.
+
+A step s = theta' - theta and the change of gradient y = g' - g it made say that M y should be s. Both gradients come from
+the same J, so a minibatch may change between steps but never inside a pair.
+"""
+import numpy as np
+
+from minigrad.optim.descent import Descent, dot, norm
+
+CURVATURE = 1e-10       # a pair with s.y <= CURVATURE |s||y| would make M indefinite (or nearly): it is skipped
+
+
+def worth_learning(s, y):
+    """Is the pair's curvature s . y clearly positive? (A strong Wolfe step makes it so, a failed one need not.)"""
+    curvature = dot(s, y)
+    return np.isfinite(curvature) and curvature > CURVATURE * norm(s) * norm(y)
+
+
+class BFGS(Descent):
+    """BFGS (section 8.6.3; Nocedal and Wright, algorithm 6.1).
+
+        d = -M g                                            theta <- theta + t d
+        M <- (I - r s y') M (I - r y s') + r s s',   r = 1/(y . s)
+
+    M (n, n) approximates the inverse of H, is kept symmetric and positive definite, and starts as I. scale=True
+    multiplies that first I by s.y / y.y once the first pair is known, which gives steps of the right size from then on
+    (scale=False keeps the theory's exact form: with search="exact" on a quadratic, M = H^-1 after n steps).
+    Bad pairs are skipped. Memory n^2, work n^2 per step besides J.
+    Differs: the book's rho_t = M_t g_t lacks the minus sign that makes it descend.
+    """
+
+    def __init__(self, params, search=None, scale=True):
+        super().__init__(params, search)
+        self.scale = scale
+        self.declare("M", np.eye(self.n, dtype=self.dtype))
+        self.declare("pairs", np.zeros(1, np.int64))        # learned since M was the identity
+
+    def direction(self, J, theta, value, g):
+        return -(self.M @ g)
+
+    def length(self, value, g, d):
+        return 1.0 if self.pairs[0] else min(1.0, 1 / norm(g))
+
+    def learn(self, s, y, t, d, g, new_g):
+        if not worth_learning(s, y):
+            return
+        M = self.M
+        if self.scale and self.pairs[0] == 0:
+            M *= dot(s, y) / dot(y, y)
+        r = 1 / dot(s, y)
+        My = M @ y
+        # the update multiplied out: M - r (s My' + My s') + r (1 + r y.My) s s'
+        correction = np.outer(s, r * ((1 + r * dot(y, My)) / 2 * s - My))
+        M += correction
+        M += correction.T
+        self.pairs += 1
+
+    def forget(self):
+        self.M = np.eye(self.n)
+        self.pairs[0] = 0
+
+
+class LBFGS(Descent):
+    """L-BFGS (section 8.6.3; Nocedal and Wright, algorithms 7.4 and 7.5): BFGS from the last `memory` pairs only.
+
+        q = g
+        newest to oldest:  a_i = (s_i . q) / (y_i . s_i);  q -= a_i y_i
+        r = gamma q,       gamma = s.y / y.y of the newest pair
+        oldest to newest:  r += (a_i - (y_i . r) / (y_i . s_i)) s_i
+        d = -r
+
+    State: s and y, (memory, n) each, used as rings; nothing else grows with n. The first step tries a step of length 1
+    (or -g if that is shorter), all later ones t = 1. Bad pairs are skipped.
+    Differs: the book begins with M = I, here gamma I (scale=False: the book's).
+    """
+
+    def __init__(self, params, memory=10, search=None, scale=True):
+        super().__init__(params, search)
+        if memory < 1 or int(memory) != memory:
+            raise ValueError(f"LBFGS: memory must be a count of at least 1, got {memory!r}")
+        self.memory, self.scale = int(memory), scale
+        self.declare("s", np.zeros((self.memory, self.n), self.dtype))
+        self.declare("y", np.zeros((self.memory, self.n), self.dtype))
+        self.declare("sy", np.zeros(self.memory))               # s_i . y_i
+        self.declare("gamma", np.ones(1))
+        self.declare("pairs", np.zeros(1, np.int64))             # stored since the last forgetting
+
+    def stored(self):
+        """Rows of the ring, oldest first."""
+        pairs = int(self.pairs[0])
+        return [i % self.memory for i in range(max(0, pairs - self.memory), pairs)]
+
+    def direction(self, J, theta, value, g):
+        s, y, sy, order = self.s, self.y, self.sy, self.stored()
+        r = -g                                                  # the recursion is linear: start from -g, end with d
+        if not order:
+            return r
+        a = {}
+        work = np.empty_like(r)
+        for i in reversed(order):
+            a[i] = float(s[i] @ r) / sy[i]
+            r -= np.multiply(y[i], self.dtype.type(a[i]), out=work)
+        r *= self.dtype.type(self.gamma[0])
+        for i in order:
+            b = float(y[i] @ r) / sy[i]
+            r += np.multiply(s[i], self.dtype.type(a[i] - b), out=work)
+        return r
+
+    def length(self, value, g, d):
+        return 1.0 if self.pairs[0] else min(1.0, 1 / norm(g))
+
+    def learn(self, s, y, t, d, g, new_g):
+        sy, yy = dot(s, y), dot(y, y)
+        if not (np.isfinite(sy) and sy > CURVATURE * norm(s) * yy**0.5):
+            return
+        at = int(self.pairs[0]) % self.memory
+        self.s[at], self.y[at], self.sy[at] = s, y, sy
+        if self.scale:
+            self.gamma[0] = sy / yy
+        self.pairs += 1
+
+    def forget(self):
+        self.pairs[0] = 0
+        self.gamma[0] = 1.0
