@@ -1,0 +1,16 @@
+"""All differentiable functions. Called with arrays only, each is a NumPy function; with a Tensor, it is recorded."""
+from minigrad.core import Tensor
+from minigrad.ops.elementwise import (
+    abs, add, astype, clip, cos, divide, elu, erf, exp, expm1, gelu, leaky_relu, log, log1p, maximum, minimum, multiply,
+    negative, power, relu, sigmoid, sign, sin, softplus, sqrt, square, subtract, tanh, where,
+)
+from minigrad.ops.linalg import dot, einsum, linear, matmul, outer
+from minigrad.ops.reduce import argmax, argmin, logsumexp, max, mean, min, norm, std, sum, var
+from minigrad.ops.shape import (
+    broadcast_to, concatenate, expand_dims, flatten, flip, getitem, pad, reshape, scatter, split, squeeze, stack,
+    swapaxes, transpose,
+)
+from minigrad.ops.softmax import log_softmax, softmax, softmax_cross_entropy
+from minigrad.ops import operators
+
+operators.attach(Tensor)

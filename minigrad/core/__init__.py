@@ -1,0 +1,9 @@
+"""The engine: a Tensor is an array that remembers how it was computed; `backward` reads that memory in reverse.
+
+It knows no op and no layer. Read in this order: `graph` (nodes and leaves), `tensor`, `primitive` (how an op is made),
+`sweep` (backward and grad).
+"""
+from minigrad.core.graph import Leaf, Node, is_recording, mode, no_grad, watchers
+from minigrad.core.tensor import Tensor, as_array, data_of, default_dtype, tensor, wrap
+from minigrad.core.primitive import OPS, Op, primitive
+from minigrad.core.sweep import backward, grad, unbroadcast

@@ -1,0 +1,161 @@
+"""primitive: a NumPy function and one rule per argument make a differentiable op.
+
+    y = f(x)                      arrays in, one array out
+    rule(g, y, x)                 turns g = dJ/dy into dJ/dx (the vector-Jacobian product)
+
+For an ordinary backward pass a rule is handed arrays and simply computes. With `create_graph=True` it is handed
+Tensors, so that what it computes is recorded and can be differentiated again: derivatives of every order come from one
+text.
+import functools
+import inspect
+from operator import attrgetter
+
+import numpy as np
+from numpy import ndarray
+
+from minigrad.core.graph import Node, clock, mode, watchers
+from minigrad.core.tensor import Tensor
+
+new = object.__new__                      # a constructor without its checks
+
+
+class Op:
+    """What the engine knows of a primitive: its name, its forward function and its rules, one per argument."""
+
+    def __init__(self, forward):
+        self.name = forward.__name__.strip("_")
+        self.forward = forward
+        self.rules = None                 # one per argument; None for one that is not differentiated
+        self.rule_for_each = None         # or: `rules` of the first arguments, and one for each of the others
+        self.fused = None
+
+    def rules_for(self, args):
+        """One rule per argument; an op of many equal arguments (concatenate) has one rule for all of them."""
+        if self.rule_for_each is None:
+            return self.rules
+        return self.rules + tuple([functools.partial(self.rule_for_each, i)
+                                   for i in range(len(args) - len(self.rules))])
+
+
+OPS = {}                                  # name -> the public function of every primitive; the tests walk it
+
+
+def primitive(forward):
+    """Decorator: make a NumPy function differentiable.
+
+        @primitive
+        def tanh(x):
+            return np.tanh(x)
+
+        tanh.vjps(lambda g, y, x: g * (1 - y * y))
+
+    `vjps` takes one rule(g, y, *args) per argument, None for arguments that are not differentiated (an axis, a mask).
+    A rule may use operators, methods of arrays and other primitives: it is handed arrays, or Tensors when derivatives
+    are themselves recorded. The engine undoes broadcasting: a rule for an argument that was broadcast need not sum.
+    `vjps_each(*rules, rule)`: after the fixed arguments, rule(i, g, y, *args) serves the i-th of any number of others.
+    `fused(backward)`: for arrays only, all gradients in one call, backward(g, y, wanted, out, *args) -> list, where
+    out[i] is None or (array, accumulate), a place in the flat gradient that it may write to; see `linear`.
+
+    Called with arrays only, the result is an array: then `tanh` is `np.tanh`.
+    """
+    op = Op(forward)
+    parameters = inspect.signature(forward).parameters.values()
+    arity = len(parameters) if all(p.kind is p.POSITIONAL_OR_KEYWORD for p in parameters) else None
+
+    def record(y, values, parents, tracked):
+        """The Tensor around y = forward(*values), with its node if it is tracked (a parent is not None)."""
+        if y.__class__ is not ndarray:
+            y = np.asarray(y)
+        result = new(Tensor)
+        result._data = y
+        if tracked and mode.recording:
+            result.node = node = new(Node)
+            node.op, node.parents, node.values, node.data, node.number = op, parents, values, y, next(clock)
+        else:
+            result.node = None
+        if watchers and mode.watch is not None:
+            mode.watch(op, result.node, [y])
+        return result
+
+    def general(*args):
+        """Any number of arguments of any kind."""
+        for a in args:
+            if isinstance(a, Tensor):
+                break
+        else:
+            return forward(*args)
+        values, parents, tracked = [], [], False
+        for i, (a, rule) in enumerate(zip(args, op.rules_for(args))):
+            parent = None
+            if rule is None:
+                if isinstance(a, Tensor):
+                    if a.node is not None:
+                        raise ValueError(f"{op.name}: argument {i} has no derivative; detach() it")
+                    a = a._data
+            elif a.__class__ is not float and a.__class__ is not int:
+                a = _operand(a, i, args, op)
+                if isinstance(a, Tensor):
+                    parent = a.node
+                    a = a._data
+            values.append(a)
+            parents.append(parent)
+            tracked = tracked or parent is not None
+        if len(values) != len(args):
+            raise TypeError(f"{op.name}: wanted {len(values)} arguments, got {len(args)}")
+        return record(forward(*values), values, parents, tracked)
+
+    def unary(x):
+        if isinstance(x, Tensor) and x.node is not None:
+            values = x._data,
+            return record(forward(*values), values, (x.node,), True)
+        return general(x)
+
+    def binary(a, b):
+        if isinstance(a, Tensor):
+            parent = a.node
+            if isinstance(b, Tensor):
+                values = a._data, b._data
+                parents = parent, b.node
+                if (parent is not None or b.node is not None) and values[0].dtype is values[1].dtype:
+                    return record(forward(*values), values, parents, True)
+            elif parent is not None and (b.__class__ is float or b.__class__ is int):
+                values = a._data, b
+                return record(forward(*values), values, (parent, None), True)
+        return general(a, b)
+
+    call = functools.wraps(forward)(unary if arity == 1 else binary if arity == 2 else general)
+
+    def vjps(*rules):
+        op.rules = rules
+
+    def vjps_each(*rules):
+        op.rules, op.rule_for_each = rules[:-1], rules[-1]
+
+    def fused(backward):
+        op.fused = backward
+        return backward
+
+    call.vjps, call.vjps_each, call.fused, call.op = vjps, vjps_each, fused, op
+    OPS[op.name] = call
+    return call
+
+
+def _operand(a, i, args, op):
+    """Argument i of an op, in the one dtype that all its differentiable arguments share.
+
+    That is the widest of the floating-point Tensors and arrays: a narrower one is converted, and its gradient back.
+    Numbers never widen it (np.float64(2) and 0-d arrays count as numbers); integers, booleans and lists take it.
+    """
+    floats = [x.dtype for x in args if isinstance(x, Tensor | ndarray) and x.dtype.kind == "f"
+              and (x.ndim > 0 or isinstance(x, Tensor))]
+    if not floats:                        # integers and booleans among themselves: plain NumPy
+        return a
+    dtype = max(floats, key=attrgetter("itemsize")).newbyteorder("=")
+    if isinstance(a, Tensor):
+        return a if a.dtype == dtype else a.astype(dtype)
+    if not isinstance(a, ndarray | np.generic | list | tuple | bool):
+        raise ValueError(f"{op.name}: argument {i} must be a Tensor, an array or a number, got {type(a).__name__}")
+    array = np.asarray(a)
+    if array.dtype.kind not in "fiub":
+        raise ValueError(f"{op.name}: argument {i} must hold numbers, got dtype {array.dtype}")
+    return array.astype(dtype, copy=False)

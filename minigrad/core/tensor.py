@@ -1,0 +1,176 @@
+"""Tensor: an array that remembers how it was computed. Operators and methods are attached by `minigrad.ops`."""
+import numpy as np
+from numpy import ndarray
+
+from minigrad.core.graph import Leaf
+
+default_dtype = np.dtype(np.float32)      # what lists and Python floats become
+
+
+class Tensor:
+    """An n-dimensional array (`data`) that can be differentiated.
+
+    data: ndarray, or nested lists and numbers (these become `default_dtype`). Arrays keep their dtype, uncopied.
+    requires_grad: backward leaves dJ/d(self) in `grad`. Floating point only: integers carry labels, never gradients.
+    Operators, methods and indexing follow NumPy; see `minigrad.ops`.
+    """
+    __slots__ = ("_data", "node", "__weakref__")
+    __array_ufunc__ = None                # ndarray * Tensor is left to Tensor.__rmul__
+    __hash__ = object.__hash__
+
+    def __init__(self, data, dtype=None, requires_grad=False):
+        self._data = as_array(data, dtype)
+        self.node = None
+        if requires_grad:
+            self.requires_grad = True
+
+    # ---- values
+
+    @property
+    def data(self):
+        """The values, an ndarray. Assigning replaces them, and makes graphs recorded before unusable."""
+        return self._data
+
+    @data.setter
+    def data(self, values):
+        values = values._data if isinstance(values, Tensor) else np.asarray(values)
+        if self.node is not None and self.node.op is not None:
+            raise RuntimeError(f"data: this Tensor is the result of {self.node.op.name}; only leaves can be set")
+        if values.shape != self.shape or values.dtype != self.dtype:
+            raise ValueError(f"data: expected {self.dtype} of shape {self.shape}, got {values.dtype} of {values.shape}")
+        self._assign(values)
+        if self.node is not None:
+            self.node.touch()
+
+    def _assign(self, values):
+        self._data = values
+
+    shape = property(lambda self: self._data.shape, doc="Sizes of all axes.")
+    dtype = property(lambda self: self._data.dtype, doc="Type of the values.")
+    ndim = property(lambda self: self._data.ndim, doc="Number of axes.")
+    size = property(lambda self: self._data.size, doc="Number of values.")
+
+    def numpy(self):
+        """The values as a read-only view: a graph may still need them."""
+        view = self._data.view()
+        view.flags.writeable = False
+        return view
+
+    def item(self):
+        """The value of a Tensor of size 1, a Python number."""
+        if self._data.size != 1:
+            raise ValueError(f"item: wanted a Tensor of size 1, got shape {self.shape}")
+        return self._data.item()
+
+    def detach(self):
+        """The same values without their history."""
+        return wrap(self._data, None)
+
+    def __repr__(self):
+        values = np.array2string(self._data, separator=", ", prefix="Tensor(")
+        note = "" if self.dtype == default_dtype else f", dtype={self.dtype}"
+        if self.node is not None:
+            note += ", requires_grad=True" if self.node.op is None else f", op={self.node.op.name}"
+        return f"Tensor({values}{note})"
+
+    def __len__(self):
+        if self._data.ndim == 0:
+            raise TypeError("len() of a 0-d Tensor")
+        return len(self._data)
+
+    def __bool__(self):
+        if self._data.size != 1:
+            raise ValueError(f"bool: a Tensor of shape {self.shape} is neither true nor false; "
+                             "use .data.any() or .data.all()")
+        return bool(self._data)
+
+    def __float__(self):
+        return float(self.item())
+
+    def __int__(self):
+        return int(self.item())
+
+    def __array__(self, dtype=None, copy=None):
+        if self.node is not None:
+            raise ValueError("a Tensor with history cannot become an ndarray silently; use .data or .numpy()")
+        return np.array(self._data, dtype=dtype, copy=copy)
+
+    def __deepcopy__(self, memo):
+        if self.node is not None and self.node.op is not None:
+            raise ValueError(f"deepcopy: this Tensor is the result of {self.node.op.name}; detach() it first")
+        return Tensor(self._data.copy(), requires_grad=self.node is not None)
+
+    # ---- derivatives
+
+    @property
+    def requires_grad(self):
+        """Whether derivatives flow through or into this Tensor."""
+        return self.node is not None
+
+    @requires_grad.setter
+    def requires_grad(self, wanted):
+        if self.node is not None and self.node.op is not None:
+            raise RuntimeError(f"requires_grad: this Tensor is the result of {self.node.op.name}; detach() it first")
+        if not wanted:
+            self.node = None
+        elif self.node is None:
+            if self._data.dtype.kind != "f":
+                raise ValueError(f"requires_grad: only floating-point Tensors have gradients, not {self.dtype}; "
+                                 "convert it first: tensor(x, dtype=np.float32)")
+            self.node = Leaf()
+
+    @property
+    def grad(self):
+        """dJ/d(self), an ndarray, summed over the backward passes since it was last None. Leaves only."""
+        return self.node.grad if isinstance(self.node, Leaf) else None
+
+    @grad.setter
+    def grad(self, value):
+        if not isinstance(self.node, Leaf):
+            raise RuntimeError("grad: only a leaf with requires_grad=True has a gradient")
+        if value is not None:
+            value = np.array(value._data if isinstance(value, Tensor) else value, dtype=self.dtype)
+            if value.shape != self.shape:
+                raise ValueError(f"grad: expected shape {self.shape}, got {value.shape}")
+        self.node.grad = value
+
+    def zero_grad(self):
+        """Forget the gradient (`grad` becomes None)."""
+        self.grad = None
+
+
+def wrap(data, node):
+    """A Tensor around an array that is already right: the constructor without its checks."""
+    result = Tensor.__new__(Tensor)
+    result._data = data
+    result.node = node
+    return result
+
+
+def as_array(data, dtype=None):
+    """ndarray of `data` in native byte order. ndarrays keep their dtype, lists of floats become `default_dtype`."""
+    if isinstance(data, Tensor):
+        data = data._data
+    array = np.asarray(data)
+    if dtype is not None:
+        wanted = np.dtype(dtype)
+    elif array.dtype.kind == "f" and not isinstance(data, (ndarray, np.generic)):
+        wanted = default_dtype
+    else:
+        wanted = array.dtype.newbyteorder("=")
+    if wanted.kind not in "fiub" or wanted.itemsize > 8 or wanted == np.float16:
+        raise ValueError(f"tensor: wanted numbers (float32, float64, integers, booleans), got dtype {wanted}")
+    return array.astype(wanted, copy=False)
+
+
+def data_of(x):
+    """The values of a Tensor, or the array itself: for masks, which are piecewise constant and have no derivative."""
+    return x._data if isinstance(x, Tensor) else x
+
+
+def tensor(data, dtype=None, requires_grad=False):
+    """A new Tensor with values of its own: a copy of `data` (an ndarray, a Tensor, nested lists or a number).
+
+    dtype: defaults to that of an ndarray, and to `default_dtype` (float32) for lists and floats.
+    """
+    return Tensor(np.array(as_array(data, dtype)), requires_grad=requires_grad)

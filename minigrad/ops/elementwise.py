@@ -1,0 +1,346 @@
+"""Elementwise ops: arithmetic, powers, exponentials, activations. Each with its derivative directly below it.
+
+Shapes broadcast as in NumPy. What the derivative is where there is none (tested; `docs/conventions.md` has the table):
+relu'(0) = 0, |x|'(0) = 0, sign' = 0, clip' = 1 at both ends, sqrt'(0) = inf, d(x^0) = 0, d(0^x) = 0;
+where maximum or minimum is tied, each argument gets half.
+"""
+import math
+
+import numpy as np
+
+from minigrad.core import data_of, primitive
+
+# ----------------------------------------------------------------------------------------------------------- arithmetic
+
+
+@primitive
+def add(a, b):
+    """a + b."""
+    return np.add(a, b)
+
+
+add.vjps(lambda g, y, a, b: g,
+         lambda g, y, a, b: g)
+
+
+@primitive
+def subtract(a, b):
+    """a - b."""
+    return np.subtract(a, b)
+
+
+subtract.vjps(lambda g, y, a, b: g,
+              lambda g, y, a, b: -g)
+
+
+@primitive
+def multiply(a, b):
+    """a * b."""
+    return np.multiply(a, b)
+
+
+multiply.vjps(lambda g, y, a, b: g * b,
+              lambda g, y, a, b: g * a)
+
+
+@primitive
+def divide(a, b):
+    """a / b."""
+    return np.divide(a, b)
+
+
+divide.vjps(lambda g, y, a, b: g / b,
+            lambda g, y, a, b: -g * y / b)
+
+
+@primitive
+def negative(x):
+    """-x."""
+    return np.negative(x)
+
+
+negative.vjps(lambda g, y, x: -g)
+
+
+@primitive
+def power(a, b):
+    """a ** b. Derivatives are 0 for b where a = 0, and 0 for a where b = 0."""
+    return np.power(a, b)
+
+
+def _power_a(g, y, a, b):
+    if isinstance(b, (int, float)):
+        if b == 2:
+            return g * (2 * a)
+        return g * (b * a ** (b - 1)) if b != 0 else 0 * g
+    return g * b * power(a, where(b == 0, 1.0, b - 1))
+
+
+power.vjps(_power_a,
+           lambda g, y, a, b: g * y * log(where(a == 0, 1.0, a)))
+
+
+@primitive
+def square(x):
+    """x * x."""
+    return np.square(x)
+
+
+square.vjps(lambda g, y, x: g * (2 * x))
+
+
+# -------------------------------------------------------------------------------------------- exponentials, circular
+
+@primitive
+def exp(x):
+    """e ** x."""
+    return np.exp(x)
+
+
+exp.vjps(lambda g, y, x: g * y)
+
+
+@primitive
+def expm1(x):
+    """e ** x - 1, accurate for small x."""
+    return np.expm1(x)
+
+
+expm1.vjps(lambda g, y, x: g * (y + 1))
+
+
+@primitive
+def log(x):
+    """Natural logarithm."""
+    return np.log(x)
+
+
+log.vjps(lambda g, y, x: g / x)
+
+
+@primitive
+def log1p(x):
+    """log(1 + x), accurate for small x."""
+    return np.log1p(x)
+
+
+log1p.vjps(lambda g, y, x: g / (1 + x))
+
+
+@primitive
+def sqrt(x):
+    """Square root; the derivative at 0 is inf."""
+    return np.sqrt(x)
+
+
+sqrt.vjps(lambda g, y, x: g / (2 * y))
+
+
+@primitive
+def sin(x):
+    """Sine."""
+    return np.sin(x)
+
+
+sin.vjps(lambda g, y, x: g * cos(x))
+
+
+@primitive
+def cos(x):
+    """Cosine."""
+    return np.cos(x)
+
+
+cos.vjps(lambda g, y, x: -g * sin(x))
+
+_erf = np.vectorize(math.erf, otypes=[np.float64])
+
+
+@primitive
+def erf(x):
+    """Error function, 2/sqrt(pi) times the integral of exp(-t^2) from 0 to x."""
+    x = np.asarray(x)
+    return _erf(x).astype(x.dtype) if x.size else np.array(x)
+
+
+erf.vjps(lambda g, y, x: g * exp(-x * x) * (2 / math.sqrt(math.pi)))
+
+
+# ------------------------------------------------------------------------------------------- absolute value, extremes
+
+@primitive
+def abs(x):
+    """|x|; the derivative at 0 is 0."""
+    return np.abs(x)
+
+
+abs.vjps(lambda g, y, x: g * sign(x))
+
+
+@primitive
+def sign(x):
+    """-1, 0 or 1; the derivative is 0."""
+    return np.sign(x)
+
+
+sign.vjps(lambda g, y, x: 0 * g)
+
+
+@primitive
+def maximum(a, b):
+    """The larger of a and b; a tie gives each half of the gradient."""
+    return np.maximum(a, b)
+
+
+maximum.vjps(lambda g, y, a, b: g * _share(a, b),
+             lambda g, y, a, b: g * _share(b, a))
+
+
+@primitive
+def minimum(a, b):
+    """The smaller of a and b; a tie gives each half of the gradient."""
+    return np.minimum(a, b)
+
+
+minimum.vjps(lambda g, y, a, b: g * _share(b, a),
+             lambda g, y, a, b: g * _share(a, b))
+
+
+def _share(a, b):
+    """1 where a > b, 1/2 where a = b, else 0; NaN where either is NaN, so that it is not swallowed."""
+    difference = data_of(a) - data_of(b)
+    with np.errstate(invalid="ignore"):
+        return (np.sign(np.where(data_of(a) == data_of(b), 0, difference)) + 1) / 2
+
+
+@primitive
+def where(condition, a, b):
+    """a where condition is true, else b. condition: boolean, not differentiated."""
+    return np.where(condition, a, b)
+
+
+where.vjps(None,
+           lambda g, y, condition, a, b: where(condition, g, 0.0),
+           lambda g, y, condition, a, b: where(condition, 0.0, g))
+
+
+@primitive
+def _clip(x, low, high):
+    return np.clip(x, low, high)
+
+
+def _clip_x(g, y, x, low, high):
+    inside = True
+    if low is not None:
+        inside = inside & (data_of(x) >= low)
+    if high is not None:
+        inside = inside & (data_of(x) <= high)
+    return where(inside | np.isnan(data_of(x)), g, 0.0)
+
+
+_clip.vjps(_clip_x, None, None)
+
+
+def clip(x, low=None, high=None):
+    """x limited to [low, high] (numbers or arrays, not differentiated; None: none); the derivative is 1 at the ends."""
+    if low is not None and high is not None and np.any(data_of(low) > data_of(high)):
+        raise ValueError(f"clip: low must not exceed high, got {low} and {high}")
+    return _clip(x, data_of(low), data_of(high))
+
+
+# ---------------------------------------------------------------------------------------------------------- activations
+
+@primitive
+def relu(x):
+    """Rectified linear, max(x, 0); the derivative at 0 is 0, and NaN stays NaN both ways."""
+    return np.maximum(x, 0)
+
+
+relu.vjps(lambda g, y, x: relu_gate(g, data_of(y)))
+
+
+@primitive
+def relu_gate(g, y):
+    """g where y > 0, else 0 (g itself where y is NaN): the derivative of relu, linear in g."""
+    return np.where(y <= 0, 0, g)
+
+
+relu_gate.vjps(lambda u, _, g, y: relu_gate(u, y), None)
+
+
+@primitive
+def _leaky_relu(x, slope):
+    return np.where(x > 0, x, slope * x)
+
+
+_leaky_relu.vjps(lambda g, y, x, slope: where(x > 0, g, slope * g), None)
+
+
+def leaky_relu(x, slope=0.01):
+    """x where x > 0, else slope * x (Maas et al. 2013). slope: a number, not differentiated."""
+    return _leaky_relu(x, slope)
+
+
+@primitive
+def _elu(x, alpha):
+    return np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0)))
+
+
+_elu.vjps(lambda g, y, x, alpha: g * where(x > 0, 1.0, y + alpha), None)
+
+
+def elu(x, alpha=1.0):
+    """x where x > 0, else alpha (e^x - 1) (Clevert et al. 2016). alpha: a number, not differentiated."""
+    return _elu(x, alpha)
+
+
+@primitive
+def gelu(x):
+    """x Phi(x), Phi the distribution function of the standard normal (Hendrycks and Gimpel 2016)."""
+    return x * _normal_cdf(x)
+
+
+def _normal_cdf(x):
+    return 0.5 * (1 + erf(x * math.sqrt(0.5)))
+
+
+gelu.vjps(lambda g, y, x: g * (_normal_cdf(x) + x * exp(-0.5 * x * x) * (1 / math.sqrt(2 * math.pi))))
+
+
+@primitive
+def sigmoid(x):
+    """1 / (1 + e^-x), without overflow at either end."""
+    decay = np.exp(-np.abs(x))                   # in (0, 1]
+    return np.where(x >= 0, 1, decay) / (1 + decay)
+
+
+sigmoid.vjps(lambda g, y, x: g * (y * (1 - y)))
+
+
+@primitive
+def tanh(x):
+    """Hyperbolic tangent."""
+    return np.tanh(x)
+
+
+tanh.vjps(lambda g, y, x: g * (1 - y * y))
+
+
+@primitive
+def softplus(x):
+    """log(1 + e^x), without overflow."""
+    return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
+
+
+softplus.vjps(lambda g, y, x: g * sigmoid(x))
+
+
+# --------------------------------------------------------------------------------------------------------------- dtypes
+
+@primitive
+def astype(x, dtype):
+    """x converted to float32 or float64; the gradient is converted back."""
+    return x.astype(dtype)
+
+
+astype.vjps(lambda g, y, x, dtype: g.astype(x.dtype), None)

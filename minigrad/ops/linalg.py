@@ -1,0 +1,177 @@
+"""Products of matrices: matmul, linear (the layer's x W + b), outer, dot, einsum."""
+import numpy as np
+
+from minigrad import kernels
+from minigrad.core import primitive
+from minigrad.ops.reduce import sum
+from minigrad.ops.shape import getitem, reshape, swapaxes
+
+# --------------------------------------------------------------------------------------------------------------- matmul
+
+
+@primitive
+def _matmul(a, b):
+    """(..., m, k) @ (..., k, n) -> (..., m, n), leading axes broadcast."""
+    if a.dtype != b.dtype or a.dtype.kind != "f":
+        return np.matmul(a, b)
+    out = np.empty((*_lead(a, b), a.shape[-2], b.shape[-1]), a.dtype)
+    kernels.matmul.matmul(a, b, out)
+    return out
+
+
+def _lead(a, b):
+    """Broadcast shape of the leading axes of a and b."""
+    if a.ndim == 2 and b.ndim == 2:
+        return ()
+    return np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+
+
+_matmul.vjps(lambda g, y, a, b: _matmul(g, swapaxes(b, -1, -2)),
+             lambda g, y, a, b: _matmul(swapaxes(a, -1, -2), g))
+
+
+def matmul(a, b):
+    """a @ b as in NumPy: matrices (..., m, k) @ (..., k, n), a vector on the left is a row, on the right a column."""
+    sa, sb = np.shape(a), np.shape(b)
+    if not sa or not sb:
+        raise ValueError(f"matmul: wanted matrices or vectors, got shapes {sa} and {sb}; use * for numbers")
+    if sa[-1] != (sb[-2] if len(sb) > 1 else sb[0]):
+        raise ValueError(f"matmul: the last axis of the first, {sa}, must equal "
+                         f"{'the last but one' if len(sb) > 1 else 'the axis'} of the second, {sb}")
+    if len(sa) > 1 and len(sb) > 1:
+        if len(sa) > 2 or len(sb) > 2:
+            try:
+                np.broadcast_shapes(sa[:-2], sb[:-2])
+            except ValueError:
+                raise ValueError(f"matmul: the leading axes of {sa} and {sb} do not broadcast") from None
+        return _matmul(a, b)
+    y = _matmul(reshape(a, (1, *sa)) if len(sa) == 1 else a,
+                reshape(b, (*sb, 1)) if len(sb) == 1 else b)
+    shape = y.shape[:-2] + (y.shape[-2:-1] if len(sa) > 1 else ()) + (y.shape[-1:] if len(sb) > 1 else ())
+    return reshape(y, shape)
+
+
+# --------------------------------------------------------------------------------------------------------------- linear
+
+@primitive
+def _linear(x, w, b):
+    """x (m, i) W (i, o) + b (o,) -> (m, o)."""
+    out = np.empty((x.shape[0], w.shape[1]), x.dtype)
+    kernels.matmul.matmul(x, w, out, False, b)
+    return out
+
+
+_linear.vjps(lambda g, y, x, w, b: _matmul(g, swapaxes(w, 0, 1)),
+             lambda g, y, x, w, b: _matmul(swapaxes(x, 0, 1), g),
+             lambda g, y, x, w, b: g)
+
+
+@_linear.fused
+def _linear_backward(g, y, wanted, out, x, w, b):
+    """All three gradients in one kernel call, those of W and b straight into their slices of g where they may."""
+    dx = np.empty(x.shape, x.dtype) if wanted[0] else None
+    dw, add_w = _place(wanted[1], out[1], w)
+    db, add_b = _place(wanted[2], out[2], b)
+    kernels.matmul.linear_backward(g, x, w, dx, dw, db, add_w, add_b)
+    return [dx, dw, db]
+
+
+def _place(wanted, place, like):
+    if not wanted:
+        return None, False
+    return place or (np.empty(like.shape, like.dtype), False)
+
+
+def linear(x, w, b=None):
+    """x W + b, the affine map of a layer. x (..., i), w (i, o), b (o,) or None -> (..., o)."""
+    sx, sw = np.shape(x), np.shape(w)
+    if len(sw) != 2 or not sx or sx[-1] != sw[0]:
+        raise ValueError(f"linear: w must be ({sx[-1] if sx else 'inputs'}, outputs) for x {sx}, got w {sw}")
+    if b is None:
+        return matmul(x, w)
+    if np.shape(b) != sw[1:]:
+        raise ValueError(f"linear: b must have shape {sw[1:]} for w {sw}, got {np.shape(b)}")
+    if x.dtype != w.dtype or x.dtype != b.dtype:
+        raise ValueError(f"linear: x, w and b must have one dtype, got {x.dtype}, {w.dtype} and {b.dtype}; "
+                         "convert the model with model.astype(...) or the data with x.astype(...)")
+    if len(sx) == 2:
+        return _linear(x, w, b)
+    return reshape(_linear(reshape(x, (-1, sx[-1])), w, b), (*sx[:-1], sw[1]))
+
+
+# --------------------------------------------------------------------------------------------------- outer, dot, einsum
+
+def outer(a, b):
+    """a (m,), b (n,) -> the matrix a_i b_j (m, n)."""
+    if np.ndim(a) != 1 or np.ndim(b) != 1:
+        raise ValueError(f"outer: wanted two vectors, got shapes {np.shape(a)} and {np.shape(b)}")
+    return reshape(a, (-1, 1)) * reshape(b, (1, -1))
+
+
+def dot(a, b):
+    """a (n,), b (n,) -> the number sum_i a_i b_i."""
+    if np.ndim(a) != 1 or np.shape(a) != np.shape(b):
+        raise ValueError(f"dot: wanted two vectors of one length, got shapes {np.shape(a)} and {np.shape(b)}")
+    return sum(a * b)
+
+
+@primitive
+def _einsum(terms, *xs):
+    """terms: (one string of indices per operand, the result's); no index is repeated within an operand."""
+    inputs, output = terms
+    return np.einsum(",".join(inputs) + "->" + output, *xs)
+
+
+def _einsum_part(i, g, y, terms, *xs):
+    inputs, output = terms
+    others = inputs[:i] + inputs[i + 1:]
+    known = set(output).union(*others)
+    kept = "".join(index for index in inputs[i] if index in known)   # an index of operand i alone was summed away
+    d = _einsum(((output, *others), kept), g, *xs[:i], *xs[i + 1:])
+    if kept != inputs[i]:
+        d = reshape(d, tuple(n if index in known else 1 for index, n in zip(inputs[i], xs[i].shape)))
+        d = d + np.zeros(xs[i].shape, xs[i].dtype)
+    return d
+
+
+_einsum.vjps_each(None, _einsum_part)
+
+
+def einsum(subscripts, *xs):
+    """Einstein summation, einsum("ij,jk->ik", a, b). One letter an index; without -> the result's are sorted; no "...".
+
+    An index repeated within one operand takes its diagonal.
+    """
+    text = subscripts.replace(" ", "")
+    inputs, arrow, output = text.partition("->")
+    inputs = inputs.split(",")
+    if not all(part.isalpha() or part == "" for part in [*inputs, output]):
+        raise ValueError(f"einsum: wanted letters, commas and one ->, got {subscripts!r}")
+    if len(inputs) != len(xs):
+        raise ValueError(f"einsum: {subscripts!r} names {len(inputs)} operands, got {len(xs)}")
+    if not arrow:
+        letters = "".join(inputs)
+        output = "".join(sorted(index for index in set(letters) if letters.count(index) == 1))
+    if len(set(output)) != len(output) or set(output) - set("".join(inputs)):
+        raise ValueError(f"einsum: the result's indices {output!r} must be distinct and among {','.join(inputs)!r}")
+    sizes = {}
+    for part, x in zip(inputs, xs):
+        if len(part) != np.ndim(x):
+            raise ValueError(f"einsum: {part!r} names {len(part)} axes, its operand has shape {np.shape(x)}")
+        for index, n in zip(part, np.shape(x)):
+            if sizes.setdefault(index, n) != n:
+                raise ValueError(f"einsum: index {index!r} has sizes {sizes[index]} and {n} in {subscripts!r}")
+    pairs = [_diagonal(part, x) for part, x in zip(inputs, xs)]
+    return _einsum((tuple(part for part, _ in pairs), output), *[x for _, x in pairs])
+
+
+def _diagonal(part, x):
+    """Operand and its indices such that none is repeated: a repeated one is replaced by its diagonal, in front."""
+    for index in dict.fromkeys(part):
+        if part.count(index) > 1:
+            every = np.arange(np.shape(x)[part.index(index)])
+            axes = [i for i, other in enumerate(part) if other == index]
+            rest = [i for i in range(len(part)) if i not in axes]
+            x = getitem(x.transpose((*axes, *rest)), (every,) * len(axes))
+            part = index + "".join(part[i] for i in rest)
+    return part, x

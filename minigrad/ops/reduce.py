@@ -1,0 +1,172 @@
+"""Reductions: sum, mean, max, min, var, std, logsumexp, norm. axis: None (all), an int or a tuple; keepdims as NumPy.
+
+Where several elements attain a maximum or minimum, they share the gradient equally.
+"""
+import math
+
+import numpy as np
+
+from minigrad.core import Tensor, data_of, primitive
+from minigrad.ops.elementwise import exp, sqrt, where
+from minigrad.ops.shape import broadcast_to, reshape
+
+
+def _axes(name, x, axis):
+    """axis as a sorted tuple of non-negative ints; None stays None, all of them."""
+    if axis is None:
+        return None
+    ndim = np.ndim(x)
+    axes = tuple(axis) if isinstance(axis, (tuple, list)) else (axis,)
+    for a in axes:
+        if not -ndim <= a < ndim:
+            raise ValueError(f"{name}: axis {a} is out of range for shape {np.shape(x)}")
+    axes = tuple(sorted(a % ndim for a in axes))
+    if len(set(axes)) != len(axes):
+        raise ValueError(f"{name}: axis {axis} is repeated (shape {np.shape(x)})")
+    return axes
+
+
+def _count(x, axes):
+    """How many elements are reduced to one."""
+    return math.prod(np.shape(x) if axes is None else [np.shape(x)[a] for a in axes])
+
+
+def _kept(x, axes):
+    """Shape of x with the reduced axes kept as 1."""
+    return tuple(1 if axes is None or i in axes else n for i, n in enumerate(x.shape))
+
+
+def _left(x, axes):
+    """Shape of x without the reduced axes."""
+    return () if axes is None else tuple(n for i, n in enumerate(x.shape) if i not in axes)
+
+
+def _spread(g, x, axes):
+    """g, a reduction's gradient, copied back along the axes that were reduced."""
+    if axes is not None:
+        g = reshape(g, _kept(x, axes))
+    return broadcast_to(g, x.shape)
+
+
+@primitive
+def _sum(x, axes, keepdims):
+    return np.add.reduce(x, axis=axes, keepdims=keepdims)
+
+
+_sum.vjps(lambda g, y, x, axes, keepdims: _spread(g, x, axes), None, None)
+
+
+def sum(x, axis=None, keepdims=False):
+    """Sum over axes. The sum of nothing is 0."""
+    return _sum(x, _axes("sum", x, axis), keepdims)
+
+
+def mean(x, axis=None, keepdims=False):
+    """Arithmetic mean over axes. Raises ValueError for the mean of nothing."""
+    axes = _axes("mean", x, axis)
+    count = _count(x, axes)
+    if count == 0:
+        raise ValueError(f"mean: no elements to average (shape {np.shape(x)}, axis {axis})")
+    return _sum(x, axes, keepdims) / count
+
+
+def var(x, axis=None, keepdims=False, ddof=0):
+    """Variance over axes: the mean squared deviation, times n/(n - ddof). Two passes: a large mean does no harm."""
+    axes = _axes("var", x, axis)
+    count = _count(x, axes)
+    if count <= ddof:
+        raise ValueError(f"var: {count} elements are too few (shape {np.shape(x)}, axis {axis}, ddof {ddof})")
+    deviation = x - mean(x, axes, True)
+    return _sum(deviation * deviation, axes, keepdims) / (count - ddof)
+
+
+def std(x, axis=None, keepdims=False, ddof=0):
+    """Standard deviation over axes, the root of `var`."""
+    return sqrt(var(x, axis, keepdims, ddof))
+
+
+def _extreme(name, ufunc):
+    def forward(x, axes, keepdims):
+        if x.size == 0:
+            raise ValueError(f"{name}: no elements (shape {x.shape})")
+        return ufunc.reduce(x, axis=axes, keepdims=keepdims)
+    forward.__name__ = name
+
+    op = primitive(forward)
+
+    def rule(g, y, x, axes, keepdims):
+        attained = data_of(x) == reshape(data_of(y), _kept(x, axes))
+        share = attained / np.maximum(np.add.reduce(attained, axis=axes, keepdims=True), 1)
+        share[np.isnan(data_of(x))] = np.nan             # a NaN is never swallowed
+        return _spread(g, x, axes) * share.astype(x.dtype)
+
+    op.vjps(rule, None, None)
+
+    def public(x, axis=None, keepdims=False):
+        return op(x, _axes(name, x, axis), keepdims)
+    public.__name__ = public.__qualname__ = name
+    return public
+
+
+max = _extreme("max", np.maximum)
+max.__doc__ = "Largest element over axes; ties share the gradient. Raises ValueError if there is none."
+min = _extreme("min", np.minimum)
+min.__doc__ = "Smallest element over axes; ties share the gradient. Raises ValueError if there is none."
+
+
+@primitive
+def _logsumexp(x, axes, keepdims):
+    top = np.maximum.reduce(x, axis=axes, keepdims=True)
+    top = np.where(np.isfinite(top), top, 0).astype(x.dtype)
+    with np.errstate(divide="ignore"):                  # a row of -inf alone gives -inf
+        y = np.log(np.add.reduce(np.exp(x - top), axis=axes, keepdims=True)) + top
+    return y if keepdims else y.reshape(_left(x, axes))
+
+
+def _logsumexp_x(g, y, x, axes, keepdims):
+    y = reshape(where(np.isfinite(data_of(y)), y, 0.0), _kept(x, axes))
+    return _spread(g, x, axes) * exp(x - y)
+
+
+_logsumexp.vjps(_logsumexp_x, None, None)
+
+
+def logsumexp(x, axis=None, keepdims=False):
+    """log(sum(exp(x))) over axes, without overflow."""
+    axes = _axes("logsumexp", x, axis)
+    if _count(x, axes) == 0:
+        raise ValueError(f"logsumexp: no elements (shape {np.shape(x)}, axis {axis})")
+    return _logsumexp(x, axes, keepdims)
+
+
+@primitive
+def _norm(x, axes, keepdims):
+    top = np.maximum.reduce(np.abs(x), axis=axes, keepdims=True, initial=0)
+    top = np.where((top > 0) & np.isfinite(top), top, 1).astype(x.dtype)    # scaled: no overflow in the squares
+    y = np.sqrt(np.add.reduce(np.square(x / top), axis=axes, keepdims=True)) * top
+    return y if keepdims else y.reshape(_left(x, axes))
+
+
+def _norm_x(g, y, x, axes, keepdims):
+    y = where(data_of(y) == 0, 1.0, y)
+    return _spread(g / y, x, axes) * x
+
+
+_norm.vjps(_norm_x, None, None)
+
+
+def norm(x, axis=None, keepdims=False):
+    """Euclidean norm over axes; the derivative at 0 is 0."""
+    return _norm(x, _axes("norm", x, axis), keepdims)
+
+
+def argmax(x, axis=None):
+    """Index of the (first) largest element over one axis, or of the flattened x; integers, no gradient."""
+    index = np.argmax(data_of(x), axis=axis)
+    return Tensor(index) if isinstance(x, Tensor) else index
+
+
+def argmin(x, axis=None):
+    """Index of the (first) smallest element over one axis, or of the flattened x; integers, no gradient."""
+    index = np.argmin(data_of(x), axis=axis)
+    return Tensor(index) if isinstance(x, Tensor) else index

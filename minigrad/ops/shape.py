@@ -1,0 +1,206 @@
+"""Ops that move elements and compute nothing: reshape, transpose, indexing, concatenate, pad and their like.
+
+Each is linear, and the derivative of each is another op of this file: indexing and scattering, padding and cropping.
+"""
+import numpy as np
+
+from minigrad.core import Tensor, primitive
+
+
+@primitive
+def reshape(x, shape):
+    """The same elements, in C order, in another shape (one size may be -1)."""
+    return x.reshape(shape)
+
+
+reshape.vjps(lambda g, y, x, shape: reshape(g, x.shape), None)
+
+
+def flatten(x, start=1):
+    """(m, ...) -> (m, product of the rest): all axes from `start` on become one."""
+    shape = np.shape(x)
+    return reshape(x, (*shape[:start], int(np.prod(shape[start:], dtype=np.int64))))
+
+
+@primitive
+def _transpose(x, axes):
+    return np.transpose(x, axes)
+
+
+_transpose.vjps(lambda g, y, x, axes: _transpose(g, tuple(int(i) for i in np.argsort(axes))), None)
+
+
+def transpose(x, axes=None):
+    """Axes in the order `axes`, a permutation; reversed by default."""
+    ndim = np.ndim(x)
+    axes = tuple(range(ndim))[::-1] if axes is None else tuple(a % ndim if -ndim <= a < ndim else a for a in axes)
+    if sorted(axes) != list(range(ndim)):
+        raise ValueError(f"transpose: axes {axes} are not a permutation of the {ndim} axes of shape {np.shape(x)}")
+    return _transpose(x, axes)
+
+
+def swapaxes(x, a, b):
+    """Axes a and b exchanged."""
+    ndim = np.ndim(x)
+    for axis in (a, b):
+        if not -ndim <= axis < ndim:
+            raise ValueError(f"swapaxes: axis {axis} is out of range for shape {np.shape(x)}")
+    axes = list(range(ndim))
+    axes[a], axes[b] = axes[b], axes[a]
+    return _transpose(x, tuple(axes))
+
+
+@primitive
+def broadcast_to(x, shape):
+    """x repeated along new axes and axes of size 1 until it has `shape` (a copy, not a view)."""
+    y = np.empty(shape, np.asarray(x).dtype)
+    y[...] = x
+    return y
+
+
+broadcast_to.vjps(lambda g, y, x, shape: g, None)       # the engine undoes broadcasting
+
+
+def expand_dims(x, axis):
+    """A new axis of size 1 at `axis` (an int or a tuple, counted in the result)."""
+    axes = axis if isinstance(axis, tuple) else (axis,)
+    ndim = np.ndim(x) + len(axes)
+    if any(not -ndim <= a < ndim for a in axes) or len({a % ndim for a in axes}) != len(axes):
+        raise ValueError(f"expand_dims: axis {axis} does not fit a result with {ndim} axes")
+    axes = {a % ndim for a in axes}
+    sizes = iter(np.shape(x))
+    return reshape(x, tuple(1 if i in axes else next(sizes) for i in range(ndim)))
+
+
+def squeeze(x, axis=None):
+    """Axes of size 1 removed: all, or those named (an int or a tuple)."""
+    shape = np.shape(x)
+    ndim = len(shape)
+    if axis is None:
+        axes = {i for i, n in enumerate(shape) if n == 1}
+    else:
+        axes = {a % ndim if -ndim <= a < ndim else a for a in (axis if isinstance(axis, tuple) else (axis,))}
+        if any(not 0 <= a < ndim or shape[a] != 1 for a in axes):
+            raise ValueError(f"squeeze: axis {axis} is not of size 1 in shape {shape}")
+    return reshape(x, tuple(n for i, n in enumerate(shape) if i not in axes))
+
+
+# ------------------------------------------------------------------------------------------------------------- indexing
+
+@primitive
+def _getitem(x, index):
+    return x[index]
+
+
+def _basic(index):
+    """Whether an index holds only integers, slices, ... and None: then no element is read twice."""
+    parts = index if isinstance(index, tuple) else (index,)
+    return all(part is None or part is Ellipsis or isinstance(part, (slice, int, np.integer)) for part in parts)
+
+
+@primitive
+def scatter(g, index, shape):
+    """Zeros of `shape` with g added at `index` (repeated indices add up): the transpose of indexing."""
+    y = np.zeros(shape, np.asarray(g).dtype)
+    if _basic(index):
+        y[index] = g
+    else:
+        np.add.at(y, index, g)
+    return y
+
+
+_getitem.vjps(lambda g, y, x, index: scatter(g, index, x.shape), None)
+scatter.vjps(lambda u, y, g, index, shape: _getitem(u, index), None, None)
+
+
+def getitem(x, index):
+    """x[index]: integers, slices, ..., None, integer arrays and boolean masks, as in NumPy."""
+    if isinstance(index, tuple):
+        index = tuple(_index_values(part) for part in index)
+    else:
+        index = _index_values(index)
+    return _getitem(x, index)
+
+
+def _index_values(part):
+    if isinstance(part, Tensor):
+        part = part.data
+    if isinstance(part, list):
+        part = np.array(part, dtype=None if part else np.int64)
+    if isinstance(part, np.ndarray) and part.dtype.kind not in "iub":
+        raise ValueError(f"getitem: an index must hold integers or booleans, got {part.dtype}")
+    return part
+
+
+# -------------------------------------------------------------------------------------------------- joining and padding
+
+@primitive
+def _concatenate(axis, *xs):
+    return np.concatenate(xs, axis)
+
+
+def _concatenate_part(i, g, y, axis, *xs):
+    start = int(np.sum([x.shape[axis] for x in xs[:i]], dtype=np.int64))
+    return _getitem(g, (slice(None),) * axis + (slice(start, start + xs[i].shape[axis]),))
+
+
+_concatenate.vjps_each(None, _concatenate_part)
+
+
+def concatenate(xs, axis=0):
+    """Arrays joined along an existing axis; they agree in all other sizes."""
+    shapes = [np.shape(x) for x in xs]
+    if not shapes:
+        raise ValueError("concatenate: nothing to join")
+    ndim = len(shapes[0])
+    if not -ndim <= axis < ndim:
+        raise ValueError(f"concatenate: axis {axis} is out of range for shape {shapes[0]}")
+    axis %= ndim
+    if any(s[:axis] + s[axis + 1:] != shapes[0][:axis] + shapes[0][axis + 1:] for s in shapes):
+        raise ValueError(f"concatenate: sizes may differ only along axis {axis}, got shapes {shapes}")
+    return _concatenate(axis, *xs)
+
+
+def stack(xs, axis=0):
+    """Arrays of one shape joined along a new axis."""
+    shapes = {np.shape(x) for x in xs}
+    if len(shapes) != 1:
+        raise ValueError(f"stack: all shapes must be equal, got {sorted(shapes)}")
+    return concatenate([expand_dims(x, axis) for x in xs], axis)
+
+
+def split(x, sections, axis=0):
+    """A list of `sections` equal parts of x along an axis."""
+    size = np.shape(x)[axis]
+    if sections < 1 or size % sections:
+        raise ValueError(f"split: axis {axis} of size {size} cannot be cut into {sections} equal parts")
+    step = size // sections
+    lead = (slice(None),) * (axis % np.ndim(x))
+    return [_getitem(x, (*lead, slice(i, i + step))) for i in range(0, size, step)]
+
+
+@primitive
+def _pad(x, widths, value):
+    return np.pad(x, widths, constant_values=value)
+
+
+_pad.vjps(lambda g, y, x, widths, value: _getitem(g, tuple(slice(a, a + n) for (a, _), n in zip(widths, x.shape))),
+          None, None)
+
+
+def pad(x, widths, value=0.0):
+    """x surrounded by a constant. widths: (before, after) for each axis, or one such pair for all."""
+    widths = np.asarray(widths)
+    if widths.dtype.kind not in "iu" or (widths < 0).any():
+        raise ValueError(f"pad: widths must be non-negative integers, got {widths.tolist()}")
+    try:
+        widths = np.broadcast_to(widths, (np.ndim(x), 2))
+    except ValueError:
+        raise ValueError(f"pad: wanted one (before, after) for each axis of shape {np.shape(x)}, "
+                         f"got {widths.tolist()}") from None
+    return _pad(x, tuple((int(a), int(b)) for a, b in widths), value)
+
+
+def flip(x, axis):
+    """x in reverse order along an axis."""
+    return _getitem(x, (slice(None),) * (axis % np.ndim(x)) + (slice(None, None, -1),))
