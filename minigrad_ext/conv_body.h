@@ -1,0 +1,350 @@
+/* The convolution kernels for one instruction set and one type. conv.h includes this text once for each, having set
+ *   real    float or double          LANES   numbers in a vector        MR, NV   rows and vectors of a tile
+ *   NAME(f) the name f gets here
+ *
+ * Everything is one loop nest, `tile`:   C[i, j] += sum_s sum_k A[i ra + k ca + seg[s]] B[(s length + k) rb + j]
+ * for i < mr rows and j < nv LANES columns, held in registers. Correlation reads images as A and packed weights as B:
+ * with channels last, a row of the kernel (kw c numbers) is contiguous in the image: a segment. The gradient with
+ * respect to w reads images as A across (rows are entries of w, k runs over the pixels of a row of the output) and
+ * the incoming gradient as B.
+ */
+
+#define vec NAME(vec)
+#define Tile NAME(Tile)
+#ifndef MG_PLAIN_C
+typedef real vec __attribute__((vector_size(LANES * sizeof(real)), aligned(sizeof(real)), may_alias));
+#else
+typedef real vec;
+#endif
+
+typedef struct {
+    const real *a, *b, *bias;           /* bias: one padded panel, or NULL */
+    real *c;
+    ptrdiff_t ra, ca, rb, rc;           /* strides: rows and k of A, k of B, rows of C */
+    const ptrdiff_t *seg;               /* where each segment begins in A */
+    ptrdiff_t segments, length;
+    ptrdiff_t columns;                  /* valid columns of C in this panel, <= nv LANES */
+    int accumulate;                     /* C += instead of C = */
+} Tile;
+
+MG_INLINE void NAME(tile)(const int mr, const int nv, const Tile *t)
+{
+    vec acc[MR][NV];
+    const vec zero = {0};
+    const ptrdiff_t ra = t->ra, ca = t->ca, rb = t->rb, length = t->length, rc = t->rc, columns = t->columns;
+    const real *b = t->b;
+    if (t->accumulate && columns == nv * LANES) {
+        for (int i = 0; i < mr; i++)
+            for (int j = 0; j < nv; j++)
+                acc[i][j] = *(const vec *)(t->c + i * rc + j * LANES);
+    } else if (t->bias) {
+        for (int i = 0; i < mr; i++)
+            for (int j = 0; j < nv; j++)
+                acc[i][j] = *(const vec *)(t->bias + j * LANES);
+    } else {
+        for (int i = 0; i < mr; i++)
+            for (int j = 0; j < nv; j++)
+                acc[i][j] = zero;
+    }
+#ifndef MG_PLAIN_C                      /* fetch the rows of C while the sums are computed */
+    if (!t->accumulate)
+        for (int i = 0; i < mr; i++)
+            for (int j = 0; j < nv; j++)
+                __builtin_prefetch(t->c + i * rc + j * LANES, 1);
+#endif
+    for (ptrdiff_t s = 0; s < t->segments; s++) {
+        const real *a = t->a + t->seg[s];
+        for (ptrdiff_t k = 0; k < length; k++) {
+            vec bk[NV];
+            for (int j = 0; j < nv; j++)
+                bk[j] = *(const vec *)(b + j * LANES);
+            for (int i = 0; i < mr; i++)
+                for (int j = 0; j < nv; j++)
+                    acc[i][j] += a[i * ra] * bk[j];
+            a += ca;
+            b += rb;
+        }
+    }
+    if (columns == nv * LANES) {
+        for (int i = 0; i < mr; i++)
+            for (int j = 0; j < nv; j++)
+                *(vec *)(t->c + i * rc + j * LANES) = acc[i][j];
+    } else {                            /* the last columns, by way of the stack */
+        real row[NV * LANES] = {0};
+        for (int i = 0; i < mr; i++) {
+            for (int j = 0; j < nv; j++)
+                *(vec *)(row + j * LANES) = acc[i][j];
+            real *c = t->c + i * rc;
+            for (ptrdiff_t j = 0; j < columns; j++)
+                c[j] = t->accumulate ? c[j] + row[j] : row[j];
+        }
+    }
+}
+
+/* One function per tile size, so that mr and nv are constants inside. */
+#define TILE(m) \
+    static void NAME(tile_##m##_1)(const Tile *t) { NAME(tile)(m, 1, t); } \
+    static void NAME(tile_##m##_2)(const Tile *t) { NAME(tile)(m, 2, t); }
+TILE(1) TILE(2) TILE(3) TILE(4) TILE(5) TILE(6)
+#if MR > 6
+TILE(7) TILE(8) TILE(9) TILE(10) TILE(11) TILE(12) TILE(13) TILE(14)
+#endif
+#undef TILE
+#define TILE(m) {NAME(tile_##m##_1), NAME(tile_##m##_2)}
+static void (*const NAME(tiles)[MR][NV])(const Tile *) = {
+    TILE(1), TILE(2), TILE(3), TILE(4), TILE(5), TILE(6),
+#if MR > 6
+    TILE(7), TILE(8), TILE(9), TILE(10), TILE(11), TILE(12), TILE(13), TILE(14)
+#endif
+};
+#undef TILE
+
+/* Rows of a tile: `rows` cut into equal parts of at most MR (28 -> 14 14, 24 -> 12 12, 80 -> 14 14 14 14 14 10). */
+static ptrdiff_t NAME(height)(ptrdiff_t rows)
+{
+    const ptrdiff_t parts = (rows + MR - 1) / MR;
+    return (rows + parts - 1) / parts;
+}
+
+/* The image with its border, `plane` (ph, pw, c): row r holds image row (r - top) / spread, or zeros. Its zeros were
+ * written when the plane was new; only what comes from the image is copied. */
+static void NAME(fill_plane)(const Geometry *v, const real *image, real *plane)
+{
+    for (ptrdiff_t i = 0; i < v->h; i++) {
+        const ptrdiff_t r = v->top + i * v->spread_h;
+        if (r < 0 || r >= v->ph)
+            continue;
+        ptrdiff_t first = 0, last = v->w;
+        while (first < last && v->left + first * v->spread_w < 0)
+            first++;
+        while (last > first && v->left + (last - 1) * v->spread_w >= v->pw)
+            last--;
+        const real *from = image + (i * v->w + first) * v->c;
+        real *to = plane + (r * v->pw + v->left + first * v->spread_w) * v->c;
+        if (v->spread_w == 1) {
+            memcpy(to, from, (size_t)((last - first) * v->c) * sizeof(real));
+        } else {
+            for (ptrdiff_t j = first; j < last; j++, from += v->c, to += v->spread_w * v->c)
+                memcpy(to, from, (size_t)v->c * sizeof(real));
+        }
+    }
+}
+
+/* Weights as panels of NV LANES columns (the last one of LANES where that is enough), zeros behind the last column:
+ * panel[k, j] = w[k][panel start + j], k running over (kh, kw, depth) with the given strides. */
+static void NAME(pack_weights)(const Weights *w, const real *from, real *to)
+{
+    for (ptrdiff_t first = 0; first < w->columns; first += NV * LANES) {
+        const ptrdiff_t valid = w->columns - first < NV * LANES ? w->columns - first : NV * LANES;
+        const ptrdiff_t width = valid <= LANES ? LANES : NV * LANES;
+        for (ptrdiff_t ki = 0; ki < w->kh; ki++)
+            for (ptrdiff_t kj = 0; kj < w->kw; kj++)
+                for (ptrdiff_t d = 0; d < w->depth; d++, to += width) {
+                    const real *row = from + ki * w->s_kh + kj * w->s_kw + d * w->s_depth + first * w->s_column;
+                    ptrdiff_t j = 0;
+                    if (w->s_column == 1)
+                        for (; j < valid; j++)
+                            to[j] = row[j];
+                    else
+                        for (; j < valid; j++)
+                            to[j] = row[j * w->s_column];
+                    for (; j < width; j++)
+                        to[j] = 0;
+                }
+    }
+}
+
+/* Correlation: y (n, oh, ow, groups columns) = images (n, h, w, c) * weights, + bias. Both conv2d and conv2d_x.
+ * work is split by images and rows; every output is one sum in one order, whoever computes it. */
+static int NAME(correlate)(const Geometry *v, const Weights *w, const real *x, const real *weights,
+                           const real *bias, real *y, int threads)
+{
+    const ptrdiff_t groups = v->groups, depth = v->c / groups, columns = w->columns, wide = NV * LANES;
+    const ptrdiff_t padded = (columns + LANES - 1) / LANES * LANES, K = w->kh * w->kw * depth;
+    const int whole_rows = groups == 1 && v->dw == 1;       /* a segment is a row of the kernel */
+    const ptrdiff_t segments = whole_rows ? w->kh : w->kh * w->kw;
+    const ptrdiff_t o = groups * columns;
+    const size_t plane_size = v->padded ? (size_t)(v->ph * v->pw * v->c) : 0;
+    const size_t packed_size = (size_t)(groups * padded * (K + 1)) + NV * LANES;
+    real *packed = (real *)scratch(0, packed_size * sizeof(real) + (size_t)segments * sizeof(ptrdiff_t));
+    if (!packed)
+        return -1;
+    real *padded_bias = packed + groups * padded * K;
+    ptrdiff_t *seg = (ptrdiff_t *)(packed + packed_size);
+    for (ptrdiff_t g = 0; g < groups; g++) {
+        NAME(pack_weights)(w, weights + g * w->s_group, packed + g * padded * K);
+        if (bias)
+            for (ptrdiff_t j = 0; j < padded; j++)
+                padded_bias[g * padded + j] = j < columns ? bias[g * columns + j] : 0;
+    }
+    const ptrdiff_t pitch = v->pw * v->c;
+    for (ptrdiff_t s = 0; s < segments; s++)
+        seg[s] = whole_rows ? s * v->dh * pitch
+                            : s / w->kw * v->dh * pitch + s % w->kw * v->dw * v->c;
+    const ptrdiff_t high = NAME(height)(v->ow);
+    /* so many bands of rows per image that every thread has work, also for a single image */
+    const ptrdiff_t bands = v->n >= 4 * threads ? 1 : (v->oh < 4 * threads ? v->oh : 4 * threads);
+    int failed = 0;
+    #pragma omp parallel num_threads(threads) if (threads > 1) reduction(|: failed)
+    {
+        const uint64_t before = mg_flush_on();
+        real *plane = plane_size ? (real *)scratch(1, plane_size * sizeof(real)) : NULL;
+        if (plane_size && !plane)
+            failed = 1;
+        else if (plane)
+            memset(plane, 0, plane_size * sizeof(real));
+        ptrdiff_t in_plane = -1;
+        #pragma omp for schedule(static)
+        for (ptrdiff_t work = 0; work < v->n * bands; work++) {
+            if (failed)
+                continue;
+            const ptrdiff_t n = work / bands, band = work % bands;
+            const real *image = x + n * v->h * v->w * v->c;
+            if (plane) {
+                if (in_plane != n)
+                    NAME(fill_plane)(v, image, plane);
+                in_plane = n;
+                image = plane;
+            }
+            for (ptrdiff_t i = v->oh * band / bands; i < v->oh * (band + 1) / bands; i++)
+                for (ptrdiff_t g = 0; g < groups; g++)
+                    for (ptrdiff_t first = 0; first < columns; first += wide) {
+                        Tile t;
+                        t.columns = columns - first < wide ? columns - first : wide;
+                        const int nv = t.columns <= LANES ? 1 : NV;
+                        t.b = packed + g * padded * K + first * K;
+                        t.bias = bias ? padded_bias + g * padded + first : NULL;
+                        t.ra = v->sw * v->c;
+                        t.ca = 1;
+                        t.rb = nv * LANES;
+                        t.rc = o;
+                        t.seg = seg;
+                        t.segments = segments;
+                        t.length = whole_rows ? w->kw * depth : depth;
+                        t.accumulate = 0;
+                        for (ptrdiff_t j = 0; j < v->ow; j += high) {
+                            const ptrdiff_t mr = v->ow - j < high ? v->ow - j : high;
+                            t.a = image + i * v->sh * pitch + j * t.ra + g * depth;
+                            t.c = y + ((n * v->oh + i) * v->ow + j) * o + g * columns + first;
+                            NAME(tiles)[mr - 1][nv - 1](&t);
+                        }
+                    }
+        }
+        mg_flush_off(before);
+    }
+    return failed ? -1 : 0;
+}
+
+/* db[j] += sum over the pixels of an image of g[p, j], pixel by pixel. */
+static void NAME(add_pixels)(ptrdiff_t pixels, ptrdiff_t o, const real *g, real *db)
+{
+    ptrdiff_t j = 0;
+    for (; j + 2 * LANES <= o; j += 2 * LANES) {
+        vec sum0 = *(const vec *)(db + j), sum1 = *(const vec *)(db + j + LANES);
+        for (ptrdiff_t p = 0; p < pixels; p++) {
+            sum0 += *(const vec *)(g + p * o + j);
+            sum1 += *(const vec *)(g + p * o + j + LANES);
+        }
+        *(vec *)(db + j) = sum0;
+        *(vec *)(db + j + LANES) = sum1;
+    }
+    for (; j + LANES <= o; j += LANES) {
+        vec sum = *(const vec *)(db + j);
+        for (ptrdiff_t p = 0; p < pixels; p++)
+            sum += *(const vec *)(g + p * o + j);
+        *(vec *)(db + j) = sum;
+    }
+    for (; j < o; j++) {
+        real sum = db[j];
+        for (ptrdiff_t p = 0; p < pixels; p++)
+            sum += g[p * o + j];
+        db[j] = sum;
+    }
+}
+
+/* The gradient with respect to w: dw (kh, kw, depth, groups columns) (+)= sum over images and pixels of x times g,
+ * g (n, oh, ow, groups columns), and to b: db (+)= sum of g (db NULL: not wanted). Images outermost; a thread owns some
+ * entries of dw and sees every image. */
+static int NAME(correlate_w)(const Geometry *v, ptrdiff_t kh, ptrdiff_t kw, ptrdiff_t columns, const real *x,
+                             const real *g, real *dw, real *db, int add_w, int add_b, int threads)
+{
+    const ptrdiff_t groups = v->groups, depth = v->c / groups, o = groups * columns, wide = NV * LANES;
+    const ptrdiff_t pitch = v->pw * v->c, pixels = v->oh * v->ow;
+    const ptrdiff_t padded = (columns + LANES - 1) / LANES * LANES;
+    const int whole_rows = groups == 1 && v->dw == 1;       /* the rows of one kh lie side by side in the image */
+    const ptrdiff_t rows = whole_rows ? kw * depth : depth;
+    const ptrdiff_t high = NAME(height)(rows), heights = (rows + high - 1) / high;
+    const ptrdiff_t panels = (columns + wide - 1) / wide, blocks = whole_rows ? kh : kh * kw;
+    const ptrdiff_t work = groups * panels * blocks * heights;
+    const size_t plane_size = v->padded ? (size_t)(v->ph * v->pw * v->c) : 0;
+    const size_t g_size = padded == columns ? 0 : (size_t)(groups * pixels * padded);
+    if (threads > work)
+        threads = (int)work;
+    ptrdiff_t *seg = (ptrdiff_t *)scratch(0, (size_t)(v->oh + 1) * sizeof(ptrdiff_t));
+    if (!seg)
+        return -1;
+    for (ptrdiff_t s = 0; s < v->oh; s++)
+        seg[s] = s * v->sh * pitch;
+    if (!add_w)
+        memset(dw, 0, (size_t)(kh * kw * depth * o) * sizeof(real));
+    if (db && !add_b)
+        memset(db, 0, (size_t)o * sizeof(real));
+    int failed = 0;
+    #pragma omp parallel num_threads(threads) if (threads > 1) reduction(|: failed)
+    {
+        const uint64_t before = mg_flush_on();
+        int me = 0, us = 1;
+#ifdef _OPENMP
+        me = omp_get_thread_num();
+        us = omp_get_num_threads();
+#endif
+        real *plane = (real *)scratch(1, (plane_size + g_size + 1) * sizeof(real)), *packed_g = plane + plane_size;
+        if (!plane)
+            failed = 1;
+        else
+            memset(plane, 0, plane_size * sizeof(real));
+        for (ptrdiff_t n = 0; n < v->n && !failed; n++) {
+            const real *image = x + n * v->h * v->w * v->c, *gn = g + n * pixels * o;
+            if (plane_size) {
+                NAME(fill_plane)(v, image, plane);
+                image = plane;
+            }
+            if (g_size)
+                for (ptrdiff_t q = 0; q < groups; q++)
+                    for (ptrdiff_t p = 0; p < pixels; p++) {
+                        real *to = packed_g + (q * pixels + p) * padded;
+                        for (ptrdiff_t j = 0; j < padded; j++)
+                            to[j] = j < columns ? gn[p * o + q * columns + j] : 0;
+                    }
+            for (ptrdiff_t item = work * me / us; item < work * (me + 1) / us; item++) {
+                const ptrdiff_t m = item % heights * high, block = item / heights % blocks;
+                const ptrdiff_t first = item / heights / blocks % panels * wide;
+                const ptrdiff_t q = item / heights / blocks / panels;
+                const ptrdiff_t ki = whole_rows ? block : block / kw, kj = whole_rows ? 0 : block % kw;
+                const ptrdiff_t mr = rows - m < high ? rows - m : high;
+                Tile t;
+                t.columns = columns - first < wide ? columns - first : wide;
+                t.a = image + ki * v->dh * pitch + kj * v->dw * v->c + q * depth + m;
+                t.b = g_size ? packed_g + q * pixels * padded + first : gn + q * columns + first;
+                t.bias = NULL;
+                t.c = dw + ((ki * kw + kj) * depth + m) * o + q * columns + first;
+                t.ra = 1;
+                t.ca = v->sw * v->c;
+                t.rb = g_size ? padded : o;
+                t.rc = o;
+                t.seg = seg;
+                t.segments = v->oh;
+                t.length = v->ow;
+                t.accumulate = 1;
+                NAME(tiles)[mr - 1][t.columns <= LANES ? 0 : NV - 1](&t);
+            }
+            if (db && me == us - 1)
+                NAME(add_pixels)(pixels, o, gn, db);
+        }
+        mg_flush_off(before);
+    }
+    return failed ? -1 : 0;
+}
+
+#undef vec
+#undef Tile
