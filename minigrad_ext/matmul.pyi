@@ -1,0 +1,6 @@
+"""Products of matrices; see minigrad/kernels/matmul.py."""
+from numpy.typing import NDArray
+
+def matmul(a: NDArray, b: NDArray, out: NDArray, accumulate: bool = False, bias: NDArray | None = None) -> None: ...
+def linear_backward(g: NDArray, x: NDArray | None, w: NDArray | None, dx: NDArray | None, dw: NDArray | None,
+                    db: NDArray | None, accumulate_dw: bool = False, accumulate_db: bool = False) -> None: ...

@@ -1,0 +1,195 @@
+/* The micro-kernel, once for every width and instruction set: gemm.h includes this text six times.
+
+   Before the include: REAL, NAME(x), VECTOR_BYTES, TILE_VECTORS (vectors in a row of the tile), TILE_ROWS (its height),
+   TALL_ROWS (the height of a tile of one or two vectors). TILE_ROWS * TILE_VECTORS accumulators, TILE_VECTORS of B and one
+   broadcast of A must fit the registers.
+
+       C[i, j] <- [C +] sum_s sum_p A[i ra + p ca + s sa] B[p rb + s sb + j] [+ bias]
+
+   One accumulator per entry, k in order: the bits of an entry do not depend on where in which tile it lies. */
+
+#ifdef MG_PLAIN_C
+#define LANES 1
+typedef REAL NAME(vector);
+typedef REAL NAME(loose);
+#else
+#define LANES ((ptrdiff_t)(VECTOR_BYTES / sizeof(REAL)))
+typedef REAL NAME(vector) __attribute__((vector_size(VECTOR_BYTES), may_alias));
+typedef REAL NAME(loose) __attribute__((vector_size(VECTOR_BYTES), aligned(sizeof(REAL)), may_alias)); /* any address */
+#endif
+
+#define LOAD(address) (*(const NAME(loose) *)(address))
+#define STORE(address, value) (*(NAME(loose) *)(address) = (value))
+
+/* One tile of mr rows and nv vectors, of which the first nr columns exist. mr and nv are constants where this is
+   inlined, so that the accumulators live in registers. */
+MG_INLINE void NAME(tile)(const int mr, const int nv, const NAME(strip_t) *t, const REAL *a, ptrdiff_t ra, ptrdiff_t ca,
+                          REAL *c, const REAL *bias) {
+    NAME(vector) sum[MOST_SUMS];
+    UNROLL for (int i = 0; i < mr * nv; i++) sum[i] = (NAME(vector)){0};
+    for (ptrdiff_t s = 0; s < t->segments; s++) {
+        const REAL *as = a + s * t->sa, *bs = t->b + s * t->sb;
+        for (ptrdiff_t p = 0; p < t->k; p++, as += ca, bs += t->rb) {
+            NAME(vector) row[8];
+            UNROLL for (int v = 0; v < nv; v++) row[v] = LOAD(bs + v * LANES);
+            UNROLL for (int i = 0; i < mr; i++) {
+                REAL x = as[i * ra];
+                UNROLL for (int v = 0; v < nv; v++) sum[i * nv + v] += x * row[v];
+            }
+        }
+    }
+    if (t->nr == nv * LANES && t->cc == 1 && (bias == NULL || t->bj == 1)) {
+        UNROLL for (int i = 0; i < mr; i++) {
+            REAL *ci = c + i * t->rc;
+            UNROLL for (int v = 0; v < nv; v++) {
+                NAME(vector) x = sum[i * nv + v];
+                if (t->add) x += LOAD(ci + v * LANES);
+                if (bias) x += LOAD(bias + v * LANES);
+                STORE(ci + v * LANES, x);
+            }
+        }
+    } else { /* an edge, or C stored transposed: entry by entry */
+        REAL entry[MOST_SUMS * LANES];
+        UNROLL for (int i = 0; i < mr * nv; i++) STORE(entry + i * LANES, sum[i]);
+        for (int i = 0; i < mr; i++) {
+            REAL *ci = c + i * t->rc;
+            for (ptrdiff_t j = 0; j < t->nr; j++) {
+                REAL x = entry[i * nv * LANES + j];
+                if (t->add) x += ci[j * t->cc];
+                if (bias) x += bias[i * t->bi + j * t->bj];
+                ci[j * t->cc] = x;
+            }
+        }
+    }
+}
+
+#define ROWS(mr, nv)                                                                                                     \
+    for (; i + mr <= t->m; i += mr) {                                                                                    \
+        const REAL *a = t->block ? t->a + i / t->block * t->block * t->k + i % t->block : t->a + i * t->ra;              \
+        NAME(tile)(mr, nv, t, a, ra, ca, t->c + i * t->rc, t->bias ? t->bias + i * t->bi : NULL);                        \
+    }
+
+/* All rows of A against one panel of B: m x nr entries of C, nr <= mg_panel(isa, ...) (for m = 1: GEMV_VECTORS vectors). */
+static void NAME(strip)(const NAME(strip_t) *t) {
+    ptrdiff_t i = 0, ra = t->ra, ca = t->ca;
+    ptrdiff_t nv = (t->nr + LANES - 1) / LANES;
+    int tall = !t->block || t->block == TALL_ROWS;
+    if (t->block) {
+        ra = 1;
+        ca = t->block;
+    }
+    switch (nv) {
+    case 1:
+        if (tall) ROWS(TALL_ROWS, 1)
+        ROWS(TILE_ROWS, 1) ROWS(4, 1) ROWS(2, 1) ROWS(1, 1)
+        break;
+#if TILE_VECTORS >= 2
+    case 2:
+#if TILE_VECTORS > 2
+        if (tall) ROWS(TALL_ROWS, 2)
+#endif
+        ROWS(TILE_ROWS, 2) ROWS(4, 2) ROWS(2, 2) ROWS(1, 2)
+        break;
+#endif
+#if TILE_VECTORS >= 3
+    case 3:
+        ROWS(TILE_ROWS, 3) ROWS(4, 3) ROWS(2, 3) ROWS(1, 3)
+        break;
+#endif
+#if TILE_VECTORS >= 4
+    case 4:
+        ROWS(TILE_ROWS, 4) ROWS(2, 4) ROWS(1, 4)
+        break;
+#endif
+    case GEMV_VECTORS:
+        ROWS(1, GEMV_VECTORS)
+        break;
+    }
+}
+
+/* panel[p * nv * LANES + j] <- B[p, j] for k rows and nr columns, zeros up to full vectors. */
+static void NAME(pack)(ptrdiff_t k, ptrdiff_t nr, const REAL *b, ptrdiff_t rb, ptrdiff_t cb, REAL *MG_RESTRICT panel) {
+    ptrdiff_t wide = (nr + LANES - 1) / LANES * LANES;
+    if (cb == 1) {
+        ptrdiff_t full = nr / LANES * LANES;
+        for (ptrdiff_t p = 0; p < k; p++) {
+            const REAL *row = b + p * rb;
+            REAL *to = panel + p * wide;
+            for (ptrdiff_t j = 0; j < full; j += LANES) STORE(to + j, LOAD(row + j));
+            for (ptrdiff_t j = full; j < nr; j++) to[j] = row[j];
+            for (ptrdiff_t j = nr; j < wide; j++) to[j] = 0;
+        }
+        return;
+    }
+    for (ptrdiff_t p0 = 0; p0 < k; p0 += 16) { /* 16 rows of the panel stay in L1 while columns of B are read along k */
+        ptrdiff_t rows = k - p0 < 16 ? k - p0 : 16;
+        for (ptrdiff_t j = 0; j < wide; j++) {
+            const REAL *column = b + p0 * rb + j * cb;
+            REAL *to = panel + p0 * wide + j;
+            if (j >= nr)
+                for (ptrdiff_t p = 0; p < rows; p++) to[p * wide] = 0;
+            else if (rows == 16) {
+                UNROLL for (ptrdiff_t p = 0; p < 16; p++) to[p * wide] = column[p * rb];
+            } else
+                for (ptrdiff_t p = 0; p < rows; p++) to[p * wide] = column[p * rb];
+        }
+    }
+}
+
+/* block[(i / h) * h * k + p * h + i % h] <- A[i, p]: tiles of h rows, the h entries of one p side by side. */
+static void NAME(pack_rows)(ptrdiff_t m, ptrdiff_t k, ptrdiff_t h, const REAL *a, ptrdiff_t ra, ptrdiff_t ca,
+                            REAL *MG_RESTRICT block) {
+    for (ptrdiff_t i0 = 0; i0 < m; i0 += h) {
+        ptrdiff_t rows = m - i0 < h ? m - i0 : h;
+        REAL *to = block + i0 * k;
+        const REAL *from = a + i0 * ra;
+        if (h == TILE_ROWS && rows == h)
+            for (ptrdiff_t p = 0; p < k; p++, to += TILE_ROWS, from += ca) {
+                UNROLL for (int i = 0; i < TILE_ROWS; i++) to[i] = from[i * ra];
+            }
+        else
+            for (ptrdiff_t p = 0; p < k; p++, to += h, from += ca)
+                for (ptrdiff_t i = 0; i < rows; i++) to[i] = from[i * ra];
+    }
+}
+
+/* sum[j] <- [sum +] sum over rows of G[i, j], in the order of i. */
+static void NAME(columns)(ptrdiff_t m, ptrdiff_t n, const REAL *g, ptrdiff_t rg, ptrdiff_t cg, REAL *MG_RESTRICT sum,
+                          int add) {
+    ptrdiff_t j = 0;
+    if (cg == 1) {
+        for (; j + 4 * LANES <= n; j += 4 * LANES) { /* four columns of vectors, to hide the latency of an addition */
+            NAME(vector) total[4];
+            UNROLL for (int v = 0; v < 4; v++) total[v] = (NAME(vector)){0};
+            for (ptrdiff_t i = 0; i < m; i++) {
+                UNROLL for (int v = 0; v < 4; v++) total[v] += LOAD(g + i * rg + j + v * LANES);
+            }
+            UNROLL for (int v = 0; v < 4; v++) {
+                if (add) total[v] += LOAD(sum + j + v * LANES);
+                STORE(sum + j + v * LANES, total[v]);
+            }
+        }
+        for (; j + LANES <= n; j += LANES) {
+            NAME(vector) total = {0};
+            for (ptrdiff_t i = 0; i < m; i++) total += LOAD(g + i * rg + j);
+            if (add) total += LOAD(sum + j);
+            STORE(sum + j, total);
+        }
+    }
+    for (; j < n; j++) {
+        REAL total = 0;
+        for (ptrdiff_t i = 0; i < m; i++) total += g[i * rg + j * cg];
+        sum[j] = add ? total + sum[j] : total;
+    }
+}
+
+#undef LOAD
+#undef STORE
+#undef ROWS
+#undef LANES
+#undef REAL
+#undef NAME
+#undef VECTOR_BYTES
+#undef TILE_VECTORS
+#undef TILE_ROWS
+#undef TALL_ROWS
