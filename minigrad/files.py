@@ -306,10 +306,11 @@ def _json(path, text):
             raise FormatError(path, "header", "at most 3 levels of brackets", "more")
 
     def pairs(items):
-        found = dict(items)
-        if len(found) != len(items):
-            names = [name for name, _ in items]
-            raise ValueError(f"repeated key {next(name for name in names if names.count(name) > 1)!r:.80}")
+        found = {}
+        for name, value in items:
+            if name in found:
+                raise ValueError(f"repeated key {name!r:.80}")
+            found[name] = value
         return found
 
     def refuse(literal):
