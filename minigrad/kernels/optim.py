@@ -28,7 +28,7 @@ def compiled_as(signature):
 
     registers the kernel `momentum(theta, g, v, lr, momentum)` of minigrad_ext.optim with this text as its NumPy twin.
     The arrays come first and are updated in place (but g); then the hyperparameters; `t` counts the steps from 1. A
-    last argument `out` receives what the method returns. The function gets `.arguments` and `.kernel` (None if not built).
+    last argument `out` receives what the method returns. The function gets `.arguments`, and `.kernel` (None: none).
     """
     name, _, names = signature.rstrip(")").partition("(")
     names = tuple(names.split(", "))

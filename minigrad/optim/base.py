@@ -1,4 +1,4 @@
-"""What every optimizer shares: the vector theta, validated hyperparameters, state that can be saved, a step's record."""
+"""What every optimizer shares: the vector theta, hyperparameters, state that can be saved, a step's record."""
 from contextlib import contextmanager
 from math import isfinite
 
@@ -91,7 +91,8 @@ class Optimizer:
 
     A subclass writes `step(self, J) -> Step`. In it: `self.theta` (the live vector; assigning copies into it),
     `self.evaluate(J, theta)`, `self.now("damping")` (a hyperparameter's value at this step),
-    `self.declare(name, array)` (state to be saved; `self.name = new` copies into it), `self.k += 1` and `self.changed()` once theta has moved.
+    `self.declare(name, array)` (state to be saved; `self.name = new` copies into it), `self.k += 1` and
+    `self.changed()` once theta has moved.
     """
     ranges = {}
 
@@ -218,6 +219,8 @@ class Optimizer:
             self.need(J, "value", "grad")
             value, g = J.value(theta), J.grad(theta)
         g = np.ascontiguousarray(g, dtype=self.dtype)
+        if np.may_share_memory(g, self.params.theta):           # as when J is theta^2/2, whose gradient is theta
+            g = g.copy()
         if g.shape != (self.n,):
             raise ValueError(f"{type(self).__name__}.step: J's gradient must have shape ({self.n},), got {g.shape}")
         return float(value), g

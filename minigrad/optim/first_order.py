@@ -29,6 +29,7 @@ class FirstOrder(Optimizer):
     """
     state = ()
     work = ()           # arrays that `evaluate` fills and `update` reads; not saved
+    decoupled = False   # does `update` itself apply weight_decay?
 
     def __init__(self, params, groups=None, *, weight_decay=0.0, check_finite=False, **hyper):
         super().__init__(params, **hyper, weight_decay=weight_decay)
@@ -82,7 +83,7 @@ class FirstOrder(Optimizer):
             raise ValueError(f"{type(self).__name__}.step: no parameter has a gradient: call backward() first")
         if self.check_finite:
             self.refuse_non_finite(g, runs, outcome)
-        if any(value["weight_decay"] for value in values):
+        if not self.decoupled and any(value["weight_decay"] for value in values):
             g = self.decayed(g, runs, values, backward)
         if self._at_point:
             self.check_untouched()

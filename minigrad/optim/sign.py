@@ -1,0 +1,87 @@
+"""A rate per parameter, from the sign of its gradient alone: delta-bar-delta and Rprop. For full batches only."""
+import numpy as np
+
+from minigrad.kernels.optim import compiled_as
+from minigrad.optim.first_order import FirstOrder
+
+
+class DeltaBarDelta(FirstOrder):
+    """Delta-bar-delta (Jacobs 1988; section 8.5): rates rise by addition and fall by multiplication.
+
+        rate <- rate + kappa          where d g > 0         d: average of the gradients before this one
+        rate <- rate (1 - phi)        where d g < 0
+        theta <- theta - rate g
+        d <- (1 - rho) g + rho d
+
+    rate: (n,), starts at lr (later changes of lr do nothing). lr, kappa: units of theta^2/J. phi, rho: none; rho is
+    Jacobs' theta. Only for full batches: a minibatch changes the sign of g by noise. Differs: nothing.
+    """
+    state = ("rate", "d")
+    ranges = {"kappa": "[0, inf)", "phi": "[0, 1)"}
+
+    def __init__(self, params, lr, kappa=0.001, phi=0.1, rho=0.7, **options):
+        super().__init__(params, lr=lr, kappa=kappa, phi=phi, rho=rho, **options)
+
+    def begin(self):
+        self.rate = self.lr
+
+    @compiled_as("delta_bar_delta(theta, g, rate, d, kappa, phi, rho)")
+    def update(self, g):
+        agreement = self.d * g
+        self.rate = np.where(agreement > 0, self.rate + self.kappa,
+                             np.where(agreement < 0, self.rate * (1 - self.phi), self.rate))
+        self.theta = self.theta - self.rate * g
+        self.d = (1 - self.rho) * g + self.rho * self.d
+
+
+class Rprop(FirstOrder):
+    """Resilient propagation (Riedmiller and Braun 1993): the step back included.
+
+        where g_before g > 0:  rate <- min(up rate, largest);   v = -sign(g) rate;  theta <- theta + v;  g_before <- g
+        where g_before g < 0:  rate <- max(down rate, smallest); theta <- theta - v (step back);         g_before <- 0
+        elsewhere:                                              v = -sign(g) rate;  theta <- theta + v;  g_before <- g
+
+    Of g only the sign counts. rate: (n,), starts at lr, units of theta like smallest and largest. After a step back
+    g_before is 0, so that the rate does not shrink twice. up = down = 1 is the Manhattan rule. Only for full batches:
+    of nine gradients 0.1 and one -0.9, which sum to 0, it makes a large step. Differs: nothing.
+    """
+    state = ("rate", "g_before", "v")
+    ranges = {"up": "[1, inf)", "down": "(0, 1]", "smallest": "[0, inf)", "largest": "(0, inf)"}
+
+    def __init__(self, params, lr=0.1, up=1.2, down=0.5, smallest=1e-6, largest=50.0, **options):
+        super().__init__(params, lr=lr, up=up, down=down, smallest=smallest, largest=largest, **options)
+
+    def begin(self):
+        self.rate = self.lr
+
+    @compiled_as("rprop(theta, g, rate, g_before, v, up, down, smallest, largest)")
+    def update(self, g):
+        agreement = self.g_before * g
+        turned = agreement < 0
+        self.rate = np.where(agreement > 0, np.minimum(self.up * self.rate, self.largest),
+                             np.where(turned, np.maximum(self.down * self.rate, self.smallest), self.rate))
+        self.v = np.where(turned, -self.v, -np.sign(g) * self.rate)
+        self.theta = self.theta + self.v
+        self.g_before = np.where(turned, 0, g)
+
+
+class RpropMinus(Rprop):
+    """Rprop without the step back (iRprop-, Igel and Huesken 2000): after a change of sign, stay for one step.
+
+        where g_before g > 0:  rate <- min(up rate, largest)
+        where g_before g < 0:  rate <- max(down rate, smallest);  g <- 0
+        theta <- theta - sign(g) rate
+        g_before <- g
+
+    PyTorch's Rprop is this one (its first rate is 0.01, ours the paper's 0.1). Differs: nothing.
+    """
+    state = ("rate", "g_before")
+
+    @compiled_as("rprop_minus(theta, g, rate, g_before, up, down, smallest, largest)")
+    def update(self, g):
+        agreement = self.g_before * g
+        turned = agreement < 0
+        self.rate = np.where(agreement > 0, np.minimum(self.up * self.rate, self.largest),
+                             np.where(turned, np.maximum(self.down * self.rate, self.smallest), self.rate))
+        self.g_before = np.where(turned, 0, g)
+        self.theta = self.theta - np.sign(self.g_before) * self.rate

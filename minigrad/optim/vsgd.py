@@ -1,0 +1,62 @@
+"""vSGD: no learning rate at all, from the variance of the gradient and the curvature, per parameter."""
+import numpy as np
+
+from minigrad.kernels.optim import compiled_as
+from minigrad.optim.first_order import FirstOrder
+
+
+class VSGD(FirstOrder):
+    """vSGD-l (Schaul, Zhang and LeCun 2013, "No more pesky learning rates").
+
+        g_bar <- (1 - 1/tau) g_bar + 1/tau g            g: mean over the batch
+        v_bar <- (1 - 1/tau) v_bar + 1/tau g2           g2: mean over the batch of each example's g_i*g_i
+        h_bar <- (1 - 1/tau) h_bar + 1/tau max(|h|, delta)      h: diagonal of the Hessian
+        rate = g_bar^2 / (h_bar v_bar)
+        tau <- (1 - g_bar^2 / v_bar) tau + 1            memory; the old tau was used above
+        theta <- theta - rate g
+
+    J must have example_grads(theta) (m, n) and hessian_diagonal(theta) (n,), so each step costs m gradients and the
+    diagonal; `step()` after a backward is refused. rate has the units theta^2/J it must have. The averages start from
+    the first batch, v_bar at `slow` times its value (so the start is slow), tau at 2.
+    Differs: 0 where v_bar = 0. slow is 2 as in the authors' program, n/10 in the paper; no outlier detection;
+    h is exact where the paper approximates it by a backward pass of second derivatives.
+    """
+    state = ("g_bar", "v_bar", "h_bar", "tau")
+    work = ("g2", "h")
+    ranges = {"delta": "(0, inf)", "slow": "[1, inf)"}
+
+    def __init__(self, params, slow=2.0, delta=1e-5, **options):
+        super().__init__(params, slow=slow, delta=delta, **options)
+
+    def step(self, J=None):
+        """One step on J, which gives per-example gradients and the diagonal of the Hessian as well."""
+        if J is None:
+            raise ValueError("VSGD.step: needs an objective with example_grads and hessian_diagonal: step(J)")
+        self.need(J, "example_grads", "hessian_diagonal")
+        return super().step(J)
+
+    def evaluate(self, J, theta):
+        value, g = super().evaluate(J, theta)
+        each = np.asarray(J.example_grads(theta))
+        h = np.asarray(J.hessian_diagonal(theta))
+        if each.ndim != 2 or each.shape[1] != self.n or h.shape != (self.n,):
+            raise ValueError(f"VSGD.step: example_grads and hessian_diagonal must have shapes (m, {self.n}) and "
+                             f"({self.n},), got {each.shape} and {h.shape}")
+        self._work["g2"][...] = np.einsum("mi,mi->i", each, each) / len(each)
+        self._work["h"][...] = h
+        return value, g
+
+    def begin(self):
+        now = self._now
+        self.g_bar, self.v_bar = now["g"], self.slow * self.g2
+        self.h_bar, self.tau = np.maximum(np.abs(self.h), self.delta), 2
+
+    @compiled_as("vsgd(theta, g, g_bar, v_bar, h_bar, tau, g2, h, delta)")
+    def update(self, g):
+        self.g_bar = (1 - 1 / self.tau) * self.g_bar + 1 / self.tau * g
+        self.v_bar = (1 - 1 / self.tau) * self.v_bar + 1 / self.tau * self.g2
+        self.h_bar = (1 - 1 / self.tau) * self.h_bar + 1 / self.tau * np.maximum(np.abs(self.h), self.delta)
+        share = np.divide(self.g_bar * self.g_bar, self.v_bar, out=np.zeros_like(g), where=self.v_bar != 0)
+        share = np.minimum(share, 1)                            # 1 but for rounding: the square of a mean
+        self.tau = (1 - share) * self.tau + 1
+        self.theta = self.theta - share / self.h_bar * g
