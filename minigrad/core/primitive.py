@@ -4,8 +4,9 @@
     rule(g, y, x)                 turns g = dJ/dy into dJ/dx (the vector-Jacobian product)
 
 For an ordinary backward pass a rule is handed arrays and simply computes. With `create_graph=True` it is handed
-Tensors, so that what it computes is recorded and can be differentiated again: derivatives of every order come from one
-text.
+Tensors, so that what it computes is recorded and can be differentiated again: derivatives of every order come from
+one text.
+"""
 import functools
 import inspect
 from operator import attrgetter

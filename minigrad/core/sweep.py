@@ -53,7 +53,7 @@ def _refuse_changed(order, name):
         for parent in node.parents:
             if parent is not None and parent.op is None and parent.changed > node.number:
                 raise RuntimeError(
-                    f"{name}: {node.op.name} saved the value of {parent.name or 'a leaf'}, which has been changed since "
+                    f"{name}: {node.op.name} saved the value of {parent.name or 'a leaf'}, which has changed since "
                     "(an optimizer's step, or p.data = ...); compute the result again before the backward")
 
 

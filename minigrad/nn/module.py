@@ -1,0 +1,232 @@
+"""Module: a function with parameters. Write `__init__` and `forward`; everything else is found in the attributes."""
+import threading
+from contextlib import contextmanager
+
+import numpy as np
+
+from minigrad.core import Tensor, no_grad
+from minigrad.nn.parameters import Parameter, Parameters
+
+
+class _Local(threading.local):
+    """Per thread: who watches the calls of modules, and whether running statistics may be updated."""
+    observers = ()
+    statistics = True
+
+
+_local = _Local()
+
+
+class Module:
+    """A layer or a model.
+
+        class TwoLayers(Module):
+            def __init__(self):
+                self.first, self.second = Linear(784, 128), Linear(128, 10)
+
+            def forward(self, x):
+                return self.second(relu(self.first(x)))
+
+    Parameters, modules, lists of modules and generators are found in the attributes, in the order in which they were
+    set; names are paths, "first.w". `buffers` names the attributes that are saved but not learned (running averages).
+    """
+    training = True
+    buffers = ()
+
+    def forward(self, *inputs):
+        """What the module computes."""
+        raise NotImplementedError(f"{type(self).__name__}.forward is not written")
+
+    def __call__(self, *inputs):
+        y = self.forward(*inputs)
+        for observer in _local.observers:
+            observer(self, inputs, y)
+        return y
+
+    # ---- structure
+
+    def children(self):
+        """(name, module) of the modules directly below this one."""
+        for name, value in vars(self).items():
+            if isinstance(value, Module):
+                yield name, value
+            elif isinstance(value, list | tuple):
+                for i, item in enumerate(value):
+                    if isinstance(item, Module):
+                        yield f"{name}.{i}", item
+
+    def modules(self, prefix=""):
+        """(path, module) of this module (path "") and all below it, each once, in order of definition."""
+        pending, seen = [(prefix, self)], set()
+        while pending:
+            path, module = pending.pop()
+            if id(module) in seen:
+                continue
+            seen.add(id(module))
+            yield path, module
+            below = [(f"{path}.{name}" if path else name, child) for name, child in module.children()]
+            pending.extend(reversed(below))
+
+    def named_parameters(self):
+        """(path, Parameter) of all parameters; one that is shared (tied weights) appears once."""
+        seen = set()
+        for path, module in self.modules():
+            for name, value in vars(module).items():
+                if isinstance(value, Parameter) and id(value) not in seen:
+                    seen.add(id(value))
+                    yield (f"{path}.{name}" if path else name), value
+
+    def parameters(self):
+        """All parameters as one theta and one g, see `Parameters`."""
+        return Parameters(self.named_parameters())
+
+    def generators(self):
+        """(path, numpy Generator) of the modules that draw random numbers."""
+        for path, module in self.modules():
+            for name, value in vars(module).items():
+                if isinstance(value, np.random.Generator):
+                    yield (f"{path}.{name}" if path else name), value
+
+    # ---- modes
+
+    def train(self, training=True):
+        """Learning mode: dropout drops, batch norm uses its batch. Returns self."""
+        for _, module in self.modules():
+            module.training = training
+        return self
+
+    def eval(self):
+        """Test mode: dropout passes everything, batch norm uses its running averages. Returns self."""
+        return self.train(False)
+
+    def zero_grad(self):
+        """Forget the gradients of all parameters."""
+        for _, p in self.named_parameters():
+            p.slot.written = False
+
+    def freeze(self, frozen=True):
+        """No gradients for these parameters, and so no steps. Returns self."""
+        for _, p in self.named_parameters():
+            p.requires_grad = not frozen
+        return self
+
+    def astype(self, dtype):
+        """Convert parameters and buffers to float32 or float64 (make optimizers anew). Returns self."""
+        dtype = np.dtype(dtype)
+        if dtype not in (np.float32, np.float64):
+            raise ValueError(f"astype: wanted float32 or float64, got {dtype}")
+        for _, p in self.named_parameters():
+            p._data, p.slot.view = p._data.astype(dtype), p.slot.view.astype(dtype)
+            p.vector = None
+            p.slot.touch()
+        for _, module, name in self._buffers():
+            value = getattr(module, name)
+            if value.dtype.kind == "f":
+                setattr(module, name, value.astype(dtype))
+        Parameters.layouts += 1
+        return self
+
+    # ---- state
+
+    def _buffers(self):
+        for path, module in self.modules():
+            for name in module.buffers:
+                yield (f"{path}.{name}" if path else name), module, name
+
+    def state_dict(self):
+        """Copies of all parameters and buffers: path -> ndarray."""
+        state = {name: p.data.copy() for name, p in self.named_parameters()}
+        state.update((path, np.array(getattr(module, name))) for path, module, name in self._buffers())
+        return state
+
+    def load_state_dict(self, state, strict=True):
+        """Take over parameters and buffers. One ValueError lists every mismatch, and then nothing has changed.
+
+        strict=False ignores names that are missing or unknown; shapes and dtypes must fit all the same.
+        """
+        own = self.state_dict()
+        problems = []
+        if strict:
+            problems += [f"{name} is missing" for name in own if name not in state]
+            problems += [f"{name} is not in the model" for name in state if name not in own]
+        for name in own:
+            if name in state:
+                given = np.asarray(state[name])
+                if given.shape != own[name].shape or given.dtype != own[name].dtype:
+                    problems.append(f"{name} is {given.dtype} {given.shape}, "
+                                    f"wanted {own[name].dtype} {own[name].shape}")
+        if problems:
+            raise ValueError(f"{type(self).__name__}.load_state_dict: " + "; ".join(problems))
+        for name, p in self.named_parameters():
+            if name in state:
+                p.data = np.asarray(state[name])
+        for path, module, name in self._buffers():
+            if path in state:
+                setattr(module, name, np.array(state[path]))
+
+    # ---- in words
+
+    def summary(self, x=None):
+        """A table of layers: path, kind, output shape (if an input x is given) and number of parameters. A string."""
+        shapes = {}
+        if x is not None:
+            x = x if isinstance(x, Tensor) else Tensor(x)
+            training = [(module, module.training) for _, module in self.modules()]
+            try:
+                with no_grad(), fixed_statistics(self.eval()), observe(
+                        lambda module, _, y: shapes.setdefault(id(module), getattr(y, "shape", ""))):
+                    self(x)
+            finally:
+                for module, mode in training:
+                    module.training = mode
+        seen, rows, total = set(), [], 0
+        for path, module in self.modules():
+            own = [p for p in vars(module).values() if isinstance(p, Parameter)]
+            count = sum(p.size for p in own if id(p) not in seen)
+            seen.update(id(p) for p in own)
+            total += count
+            if own or not list(module.children()):
+                rows.append((path or "(model)", module.describe(), str(shapes.get(id(module), "")), f"{count:,}"))
+        rows = [("layer", "kind", "output", "parameters"), *rows, ("", "", "total", f"{total:,}")]
+        widths = [max(len(row[i]) for row in rows) for i in range(4)]
+        return "\n".join(f"{a:<{widths[0]}}  {b:<{widths[1]}}  {c:<{widths[2]}}  {d:>{widths[3]}}".rstrip()
+                         for a, b, c, d in rows)
+
+    def describe(self):
+        """The module in a few characters, for `summary` and `repr`: its class and its sizes."""
+        return type(self).__name__
+
+    def __repr__(self):
+        inner = [f"  ({name}): {child!r}".replace("\n", "\n  ") for name, child in self.children()]
+        return self.describe() + (" (\n" + "\n".join(inner) + "\n)" if inner else "")
+
+
+@contextmanager
+def observe(function):
+    """`with observe(f): model(x)` calls f(module, inputs, output) after every module, in order of execution."""
+    before = _local.observers
+    _local.observers = (*before, function)
+    try:
+        yield
+    finally:
+        _local.observers = before
+
+
+def updating_statistics():
+    """Whether layers in training may update their running averages (not while an objective evaluates J)."""
+    return _local.statistics
+
+
+@contextmanager
+def fixed_statistics(model):
+    """Inside, a model may be run in training mode and nothing of it changes: running averages stay, and its generators
+    are put back afterwards, so that every such block draws the same masks."""
+    before = _local.statistics
+    states = [(rng, rng.bit_generator.state) for _, rng in model.generators()]
+    _local.statistics = False
+    try:
+        yield
+    finally:
+        _local.statistics = before
+        for rng, state in states:
+            rng.bit_generator.state = state

@@ -1,0 +1,189 @@
+"""Parameter, and the one theta and one g in which all parameters of a model lie.
+
+`Parameters` puts the values of its parameters side by side into one vector theta (n,), their gradients into another, g;
+each parameter's `data` and `grad` are views into them. So an optimizer's step is one pass over theta, Newton has
+theta in R^n as in the book, and a layer, a block, a group is a slice.
+"""
+import numpy as np
+
+from minigrad.core import Leaf, Tensor, as_array
+from minigrad.core.graph import clock
+
+
+class Slot(Leaf):
+    """A parameter's place in the graph. Its gradient lives in `view`, a part of g; it holds nothing until `written`."""
+    __slots__ = ("view", "written")
+
+    def __init__(self, view):
+        self.view = view
+        self.written = False
+        super().__init__()
+
+    @property
+    def grad(self):
+        return self.view if self.written else None
+
+    @grad.setter
+    def grad(self, value):
+        self.written = value is not None
+        if self.written:
+            self.view[...] = value
+
+    def receive(self, g):
+        """The first gradient since zero_grad is stored, later ones are added."""
+        if self.written:
+            self.view += g
+        else:
+            self.view[...] = g
+            self.written = True
+
+    def destination(self):
+        return self.view, self.written
+
+
+class Parameter(Tensor):
+    """A Tensor that is learned. `requires_grad = False` freezes it: no gradient is computed, no step moves it."""
+    __slots__ = ("slot", "vector", "start")
+
+    def __init__(self, data, dtype=None):
+        super().__init__(np.array(as_array(data, dtype), order="C"))
+        if self.dtype.kind != "f":
+            raise ValueError(f"Parameter: wanted floating-point values, got {self.dtype}")
+        self.slot = self.node = Slot(np.empty_like(self._data))
+        self.vector, self.start = None, 0          # where `Parameters` has laid it out
+
+    @property
+    def requires_grad(self):
+        """False: frozen."""
+        return self.node is not None
+
+    @requires_grad.setter
+    def requires_grad(self, wanted):
+        self.node = self.slot if wanted else None
+        if not wanted:
+            self.slot.written = False
+
+    def _assign(self, values):
+        self._data[...] = values                   # theta stays one vector
+
+    def __deepcopy__(self, memo):
+        copy = Parameter(self._data)
+        copy.slot.name = self.slot.name
+        copy.requires_grad = self.requires_grad
+        return copy
+
+    def __repr__(self):
+        return f"Parameter({np.array2string(self._data, separator=', ', prefix='Parameter(', threshold=20)})"
+
+
+class Vector:
+    """A theta and its g, on which one or more `Parameters` are views."""
+
+    def __init__(self, n, dtype):
+        self.theta = np.empty(n, dtype)
+        self.g = np.zeros(n, dtype)
+
+
+class Parameters:
+    """Parameters of a model, by name, as one vector theta (n,) and one gradient g (n,).
+
+    theta, g: the live vectors; write to them in place and call `changed()`. slices: name -> slice of both.
+    theta, g: the live vectors; write to them in place and call `changed()`. slices: name -> slice of both vectors.
+    Iterating gives the Parameters, len() their number; n is the number of elements.
+
+    If the model is laid out anew (a larger model takes these parameters in), this object follows: it asks again where
+    its parameters are, and lays them out itself if they no longer lie side by side.
+    """
+    layouts = 0                                    # how often anything was laid out: tells when to ask again
+
+    def __init__(self, named):
+        self.named = dict(named)
+        for name, p in self.named.items():
+            if not isinstance(p, Parameter):
+                raise ValueError(f"Parameters: {name} must be a Parameter, got {type(p).__name__}")
+        if len({id(p) for p in self.named.values()}) != len(self.named):
+            raise ValueError("Parameters: a parameter occurs twice under different names")
+        dtypes = {p.dtype for p in self.named.values()}
+        if len(dtypes) > 1:
+            raise ValueError(f"Parameters: all must have one dtype, got {sorted(map(str, dtypes))}; "
+                             "use model.astype(...)")
+        self.slices, self.n = {}, 0
+        for name, p in self.named.items():
+            self.slices[name] = slice(self.n, self.n + p.size)
+            self.n += p.size
+            p.slot.name = name
+        self._stamp = -1
+        self._find()
+
+    def _find(self):
+        """Set _theta and _g to where the parameters are; lay them out if they do not lie side by side."""
+        parts = list(self.named.values())
+        dtype = parts[0].dtype if parts else np.dtype(np.float32)
+        vector, start = (parts[0].vector, parts[0].start) if parts else (None, 0)
+        together = vector is not None and vector.theta.dtype == dtype and all(
+            p.vector is vector and p.start == start + self.slices[name].start for name, p in self.named.items())
+        if not together:
+            vector, start = Vector(self.n, dtype), 0
+            for part, p in zip(self.slices.values(), parts):
+                data, view = vector.theta[part].reshape(p.shape), vector.g[part].reshape(p.shape)
+                data[...] = p._data
+                if p.slot.written:
+                    view[...] = p.slot.view
+                p._data, p.slot.view, p.vector, p.start = data, view, vector, part.start
+            Parameters.layouts += 1
+        self._theta, self._g = vector.theta[start:start + self.n], vector.g[start:start + self.n]
+        self._stamp = Parameters.layouts
+
+    @property
+    def theta(self):
+        """All values, (n,); a view that writes through to the parameters."""
+        if self._stamp != Parameters.layouts:
+            self._find()
+        return self._theta
+
+    @property
+    def g(self):
+        """All gradients, (n,); meaningless where `unwritten` says so, see `gradient()`."""
+        if self._stamp != Parameters.layouts:
+            self._find()
+        return self._g
+
+    @property
+    def unwritten(self):
+        """Names of the parameters without a gradient."""
+        return {name for name, p in self.named.items() if not p.slot.written}
+
+    @property
+    def dtype(self):
+        """float32 or float64."""
+        return self.theta.dtype
+
+    def gradient(self):
+        """A copy of g (n,) with zeros where there is no gradient."""
+        g = self.g.copy()
+        for name in self.unwritten:
+            g[self.slices[name]] = 0
+        return g
+
+    def zero_grad(self):
+        """Forget all gradients: `p.grad` is None until the next backward."""
+        for p in self.named.values():
+            p.slot.written = False
+
+    def changed(self):
+        """To be called after theta was modified in place: graphs recorded before may no longer be used."""
+        now = next(clock)
+        for p in self.named.values():
+            p.slot.changed = now
+
+    def __iter__(self):
+        return iter(self.named.values())
+
+    def __len__(self):
+        return len(self.named)
+
+    def __getitem__(self, name):
+        return self.named[name]
+
+    def __repr__(self):
+        return f"Parameters(n={self.n}: " + ", ".join(f"{name} {p.shape}" for name, p in self.named.items()) + ")"
