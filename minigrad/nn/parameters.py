@@ -88,7 +88,7 @@ class Parameters:
     """Parameters of a model, by name, as one vector theta (n,) and one gradient g (n,).
 
     theta, g: the live vectors; write to them in place and call `changed()`. slices: name -> slice of both.
-    theta, g: the live vectors; write to them in place and call `changed()`. slices: name -> slice of both vectors.
+    unwritten: names whose gradient is None (nothing arrived since zero_grad, or frozen); their part of g means nothing.
     Iterating gives the Parameters, len() their number; n is the number of elements.
 
     If the model is laid out anew (a larger model takes these parameters in), this object follows: it asks again where
