@@ -4,6 +4,7 @@ Each function here names its arrays and turns hyperparameters into the coefficie
 the gate and splits the elements over threads; every element is computed alone, so the bits do not depend on the split.
 """
 from cython.parallel cimport parallel, threadid
+from libc.math cimport pow
 
 from minigrad_ext.gate cimport (
     Gate,
@@ -148,19 +149,19 @@ def adadelta(theta, g, r, u, double lr, double rho, double delta):
 
 def adam(theta, g, s, r, double lr, double rho1, double rho2, double delta, double t):
     """s, r: averages of g and g*g;  theta <- theta - lr s^/(sqrt(r^) + delta) (algorithm 8.7). t >= 1."""
-    cdef double[8] c = [lr, rho1, 1 - rho1, rho2, 1 - rho2, delta, 1 - rho1 ** t, 1 - rho2 ** t]
+    cdef double[8] c = [lr, rho1, 1 - rho1, rho2, 1 - rho2, delta, 1 - pow(rho1, t), 1 - pow(rho2, t)]
     launch("adam", mg_adam, (theta, g, s, r), THETA_G_S_R, c)
 
 
 def adamax(theta, g, s, u, double lr, double rho1, double rho2, double t):
     """s as in adam;  u <- max(rho2 u, |g|);  theta <- theta - lr/(1 - rho1^t) s/u. t >= 1."""
-    cdef double[4] c = [lr / (1 - rho1 ** t), rho1, 1 - rho1, rho2]
+    cdef double[4] c = [lr / (1 - pow(rho1, t)), rho1, 1 - rho1, rho2]
     launch("adamax", mg_adamax, (theta, g, s, u), THETA_G_S_U, c)
 
 
 def adamw(theta, g, s, r, double lr, double rho1, double rho2, double delta, double weight_decay, double eta, double t):
     """s^, r^ as in adam;  theta <- theta - eta (lr s^/(sqrt(r^) + delta) + weight_decay theta). t >= 1."""
-    cdef double[10] c = [lr, rho1, 1 - rho1, rho2, 1 - rho2, delta, 1 - rho1 ** t, 1 - rho2 ** t, weight_decay, eta]
+    cdef double[10] c = [lr, rho1, 1 - rho1, rho2, 1 - rho2, delta, 1 - pow(rho1, t), 1 - pow(rho2, t), weight_decay, eta]
     launch("adamw", mg_adamw, (theta, g, s, r), THETA_G_S_R, c)
 
 

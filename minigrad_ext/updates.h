@@ -67,8 +67,8 @@ UPDATE(rmsprop_nesterov) {
     EACH {
         r[i] = rho * r[i] + one_minus_rho * g[i] * g[i];
         const REAL root = SQRT(delta + r[i]);
-        const REAL ratio = g[i] / root;
-        v[i] = momentum * v[i] - lr * (root == 0 ? 0 : ratio);
+        const REAL rate = lr / root;
+        v[i] = momentum * v[i] - (root == 0 ? 0 : rate) * g[i];
         theta[i] += v[i];
     }
 }

@@ -73,7 +73,7 @@ class RMSPropNesterov(FirstOrder):
     def update(self, g):
         self.r = self.rho * self.r + (1 - self.rho) * g * g
         root = np.sqrt(self.delta + self.r)
-        self.v = self.momentum * self.v - self.lr * np.divide(g, root, out=np.zeros_like(g), where=root != 0)
+        self.v = self.momentum * self.v - np.divide(self.lr, root, out=np.zeros_like(root), where=root != 0) * g
         self.theta = self.theta + self.v
 
 

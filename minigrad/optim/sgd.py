@@ -48,7 +48,8 @@ class Nesterov(Momentum):
         theta <- theta + v
 
     `opt.step(J)` takes g at theta~ and leaves the parameters at theta. After `opt.step()` they are at the next theta~,
-    for the next backward; `with opt.at_theta():` they are at theta, to evaluate or save. Differs: nothing. v starts at 0.
+    for the next backward; `with opt.at_theta():` they are at theta, to evaluate or save.
+    Differs: nothing. v starts at 0.
     """
 
     @compiled_as("interim(theta, v, momentum, out)")
@@ -64,8 +65,9 @@ class NesterovNotes(Momentum):
         theta <- theta - alpha v_before + (1 + alpha) v
 
     This theta is the theta + alpha v of algorithm 8.3, at every step. Nothing has to be put back, but evaluation
-    happens at the interim point; `book_theta()` is the book's. Differs: with a changing momentum the last alpha is that of the
-    next step (with one alpha, as printed, the equality with the book is lost).
+    happens at the interim point; `book_theta()` is the book's.
+    Differs: with a changing momentum the last alpha is that of the next step (with one alpha, as printed, the equality
+    with the book is lost).
     """
 
     def values(self, k):

@@ -1,0 +1,143 @@
+"""`check_optimizer(make, reference)`: does an optimizer do what its box says?
+
+If not: which line, at which step, with which numbers.
+
+    class MyAdam(optim.FirstOrder): ...
+    check_optimizer(MyAdam, boxes.adam, rho1=0.8)
+"""
+import re
+from dataclasses import dataclass, field
+from inspect import signature
+from itertools import islice
+
+import numpy as np
+
+
+class Disagreement(AssertionError):
+    """The first symbol in which an optimizer and its box differ: symbol, step, index, got, wanted, line."""
+
+    def __init__(self, message, **found):
+        super().__init__(message)
+        self.__dict__.update(found)
+
+
+@dataclass
+class Report:
+    """steps made; for every symbol compared the largest difference, relative to 1 + its size."""
+    steps: int
+    differences: dict = field(default_factory=dict)
+    skipped: tuple = ()
+
+    def __repr__(self):
+        found = ", ".join(f"{symbol} {difference:.1e}" for symbol, difference in self.differences.items())
+        skipped = f"; not compared (no such attribute): {', '.join(self.skipped)}" if self.skipped else ""
+        return f"Report({self.steps} steps, largest differences: {found}{skipped})"
+
+
+class LeastSquares:
+    """J(theta) = 1/(2m) sum_i (x_i . theta - y_i)^2, badly conditioned, with all that first-order methods ask."""
+
+    def __init__(self, n=5, m=8, rng=0):
+        rng = np.random.default_rng(rng)
+        self.x = rng.standard_normal((m, n)) * np.logspace(-1, 0.5, n)
+        self.y = rng.standard_normal(m)
+
+    def residuals(self, theta):
+        return self.x @ np.asarray(theta, dtype=float) - self.y
+
+    def value(self, theta):
+        return float(np.mean(self.residuals(theta) ** 2) / 2)
+
+    def grad(self, theta):
+        return self.residuals(theta) @ self.x / len(self.y)
+
+    def example_grads(self, theta):
+        return self.residuals(theta)[:, None] * self.x
+
+    def hessian_diagonal(self, theta):
+        return np.mean(self.x ** 2, axis=0)
+
+
+def decaying(k):
+    """0.05 / (1 + k/50): a rate that changes at every step, since some wrong forms are right for a constant one."""
+    return 0.05 / (1 + k / 50)
+
+
+def check_optimizer(make, reference, steps=25, tolerance=1e-10, objective=None, **hyper):
+    """Run `make(theta, **hyper)` and the box `reference` side by side; Disagreement at the first symbol that differs.
+
+    make: an optimizer class, or a function theta -> optimizer. reference: a generator of `testing.boxes`. lr, where the
+    box has one and none is given, decays. Compared are theta, the gradient, and each symbol of the box that is an
+    attribute of the optimizer, in the order of the box's lines, after each step. Also: the gradient handed over must
+    be left as it was. Returns a Report.
+    """
+    J = LeastSquares() if objective is None else objective
+    known = signature(reference).parameters
+    if "lr" in known:
+        hyper.setdefault("lr", decaying)
+    extra = {name: getattr(J, name) for name in ("example_grads", "hessian_diagonal") if name in known}
+    theta = np.linspace(-1.0, 1.5, J.x.shape[1]) if hasattr(J, "x") else np.array(J.start, dtype=float)
+    opt = make(theta.copy(), **hyper)
+    who = type(opt).__name__
+    guarded = Guarded(J)
+    box = reference(theta, J.grad, **extra, **hyper)
+    report = Report(steps)
+    with opt.trace() as trace:
+        for k, wanted in enumerate(islice(box, steps), 1):
+            opt.step(guarded)
+            if guarded.changed():
+                raise Disagreement(f"{who} at step {k}: the gradient it was given was written to: leave g as it is",
+                                   symbol="g", step=k, index=None, got=None, wanted=None, line="g is not to be written")
+            seen = trace[-1] | {"theta": opt.theta}
+            report.skipped = tuple(symbol for symbol in wanted if symbol not in seen and symbol != "interim")
+            for symbol, value in wanted.items():
+                if symbol in seen:
+                    compare(who, reference, symbol, k, seen[symbol], value, tolerance, report)
+    return report
+
+
+def compare(who, reference, symbol, k, got, wanted, tolerance, report):
+    """One symbol at one step."""
+    wanted, got = np.array(wanted, dtype=float), np.asarray(got, dtype=float)
+    if got.shape != wanted.shape:
+        raise Disagreement(f"{who} at step {k}: {symbol} has shape {got.shape}, the box's has {wanted.shape}",
+                           symbol=symbol, step=k, index=None, got=got, wanted=wanted, line=line_of(reference, symbol))
+    difference = np.abs(got - wanted) / (1 + np.abs(wanted))
+    bad = ~(difference <= tolerance)
+    report.differences[symbol] = max(report.differences.get(symbol, 0.0), float(difference.max(initial=0.0)))
+    if bad.any():
+        i, line = int(np.flatnonzero(bad)[0]), line_of(reference, symbol)
+        raise Disagreement(
+            f"{who} disagrees with the box {reference.__name__} ({title_of(reference)}) at step {k} in {symbol}[{i}]: "
+            f"got {got[i]!r}, wanted {wanted[i]!r}. All symbols before it agree; reread the line: {line}",
+            symbol=symbol, step=k, index=i, got=got[i], wanted=wanted[i], line=line)
+
+
+def line_of(reference, symbol):
+    """The box's line that computes a symbol."""
+    if symbol == "g" and "g <-" not in reference.__doc__:
+        return "g <- gradient at theta"
+    found = re.search(rf"^ *({re.escape(symbol)} <- .*)$", reference.__doc__, re.MULTILINE)
+    return found.group(1) if found else symbol
+
+
+def title_of(reference):
+    return reference.__doc__.strip().splitlines()[0].rstrip(".")
+
+
+class Guarded:
+    """An objective that remembers the gradient it handed out, to see whether it was written to."""
+
+    def __init__(self, J):
+        self.J, self._given, self._copy = J, None, None
+
+    def value_and_grad(self, theta):
+        self._given = self.J.grad(theta)
+        self._copy = self._given.copy()
+        return self.J.value(theta), self._given
+
+    def changed(self):
+        return self._given is not None and not np.array_equal(self._given, self._copy, equal_nan=True)
+
+    def __getattr__(self, name):
+        return getattr(self.J, name)
