@@ -10,8 +10,9 @@ from minigrad.optim.linesearch import strong_wolfe
 
 @dataclass
 class Solved:
-    """What linear CG found: x (n,), residual b - A x (n,), products with A, reason, and `direction`, the last one used.
+    """What linear CG found: x (n,), residual b - A x (n,), products with A, reason.
 
+    direction: the last one used. before: x before the step to the boundary, to which `residual` belongs then (else x).
     reason: "tolerance", "iterations", "negative curvature" (d.A d <= 0 along `direction`), "boundary", "not finite" or
     what the stop function said.
     """
@@ -20,6 +21,7 @@ class Solved:
     products: int
     reason: str
     direction: np.ndarray
+    before: np.ndarray
 
 
 def linear_cg(product, b, x=None, preconditioner=None, tolerance=0.0, iterations=None, radius=math.inf, stop=None):
@@ -39,31 +41,30 @@ def linear_cg(product, b, x=None, preconditioner=None, tolerance=0.0, iterations
     z = r if preconditioner is None else preconditioner(r)
     d, rz = z.copy(), dot(r, z)
     if norm(r) <= tolerance:
-        return Solved(x, r, products, "tolerance", d)
+        return Solved(x, r, products, "tolerance", d, x)
     for iteration in range(1, (10 * n if iterations is None else iterations) + 1):
         Ad = product(d)
         products += 1
         curvature = dot(d, Ad)
         if not (math.isfinite(curvature) and math.isfinite(rz)):
-            return Solved(x, r, products, "not finite", d)
+            return Solved(x, r, products, "not finite", d, x)
         if curvature <= 0:
-            if radius < math.inf:
-                x = x + to_boundary(x, d, radius) * d
-            return Solved(x, r, products, "negative curvature", d)
+            end = x + to_boundary(x, d, radius) * d if radius < math.inf else x
+            return Solved(end, r, products, "negative curvature", d, x)
         a = rz / curvature
         ahead = x + a * d
         if norm(ahead) >= radius:
-            return Solved(x + to_boundary(x, d, radius) * d, r, products, "boundary", d)
+            return Solved(x + to_boundary(x, d, radius) * d, r, products, "boundary", d, x)
         x = ahead
         r = r - a * Ad
         if norm(r) <= tolerance:
-            return Solved(x, r, products, "tolerance", d)
+            return Solved(x, r, products, "tolerance", d, x)
         if stop is not None and (reason := stop(x, r, iteration)):
-            return Solved(x, r, products, reason, d)
+            return Solved(x, r, products, reason, d, x)
         z = r if preconditioner is None else preconditioner(r)
         rz, before = dot(r, z), rz
         d = z + rz / before * d
-    return Solved(x, r, products, "iterations", d)
+    return Solved(x, r, products, "iterations", d, x)
 
 
 def to_boundary(x, d, radius):
@@ -88,7 +89,7 @@ def polak_ribiere(g, before, d):
 
 
 def hestenes_stiefel(g, before, d):
-    """beta = (g - g-).g / (g - g-).d, clamped likewise: conjugate to the last step's mean Hessian with any step length."""
+    """beta = (g - g-).g / (g - g-).d, clamped likewise: conjugate to the last direction with any step length."""
     bottom = dot(g - before, d)
     return max(0.0, dot(g - before, g) / bottom) if bottom else 0.0
 
@@ -100,7 +101,8 @@ class ConjugateGradient(Descent):
 
     beta: fletcher_reeves, polak_ribiere (default) or hestenes_stiefel, or a function (g, g of the last step, last d).
     reset: beta = 0 every `reset` steps (None: never; the book's 5 spoils the n-step property of a quadratic) and
-    whenever d would not descend or successive gradients are far from orthogonal (Powell 1977: |g.g-| >= orthogonality g.g; inf: never).
+    whenever d would not descend or successive gradients are far from orthogonal (Powell 1977: |g.g-| >= orthogonality
+    g.g; inf: never).
     search: strong Wolfe with c2 = 0.1 (c2 < 1/2 is what the theory of Fletcher-Reeves needs); "exact" on quadratics.
     beta is formed when its step ends, from two gradients of the same J, so minibatches may change between steps.
     Differs: g_0 = 0 would make beta_1 = 0/0: the first direction is -g. (8.29) has + gradient, the algorithm -.
@@ -133,7 +135,7 @@ class ConjugateGradient(Descent):
         return math.isfinite(slope) and slope <= -0.01 * dot(g, g)
 
     def length(self, value, g, d):
-        """As if this step gained as much to first order as the last (Nocedal and Wright 3.5); first a step of length 1."""
+        """As if this step gained as much to first order as the last (Nocedal and Wright 3.5); at first |d| = 1."""
         if self.progress[0]:
             return self.progress[0] / dot(g, d)
         return min(1.0, 1 / norm(g))
@@ -217,6 +219,5 @@ class ScaledConjugateGradient(SecondOrder):
                 self.coefficient[0] = 0.0 if due else (dot(new_g, new_g) - dot(new_g, g)) / mu
                 self.d = d
                 self.lambda_[0] = max(damping, 1e-300)
-                self.move(J, new, new_value, new_g)
-                return ""
+                return self.move(J, new, new_value, new_g)
         return "no decrease"

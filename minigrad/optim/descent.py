@@ -2,9 +2,9 @@
 
     theta <- theta + t d,   t = search along d
 
-`step(J)` may get a new J (another minibatch) each time: value and gradient are taken anew unless J and theta are the ones
-the last step ended with. Within one step every value, gradient and product is of the same J, so that a curvature pair
-never mixes two batches.
+`step(J)` may get a new J (another minibatch) each time: value and gradient are taken anew unless J and theta are the
+ones the last step ended with. Within one step every value, gradient and product is of the same J, so that a curvature
+pair never mixes two batches.
 """
 import math
 
@@ -13,10 +13,17 @@ import numpy as np
 from minigrad.optim.base import Optimizer, Step
 from minigrad.optim.linesearch import Line, full_step, named, strong_wolfe
 
+STALLED = "no decrease beyond rounding"
+
 
 def dot(u, w):
     """u . w as a float, summed in float64."""
     return float(np.dot(u.astype(np.float64, copy=False), w.astype(np.float64, copy=False)))
+
+
+def rounding(value, dtype):
+    """How much two equal values of J may differ by rounding: 10 machine epsilons of |value|."""
+    return 10 * float(np.finfo(dtype).eps) * abs(value)
 
 
 def norm(u):
@@ -28,8 +35,8 @@ class SecondOrder(Optimizer):
     """Base of all methods of section 8.6: one step made or refused as a whole.
 
     A subclass writes `advance(J, theta, value, g)`: it computes, moves by `self.move(...)` at the very end (or not at
-    all) and returns the reason why it did not move ("" if it did). theta is written once per step, when the new point is
-    accepted, so an objective that raises, returns NaN or is interrupted leaves theta where it was.
+    all) and returns the reason why it did not move ("" if it did). theta is written once per step, when the new point
+    is accepted, so an objective that raises, returns NaN or is interrupted leaves theta where it was.
     `needs` are the methods of J it cannot do without.
     """
     needs = ()
@@ -66,12 +73,30 @@ class SecondOrder(Optimizer):
     def advance(self, J, theta, value, g):
         raise NotImplementedError
 
-    def move(self, J, new, value=None, g=None):
-        """Accept the point `new` (n,), where J and its gradient are known (or not yet: None)."""
+    def trial(self, J, theta):
+        """J and its gradient at a trial point; (inf, g) where either is not finite."""
+        self.spent += 1
+        with np.errstate(all="ignore"):
+            value, g = self.evaluate(J, theta)
+            finite = math.isfinite(value) and math.isfinite(norm(g))
+        return (value if finite else math.inf), g
+
+    def gain_ratio(self, value, new_value, predicted):
+        """(actual + r) / (predicted + r) fall of J; its rounding r keeps the ratio near 1 where both are noise."""
+        r = rounding(value, self.dtype)
+        return (value - new_value + r) / (predicted + r)
+
+    def stalled(self, value, g, new_value, new_g):
+        """Neither J nor |g| fell: what is left is rounding."""
+        return new_value >= value and norm(new_g) >= norm(g)
+
+    def move(self, J, new, value, g):
+        """Accept the point `new` (n,), where J and its gradient are these."""
         theta = self.check_theta()
         theta[...] = new
         self.changed()
-        self._known = None if g is None else (J, theta.copy(), value, g)
+        self._known = (J, theta.copy(), value, g)
+        return ""
 
 
 class Descent(SecondOrder):
@@ -138,10 +163,9 @@ class Descent(SecondOrder):
         t, d, g = found.step, line.direction, line.g0
         new_g = line.gradient(t)
         self.spent += line.evaluations - before
-        if found.value >= line.value0 and norm(new_g) >= norm(g) and self.search is not full_step:
-            return "line search: no decrease beyond rounding"
+        if self.search is not full_step and self.stalled(line.value0, g, found.value, new_g):
+            return STALLED
         new = line.point(t)
         s, y = new - line.theta, new_g - g
         self.learn(s, y, t, d, g, new_g)
-        self.move(J, new, found.value, new_g)
-        return ""
+        return self.move(J, new, found.value, new_g)

@@ -1,7 +1,7 @@
 """BFGS and L-BFGS (section 8.6.3): an approximation M of the inverse Hessian learned from the steps taken.
 
-A step s = theta' - theta and the change of gradient y = g' - g it made say that M y should be s. Both gradients come from
-the same J, so a minibatch may change between steps but never inside a pair.
+A step s = theta' - theta and the change of gradient y = g' - g it made say that M y should be s. Both gradients come
+from the same J, so a minibatch may change between steps but never inside a pair.
 """
 import numpy as np
 

@@ -1,0 +1,225 @@
+"""Newton's method with the whole Hessian (section 8.6.1): plain, damped, saddle-free, and Levenberg-Marquardt.
+
+Systems are solved by Cholesky's factorization; no inverse is ever formed. The algebra is float64, whatever theta is.
+For more parameters than a few thousand see `newton_cg`.
+"""
+import math
+
+import numpy as np
+
+from minigrad.optim.descent import STALLED, Descent, SecondOrder
+from minigrad.optim.linesearch import full_step, strong_wolfe
+
+
+def dense_hessian(opt, J, theta):
+    """H (n, n), float64, symmetric: J.hessian, or n products with the axes where J has only hvp."""
+    if hasattr(J, "hessian"):
+        H = np.asarray(J.hessian(theta), np.float64)
+    else:
+        opt.need(J, "hvp")
+        H = np.array([J.hvp(theta, axis) for axis in np.eye(opt.n, dtype=opt.dtype)], np.float64)
+    return (H + H.T) / 2
+
+
+def cholesky(A):
+    """Lower L with L L' = A, or None where A (n, n) is not positive definite (or not finite)."""
+    if not np.isfinite(A).all():
+        return None
+    try:
+        return np.linalg.cholesky(A)
+    except np.linalg.LinAlgError:
+        return None
+
+
+def solve_cholesky(L, b):
+    """x with L L' x = b: forward, then backward substitution. L (n, n), b (n,)."""
+    x = np.array(b, np.float64)
+    n = len(x)
+    for i in range(n):
+        x[i] = (x[i] - L[i, :i] @ x[:i]) / L[i, i]
+    for i in reversed(range(n)):
+        x[i] = (x[i] - L[i + 1:, i] @ x[i + 1:]) / L[i, i]
+    return x
+
+
+class Newton(Descent):
+    """Newton's method (algorithm 8.8, equation 8.27).
+
+        solve H d = -g;  theta <- theta + d
+
+    As printed there is no search and no question where d leads: it jumps to the critical point of the local parabola,
+    be it a minimum, a saddle or a maximum. With search="wolfe" it goes only down (a d that does not descend becomes -g).
+    Needs J.hessian or J.hvp; O(n^3) per step.
+    Differs: solves instead of inverting, by Cholesky, by elimination where H is indefinite, by -g where it is singular.
+    """
+    default_search = staticmethod(full_step)
+
+    def direction(self, J, theta, value, g):
+        H = dense_hessian(self, J, theta)
+        L = cholesky(H)
+        if L is not None:
+            d = -solve_cholesky(L, g)
+        else:
+            self.note = "the Hessian is not positive definite"
+            try:
+                d = -np.linalg.solve(H, g.astype(np.float64))
+            except np.linalg.LinAlgError:
+                return None
+        return d.astype(self.dtype)
+
+    def descends(self, g, d):
+        return bool(np.isfinite(d).all()) and (self.search is full_step or super().descends(g, d))
+
+
+class DampedNewton(SecondOrder):
+    """Newton's method with alpha I added to the Hessian (equation 8.28).
+
+        solve (H + alpha I) d = -g;  theta <- theta + d  if J falls
+
+    alpha (`damping` at first) grows by 4 until H + alpha I is positive definite and J falls, and follows the ratio of
+    actual to predicted decrease: below 1/4 it grows, above 3/4 it shrinks by 4. alpha has the unit of H.
+    Differs: (8.28) is written for f and means J; the book leaves alpha's choice open.
+    """
+    ranges = {"damping": "(0, inf)"}
+
+    def __init__(self, params, damping=1.0, tries=60):
+        super().__init__(params)
+        self.tries = tries
+        self.declare("alpha", np.array([self.validated("damping", damping)]))
+
+    def advance(self, J, theta, value, g):
+        H, g64, alpha = dense_hessian(self, J, theta), g.astype(np.float64), float(self.alpha[0])
+        for _ in range(self.tries):
+            L = cholesky(H + alpha * np.eye(self.n))
+            if L is None:
+                alpha *= 4
+                continue
+            d = -solve_cholesky(L, g64)
+            new = theta + d.astype(self.dtype)
+            new_value, new_g = self.trial(J, new)
+            ratio = self.gain_ratio(value, new_value, (alpha * (d @ d) - g64 @ d) / 2)
+            if not ratio > 0.25:
+                alpha *= 4
+            elif ratio > 0.75:
+                alpha /= 4
+            if ratio > 1e-4:
+                if self.stalled(value, g, new_value, new_g):
+                    return STALLED
+                self.alpha[0] = max(alpha, 1e-300)
+                return self.move(J, new, new_value, new_g)
+        return "no decrease"
+
+
+class SaddleFreeNewton(Descent):
+    """Saddle-free Newton (Dauphin et al. 2014; section 8.2.3): |H| in place of H.
+
+        H = V diag(l) V';   d = -V diag(1 / max(|l|, floor)) V' g;   theta <- theta + t d
+
+    Along directions of negative curvature Newton's step is turned round, so saddles repel. Where g is exactly zero no
+    method that follows g can move. floor: relative to the largest |l|. Search: strong Wolfe.
+    """
+    ranges = {"floor": "(0, 1)"}
+    default_search = staticmethod(strong_wolfe)
+
+    def __init__(self, params, floor=1e-8, search=None):
+        super().__init__(params, search, floor=floor)
+
+    def direction(self, J, theta, value, g):
+        return self.absolute(dense_hessian(self, J, theta), g)
+
+    def absolute(self, H, g):
+        """-|H|^-1 g in float64, floored; g's dtype."""
+        if not np.isfinite(H).all():
+            return None
+        l, V = np.linalg.eigh(H)
+        size = abs(l)
+        if not size.max() > 0:
+            return None
+        d = -V @ ((V.T @ g.astype(np.float64)) / np.maximum(size, self.now("floor") * size.max()))
+        return d.astype(g.dtype)
+
+
+class LevenbergMarquardt(SecondOrder):
+    """Levenberg-Marquardt for sums of squares (Levenberg 1944, Marquardt 1963, More 1978), J ~ |r|^2.
+
+        (A'A + lambda D^2) d = -A'r,   A = dr/dtheta;   theta <- theta + d  if |r| falls
+
+    D: the largest norm each column of A has had (Marquardt's scaling: the method does not notice the units of theta).
+    lambda is the one that makes |D d| = radius, or 0 where the Gauss-Newton step is shorter; the ratio of actual to
+    predicted decrease moves the radius (below 1/4 down, above 3/4 to 2 |D d|). Solved by the singular values of A/D,
+    so A'A is never formed; a refused step then costs one more evaluation of r and O(n^2).
+    radius: the first one, relative to |D theta| (More's factor). Needs J.residuals and J.jacobian; the value and the
+    gradient of J serve the record only.
+    """
+    needs = ("residuals", "jacobian")
+    ranges = {"radius": "(0, inf)"}
+
+    def __init__(self, params, radius=100.0, tries=60):
+        super().__init__(params)
+        self.tries = tries
+        self.declare("factor", np.array([self.validated("radius", radius)]))
+        self.declare("radius", np.zeros(1))          # 0: not yet known
+        self.declare("scale", np.zeros(self.n))
+
+    def advance(self, J, theta, value, g):
+        r = np.asarray(J.residuals(theta), np.float64)
+        A = np.asarray(J.jacobian(theta), np.float64)
+        self.spent += 2
+        cost = float(r @ r)
+        if not (math.isfinite(cost) and np.isfinite(A).all()):
+            return "residuals are not finite"
+        D = np.maximum(self.scale, np.sqrt(np.einsum("mn,mn->n", A, A)))
+        D[D == 0] = 1.0
+        U, s, Vt = np.linalg.svd(A / D, full_matrices=False)
+        c = U.T @ r
+        radius = float(self.radius[0]) or self.factor[0] * (np.linalg.norm(D * theta) or 1.0)
+        for _ in range(self.tries):
+            lambda_ = damping_for(s, c, radius)
+            z = shrunk(s, c, lambda_)                # D d in the frame V
+            length = float(np.linalg.norm(z))
+            new = theta + ((Vt.T @ z) / D).astype(self.dtype)
+            if np.array_equal(new, theta):
+                return "the step is below rounding"
+            with np.errstate(all="ignore"):
+                new_r = np.asarray(J.residuals(new), np.float64)
+                new_cost = float(new_r @ new_r)
+            self.spent += 1
+            fall, damped = float(np.sum((s * z) ** 2)), lambda_ * length**2
+            predicted = fall + 2 * damped            # |r|^2 - |r + A d|^2
+            ratio = (cost - new_cost) / predicted if predicted > 0 and math.isfinite(new_cost) else -math.inf
+            if not ratio > 0.25:
+                shrink = 0.5
+                if ratio < 0:                        # the minimum of the parabola through both costs and the slope
+                    slope = fall + damped
+                    shrink = max(0.1, 0.5 * slope / (slope + 0.5 * (new_cost - cost))) if ratio > -math.inf else 0.1
+                radius = shrink * min(radius, 10 * length)
+            elif ratio >= 0.75 or lambda_ == 0:
+                radius = 2 * length
+            if ratio > 1e-4:
+                new_value, new_g = self.trial(J, new)
+                if math.isfinite(new_value):
+                    self.radius[0] = radius
+                    self.scale = D
+                    return self.move(J, new, new_value, new_g)
+                radius = 0.1 * length
+        return "no decrease"
+
+
+def shrunk(s, c, lambda_):
+    """-s c / (s^2 + lambda): the damped step in the frame of the singular vectors; 0 where s is 0."""
+    bottom = s * s + lambda_
+    return np.divide(-s * c, bottom, out=np.zeros_like(s), where=s > s.max() * 1e-15)
+
+
+def damping_for(s, c, radius):
+    """lambda >= 0 with |step(lambda)| = radius within a tenth, 0 if the undamped step is not longer (More 1978)."""
+    lambda_ = 0.0
+    for _ in range(20):
+        z = shrunk(s, c, lambda_)
+        length = float(np.linalg.norm(z))
+        if length <= 1.1 * radius if lambda_ == 0 else abs(length - radius) <= 0.1 * radius:
+            break
+        # Newton on 1/length, which is almost linear in lambda
+        slope = float(np.sum(np.divide(z * z, s * s + lambda_, out=np.zeros_like(s), where=z != 0))) / length
+        lambda_ = max(lambda_ + (length - radius) / radius * length / slope, lambda_ / 1000)
+    return lambda_

@@ -1,0 +1,148 @@
+"""Newton's method by Hessian products alone: conjugate gradients solve its system roughly (Nocedal and Wright, 7.1).
+
+NewtonCG searches along the result, TrustRegion keeps it inside a ball, KrylovSaddleFree takes |H| in a small subspace.
+Memory a few vectors of n; each product costs about as much as a gradient.
+"""
+import math
+
+import numpy as np
+
+from minigrad.optim.conjugate_gradient import linear_cg
+from minigrad.optim.descent import STALLED, Descent, SecondOrder, dot, norm
+from minigrad.optim.newton import SaddleFreeNewton
+
+
+def forcing(g):
+    """How exactly to solve H d = -g: |residual| <= min(1/2, sqrt|g|) |g|, so that convergence is superlinear."""
+    size = norm(g)
+    return min(0.5, math.sqrt(size)) * size
+
+
+class NewtonCG(Descent):
+    """Line-search Newton-CG (Nocedal and Wright, algorithm 7.1).
+
+        H d = -g roughly, by conjugate gradients from 0;   theta <- theta + t d
+
+    Where CG meets negative curvature it stops with what it has, or, at its first step, with -g scaled by |curvature|.
+    """
+    needs = ("hvp",)
+
+    def direction(self, J, theta, value, g):
+        solved = linear_cg(lambda v: J.hvp(theta, v), -g, tolerance=forcing(g))
+        self.spent += solved.products
+        self.note = solved.reason
+        if solved.reason == "negative curvature" and not solved.x.any():
+            curvature = abs(dot(g, J.hvp(theta, g)))
+            self.spent += 1
+            return -g * self.dtype.type(dot(g, g) / curvature if curvature else 1.0)
+        return solved.x
+
+
+class TrustRegion(SecondOrder):
+    """Trust region by Steihaug's conjugate gradients (Nocedal and Wright, algorithms 4.1 and 7.2).
+
+        min over |d| <= radius of g.d + d.H d/2, roughly;   theta <- theta + d  if J falls
+
+    ratio = actual / predicted decrease: below 1/4 the radius shrinks to |d|/4, above 3/4 on the boundary it doubles.
+    Negative curvature is followed to the boundary. radius: units of theta. A refused step is tried again with the
+    smaller radius inside the same call; CG then walks the same path, whose products are remembered.
+    """
+    needs = ("hvp",)
+    ranges = {"radius": "(0, inf)", "largest": "(0, inf)"}
+
+    def __init__(self, params, radius=1.0, largest=1000.0, accept=0.15, tries=60):
+        super().__init__(params, largest=largest)
+        self.acceptance, self.tries = accept, tries
+        self.declare("radius", np.array([self.validated("radius", radius)]))
+
+    def advance(self, J, theta, value, g):
+        radius, known = float(self.radius[0]), []
+        for _ in range(self.tries):
+            walk = iter(known)
+
+            def product(v, walk=walk):
+                Hv = next(walk, None)
+                if Hv is None:
+                    Hv = J.hvp(theta, v)
+                    known.append(Hv)
+                    self.spent += 1
+                return Hv
+
+            solved = linear_cg(product, -g, tolerance=forcing(g), radius=radius)
+            d = solved.x
+            if solved.reason == "not finite":
+                return "curvature is not finite"
+            new = theta + d
+            new_value, new_g = self.trial(J, new)
+            ratio = self.gain_ratio(value, new_value, self.predicted(d, g, solved, known))
+            if not ratio > 0.25:
+                radius = norm(d) / 4
+            elif ratio > 0.75 and solved.reason in ("boundary", "negative curvature"):
+                radius = min(2 * radius, self.now("largest"))
+            if ratio > self.acceptance:
+                if self.stalled(value, g, new_value, new_g):
+                    return STALLED
+                self.radius[0] = radius
+                return self.move(J, new, new_value, new_g)
+            if np.array_equal(new, theta):
+                break
+        return "no decrease"
+
+    @staticmethod
+    def predicted(d, g, solved, known):
+        """-(g.d + d.H d/2) at CG's result. CG keeps r = -g - H x; on the boundary r is one step behind."""
+        if solved.reason not in ("boundary", "negative curvature"):
+            return (dot(solved.residual, d) - dot(g, d)) / 2
+        # d = x + t p with p the last direction, H p the last product, H x = -g - r
+        Hp, p = known[solved.products - 1], solved.direction
+        t = (dot(d, p) - dot(solved.before, p)) / dot(p, p)
+        Hd = t * Hp - g - solved.residual
+        return -dot(g, d) - dot(d, Hd) / 2
+
+
+class KrylovSaddleFree(SaddleFreeNewton):
+    """Saddle-free Newton in a Krylov subspace (Dauphin et al. 2014, algorithm 1).
+
+        Q = orthonormal basis of {g, H g, H^2 g, ..., last step};   d = -Q |Q'H Q|^-1 Q'g
+
+    `dimension` Lanczos vectors, fully reorthogonalized, and the last step: dimension + 1 products per step.
+    """
+    needs = ("hvp",)
+
+    def __init__(self, params, dimension=20, floor=1e-8, search=None):
+        super().__init__(params, floor, search)
+        if int(dimension) != dimension or dimension < 1:
+            raise ValueError(f"KrylovSaddleFree: dimension must be a count of at least 1, got {dimension!r}")
+        self.dimension = int(dimension)
+        self.declare("last", np.zeros(self.n, self.dtype))
+
+    def direction(self, J, theta, value, g):
+        Q, HQ = [], []
+
+        def extend(v):
+            """Append v's part orthogonal to Q, with its product. False if nothing is left of v."""
+            size = norm(v)
+            q = v.astype(np.float64)
+            for _ in range(2):                                # twice is enough (Kahan and Parlett)
+                for other in Q:
+                    q -= (other @ q) * other
+            left = norm(q)
+            if not left > 1e-8 * size:
+                return False
+            Q.append(q / left)
+            HQ.append(np.asarray(J.hvp(theta, Q[-1].astype(self.dtype)), np.float64))
+            self.spent += 1
+            return True
+
+        v = g
+        while len(Q) < min(self.dimension, self.n) and extend(v):
+            v = HQ[-1]
+        if len(Q) < self.n:
+            extend(self.last)
+        Q, HQ = np.array(Q), np.array(HQ)
+        T = Q @ HQ.T
+        d = self.absolute((T + T.T) / 2, Q @ g.astype(np.float64))
+        return None if d is None else (d @ Q).astype(self.dtype)
+
+    def learn(self, s, y, t, d, g, new_g):
+        self.last = s
