@@ -116,8 +116,8 @@ cdef void products(Stack *stack, Py_buffer *a, Py_buffer *b, Py_buffer *c, const
     cdef int threads = threads_for(<double> m * n * k * stack.count)
     if threads == 1 or stack.count < threads:
         for index in range(stack.count):
-            one_product[real](stack, index, threads, m, n, k, <const real *> a.buf, ra, ca, <const real *> b.buf, rb, cb,
-                              <real *> c.buf, rc, bias, add)
+            one_product[real](stack, index, threads, m, n, k, <const real *> a.buf, ra, ca, <const real *> b.buf, rb,
+                              cb, <real *> c.buf, rc, bias, add)
     else:
         for index in prange(stack.count, num_threads=threads, schedule="static"):
             one_product[real](stack, index, 1, m, n, k, <const real *> a.buf, ra, ca, <const real *> b.buf, rb, cb,

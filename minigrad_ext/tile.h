@@ -51,15 +51,15 @@ MG_INLINE void NAME(tile)(const int mr, const int nv, const NAME(strip_t) *t, co
     } else { /* an edge, or C stored transposed: entry by entry */
         REAL entry[MOST_SUMS * LANES];
         UNROLL for (int i = 0; i < mr * nv; i++) STORE(entry + i * LANES, sum[i]);
-        for (int i = 0; i < mr; i++) {
-            REAL *ci = c + i * t->rc;
-            for (ptrdiff_t j = 0; j < t->nr; j++) {
-                REAL x = entry[i * nv * LANES + j];
-                if (t->add) x += ci[j * t->cc];
+        int down = t->cc != 1; /* transposed: columns of C are contiguous */
+        for (ptrdiff_t outer = 0; outer < (down ? t->nr : mr); outer++)
+            for (ptrdiff_t inner = 0; inner < (down ? mr : t->nr); inner++) {
+                ptrdiff_t i = down ? inner : outer, j = down ? outer : inner;
+                REAL x = entry[i * nv * LANES + j], *to = c + i * t->rc + j * t->cc;
+                if (t->add) x += *to;
                 if (bias) x += bias[i * t->bi + j * t->bj];
-                ci[j * t->cc] = x;
+                *to = x;
             }
-        }
     }
 }
 

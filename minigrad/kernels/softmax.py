@@ -41,8 +41,8 @@ def log_softmax(z, y):
 def cross_entropy(z, labels, loss):
     """loss <- mean over the m rows of log sum_j exp(z_ij) - z_i,label_i (the negative log-likelihood of the labels).
 
-    z (m, k); labels (m,) int64 in [0, k), checked before anything is written; loss () or (1,), summed in double; NaN for
-    m = 0.
+    z (m, k); labels (m,) int64 in [0, k), checked before anything is written; loss () or (1,), summed in double; NaN
+    for m = 0.
     """
     m, k = z.shape
     _check_labels("cross_entropy", labels, m, k)
