@@ -85,25 +85,12 @@ def primitive(forward):
                 break
         else:
             return forward(*args)
-        values, parents, tracked = [], [], False
-        for i, (a, rule) in enumerate(zip(args, op.rules_for(args))):
-            parent = None
-            if rule is None:
-                if isinstance(a, Tensor):
-                    if a.node is not None:
-                        raise ValueError(f"{op.name}: argument {i} has no derivative; detach() it")
-                    a = a._data
-            elif a.__class__ is not float and a.__class__ is not int:
-                a = _operand(a, i, args, op)
-                if isinstance(a, Tensor):
-                    parent = a.node
-                    a = a._data
-            values.append(a)
-            parents.append(parent)
-            tracked = tracked or parent is not None
-        if len(values) != len(args):
-            raise TypeError(f"{op.name}: wanted {len(values)} arguments, got {len(args)}")
-        return record(forward(*values), values, parents, tracked)
+        rules = op.rules if op.rule_for_each is None else op.rules_for(args)
+        if not _uniform(args, rules):
+            args = _unified(args, rules, op.name)
+        values = [a._data if isinstance(a, Tensor) else a for a in args]
+        parents = [a.node if isinstance(a, Tensor) else None for a in args]
+        return record(forward(*values), values, parents, parents.count(None) < len(parents))
 
     def unary(x):
         if isinstance(x, Tensor) and x.node is not None:
@@ -141,22 +128,53 @@ def primitive(forward):
     return call
 
 
-def _operand(a, i, args, op):
-    """Argument i of an op, in the one dtype that all its differentiable arguments share.
+def _uniform(args, rules):
+    """Whether the differentiable arguments are Tensors and arrays of one floating-point dtype, or Python numbers."""
+    dtype = None
+    for a, rule in zip(args, rules):
+        if isinstance(a, Tensor):
+            a = a._data
+            if rule is None or a.dtype.kind != "f":
+                return False
+        elif rule is None or a.__class__ is float or a.__class__ is int:
+            continue
+        elif a.__class__ is not ndarray or a.ndim == 0:
+            return False
+        if dtype is None:
+            dtype = a.dtype
+        elif a.dtype is not dtype:
+            return False
+    return True
 
-    That is the widest of the floating-point Tensors and arrays: a narrower one is converted, and its gradient back.
+
+def _unified(args, rules, name):
+    """The arguments of an op, the differentiable ones in the one dtype that they share from here on.
+
+    That is the widest of the floating-point Tensors and arrays: a narrower Tensor is converted, and its gradient back.
     Numbers never widen it (np.float64(2) and 0-d arrays count as numbers); integers, booleans and lists take it.
     """
-    floats = [x.dtype for x in args if isinstance(x, Tensor | ndarray) and x.dtype.kind == "f"
-              and (x.ndim > 0 or isinstance(x, Tensor))]
-    if not floats:                        # integers and booleans among themselves: plain NumPy
-        return a
-    dtype = max(floats, key=attrgetter("itemsize")).newbyteorder("=")
-    if isinstance(a, Tensor):
-        return a if a.dtype == dtype else a.astype(dtype)
-    if not isinstance(a, ndarray | np.generic | list | tuple | bool):
-        raise ValueError(f"{op.name}: argument {i} must be a Tensor, an array or a number, got {type(a).__name__}")
-    array = np.asarray(a)
-    if array.dtype.kind not in "fiub":
-        raise ValueError(f"{op.name}: argument {i} must hold numbers, got dtype {array.dtype}")
-    return array.astype(dtype, copy=False)
+    if len(args) != len(rules):
+        raise TypeError(f"{name}: wanted {len(rules)} arguments, got {len(args)}")
+    floats = [a.dtype for a, rule in zip(args, rules) if rule is not None and isinstance(a, Tensor | ndarray)
+              and a.dtype.kind == "f" and (a.ndim > 0 or isinstance(a, Tensor))]
+    dtype = max(floats, key=attrgetter("itemsize")).newbyteorder("=") if floats else None
+    unified = []
+    for i, (a, rule) in enumerate(zip(args, rules)):
+        if rule is None:
+            if isinstance(a, Tensor):
+                if a.node is not None:
+                    raise ValueError(f"{name}: argument {i} has no derivative; detach() it")
+                a = a._data
+        elif isinstance(a, Tensor):
+            if dtype is not None and a.dtype != dtype:      # without a dtype: integers among themselves, plain NumPy
+                a = a.astype(dtype)
+        elif a.__class__ is not float and a.__class__ is not int:
+            if not isinstance(a, ndarray | np.generic | list | tuple | bool):
+                raise ValueError(f"{name}: argument {i} must be a Tensor, an array or a number, got {type(a).__name__}")
+            a = np.asarray(a)
+            if a.dtype.kind not in "fiub":
+                raise ValueError(f"{name}: argument {i} must hold numbers, got dtype {a.dtype}")
+            if dtype is not None:
+                a = a.astype(dtype, copy=False)
+        unified.append(a)
+    return unified

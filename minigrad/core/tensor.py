@@ -168,6 +168,11 @@ def data_of(x):
     return x._data if isinstance(x, Tensor) else x
 
 
+def shape_of(x):
+    """The shape of a Tensor or of anything NumPy takes for an array."""
+    return x._data.shape if isinstance(x, Tensor) else np.shape(x)
+
+
 def tensor(data, dtype=None, requires_grad=False):
     """A new Tensor with values of its own: a copy of `data` (an ndarray, a Tensor, nested lists or a number).
 

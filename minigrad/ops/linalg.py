@@ -2,7 +2,7 @@
 import numpy as np
 
 from minigrad import kernels
-from minigrad.core import primitive
+from minigrad.core import primitive, shape_of
 from minigrad.ops.reduce import sum
 from minigrad.ops.shape import getitem, reshape, swapaxes
 
@@ -32,7 +32,7 @@ _matmul.vjps(lambda g, y, a, b: _matmul(g, swapaxes(b, -1, -2)),
 
 def matmul(a, b):
     """a @ b as in NumPy: matrices (..., m, k) @ (..., k, n), a vector on the left is a row, on the right a column."""
-    sa, sb = np.shape(a), np.shape(b)
+    sa, sb = shape_of(a), shape_of(b)
     if not sa or not sb:
         raise ValueError(f"matmul: wanted matrices or vectors, got shapes {sa} and {sb}; use * for numbers")
     if sa[-1] != (sb[-2] if len(sb) > 1 else sb[0]):
@@ -84,13 +84,13 @@ def _place(wanted, place, like):
 
 def linear(x, w, b=None):
     """x W + b, the affine map of a layer. x (..., i), w (i, o), b (o,) or None -> (..., o)."""
-    sx, sw = np.shape(x), np.shape(w)
+    sx, sw = shape_of(x), shape_of(w)
     if len(sw) != 2 or not sx or sx[-1] != sw[0]:
         raise ValueError(f"linear: w must be ({sx[-1] if sx else 'inputs'}, outputs) for x {sx}, got w {sw}")
     if b is None:
         return matmul(x, w)
-    if np.shape(b) != sw[1:]:
-        raise ValueError(f"linear: b must have shape {sw[1:]} for w {sw}, got {np.shape(b)}")
+    if shape_of(b) != sw[1:]:
+        raise ValueError(f"linear: b must have shape {sw[1:]} for w {sw}, got {shape_of(b)}")
     if x.dtype != w.dtype or x.dtype != b.dtype:
         raise ValueError(f"linear: x, w and b must have one dtype, got {x.dtype}, {w.dtype} and {b.dtype}; "
                          "convert the model with model.astype(...) or the data with x.astype(...)")
@@ -103,15 +103,15 @@ def linear(x, w, b=None):
 
 def outer(a, b):
     """a (m,), b (n,) -> the matrix a_i b_j (m, n)."""
-    if np.ndim(a) != 1 or np.ndim(b) != 1:
-        raise ValueError(f"outer: wanted two vectors, got shapes {np.shape(a)} and {np.shape(b)}")
+    if len(shape_of(a)) != 1 or len(shape_of(b)) != 1:
+        raise ValueError(f"outer: wanted two vectors, got shapes {shape_of(a)} and {shape_of(b)}")
     return reshape(a, (-1, 1)) * reshape(b, (1, -1))
 
 
 def dot(a, b):
     """a (n,), b (n,) -> the number sum_i a_i b_i."""
-    if np.ndim(a) != 1 or np.shape(a) != np.shape(b):
-        raise ValueError(f"dot: wanted two vectors of one length, got shapes {np.shape(a)} and {np.shape(b)}")
+    if len(shape_of(a)) != 1 or shape_of(a) != shape_of(b):
+        raise ValueError(f"dot: wanted two vectors of one length, got shapes {shape_of(a)} and {shape_of(b)}")
     return sum(a * b)
 
 
@@ -156,9 +156,9 @@ def einsum(subscripts, *xs):
         raise ValueError(f"einsum: the result's indices {output!r} must be distinct and among {','.join(inputs)!r}")
     sizes = {}
     for part, x in zip(inputs, xs):
-        if len(part) != np.ndim(x):
-            raise ValueError(f"einsum: {part!r} names {len(part)} axes, its operand has shape {np.shape(x)}")
-        for index, n in zip(part, np.shape(x)):
+        if len(part) != len(shape_of(x)):
+            raise ValueError(f"einsum: {part!r} names {len(part)} axes, its operand has shape {shape_of(x)}")
+        for index, n in zip(part, shape_of(x)):
             if sizes.setdefault(index, n) != n:
                 raise ValueError(f"einsum: index {index!r} has sizes {sizes[index]} and {n} in {subscripts!r}")
     pairs = [_diagonal(part, x) for part, x in zip(inputs, xs)]
@@ -169,7 +169,7 @@ def _diagonal(part, x):
     """Operand and its indices such that none is repeated: a repeated one is replaced by its diagonal, in front."""
     for index in dict.fromkeys(part):
         if part.count(index) > 1:
-            every = np.arange(np.shape(x)[part.index(index)])
+            every = np.arange(shape_of(x)[part.index(index)])
             axes = [i for i, other in enumerate(part) if other == index]
             rest = [i for i in range(len(part)) if i not in axes]
             x = getitem(x.transpose((*axes, *rest)), (every,) * len(axes))

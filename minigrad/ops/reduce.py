@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from minigrad.core import Tensor, data_of, primitive
+from minigrad.core import Tensor, data_of, primitive, shape_of
 from minigrad.ops.elementwise import exp, sqrt, where
 from minigrad.ops.shape import broadcast_to, reshape
 
@@ -15,20 +15,20 @@ def _axes(name, x, axis):
     """axis as a sorted tuple of non-negative ints; None stays None, all of them."""
     if axis is None:
         return None
-    ndim = np.ndim(x)
+    ndim = len(shape_of(x))
     axes = tuple(axis) if isinstance(axis, (tuple, list)) else (axis,)
     for a in axes:
         if not -ndim <= a < ndim:
-            raise ValueError(f"{name}: axis {a} is out of range for shape {np.shape(x)}")
+            raise ValueError(f"{name}: axis {a} is out of range for shape {shape_of(x)}")
     axes = tuple(sorted(a % ndim for a in axes))
     if len(set(axes)) != len(axes):
-        raise ValueError(f"{name}: axis {axis} is repeated (shape {np.shape(x)})")
+        raise ValueError(f"{name}: axis {axis} is repeated (shape {shape_of(x)})")
     return axes
 
 
 def _count(x, axes):
     """How many elements are reduced to one."""
-    return math.prod(np.shape(x) if axes is None else [np.shape(x)[a] for a in axes])
+    return math.prod(shape_of(x) if axes is None else [shape_of(x)[a] for a in axes])
 
 
 def _kept(x, axes):
@@ -66,7 +66,7 @@ def mean(x, axis=None, keepdims=False):
     axes = _axes("mean", x, axis)
     count = _count(x, axes)
     if count == 0:
-        raise ValueError(f"mean: no elements to average (shape {np.shape(x)}, axis {axis})")
+        raise ValueError(f"mean: no elements to average (shape {shape_of(x)}, axis {axis})")
     return _sum(x, axes, keepdims) / count
 
 
@@ -75,7 +75,7 @@ def var(x, axis=None, keepdims=False, ddof=0):
     axes = _axes("var", x, axis)
     count = _count(x, axes)
     if count <= ddof:
-        raise ValueError(f"var: {count} elements are too few (shape {np.shape(x)}, axis {axis}, ddof {ddof})")
+        raise ValueError(f"var: {count} elements are too few (shape {shape_of(x)}, axis {axis}, ddof {ddof})")
     deviation = x - mean(x, axes, True)
     return _sum(deviation * deviation, axes, keepdims) / (count - ddof)
 
@@ -135,7 +135,7 @@ def logsumexp(x, axis=None, keepdims=False):
     """log(sum(exp(x))) over axes, without overflow."""
     axes = _axes("logsumexp", x, axis)
     if _count(x, axes) == 0:
-        raise ValueError(f"logsumexp: no elements (shape {np.shape(x)}, axis {axis})")
+        raise ValueError(f"logsumexp: no elements (shape {shape_of(x)}, axis {axis})")
     return _logsumexp(x, axes, keepdims)
 
 

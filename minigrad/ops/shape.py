@@ -4,7 +4,7 @@ Each is linear, and the derivative of each is another op of this file: indexing 
 """
 import numpy as np
 
-from minigrad.core import Tensor, primitive
+from minigrad.core import Tensor, primitive, shape_of
 
 
 @primitive
@@ -18,7 +18,7 @@ reshape.vjps(lambda g, y, x, shape: reshape(g, x.shape), None)
 
 def flatten(x, start=1):
     """(m, ...) -> (m, product of the rest): all axes from `start` on become one."""
-    shape = np.shape(x)
+    shape = shape_of(x)
     return reshape(x, (*shape[:start], int(np.prod(shape[start:], dtype=np.int64))))
 
 
@@ -32,19 +32,19 @@ _transpose.vjps(lambda g, y, x, axes: _transpose(g, tuple(int(i) for i in np.arg
 
 def transpose(x, axes=None):
     """Axes in the order `axes`, a permutation; reversed by default."""
-    ndim = np.ndim(x)
+    ndim = len(shape_of(x))
     axes = tuple(range(ndim))[::-1] if axes is None else tuple(a % ndim if -ndim <= a < ndim else a for a in axes)
     if sorted(axes) != list(range(ndim)):
-        raise ValueError(f"transpose: axes {axes} are not a permutation of the {ndim} axes of shape {np.shape(x)}")
+        raise ValueError(f"transpose: axes {axes} are not a permutation of the {ndim} axes of shape {shape_of(x)}")
     return _transpose(x, axes)
 
 
 def swapaxes(x, a, b):
     """Axes a and b exchanged."""
-    ndim = np.ndim(x)
+    ndim = len(shape_of(x))
     for axis in (a, b):
         if not -ndim <= axis < ndim:
-            raise ValueError(f"swapaxes: axis {axis} is out of range for shape {np.shape(x)}")
+            raise ValueError(f"swapaxes: axis {axis} is out of range for shape {shape_of(x)}")
     axes = list(range(ndim))
     axes[a], axes[b] = axes[b], axes[a]
     return _transpose(x, tuple(axes))
@@ -64,17 +64,17 @@ broadcast_to.vjps(lambda g, y, x, shape: g, None)       # the engine undoes broa
 def expand_dims(x, axis):
     """A new axis of size 1 at `axis` (an int or a tuple, counted in the result)."""
     axes = axis if isinstance(axis, tuple) else (axis,)
-    ndim = np.ndim(x) + len(axes)
+    ndim = len(shape_of(x)) + len(axes)
     if any(not -ndim <= a < ndim for a in axes) or len({a % ndim for a in axes}) != len(axes):
         raise ValueError(f"expand_dims: axis {axis} does not fit a result with {ndim} axes")
     axes = {a % ndim for a in axes}
-    sizes = iter(np.shape(x))
+    sizes = iter(shape_of(x))
     return reshape(x, tuple(1 if i in axes else next(sizes) for i in range(ndim)))
 
 
 def squeeze(x, axis=None):
     """Axes of size 1 removed: all, or those named (an int or a tuple)."""
-    shape = np.shape(x)
+    shape = shape_of(x)
     ndim = len(shape)
     if axis is None:
         axes = {i for i, n in enumerate(shape) if n == 1}
@@ -149,7 +149,7 @@ _concatenate.vjps_each(None, _concatenate_part)
 
 def concatenate(xs, axis=0):
     """Arrays joined along an existing axis; they agree in all other sizes."""
-    shapes = [np.shape(x) for x in xs]
+    shapes = [shape_of(x) for x in xs]
     if not shapes:
         raise ValueError("concatenate: nothing to join")
     ndim = len(shapes[0])
@@ -163,7 +163,7 @@ def concatenate(xs, axis=0):
 
 def stack(xs, axis=0):
     """Arrays of one shape joined along a new axis."""
-    shapes = {np.shape(x) for x in xs}
+    shapes = {shape_of(x) for x in xs}
     if len(shapes) != 1:
         raise ValueError(f"stack: all shapes must be equal, got {sorted(shapes)}")
     return concatenate([expand_dims(x, axis) for x in xs], axis)
@@ -171,11 +171,11 @@ def stack(xs, axis=0):
 
 def split(x, sections, axis=0):
     """A list of `sections` equal parts of x along an axis."""
-    size = np.shape(x)[axis]
+    size = shape_of(x)[axis]
     if sections < 1 or size % sections:
         raise ValueError(f"split: axis {axis} of size {size} cannot be cut into {sections} equal parts")
     step = size // sections
-    lead = (slice(None),) * (axis % np.ndim(x))
+    lead = (slice(None),) * (axis % len(shape_of(x)))
     return [_getitem(x, (*lead, slice(i, i + step))) for i in range(0, size, step)]
 
 
@@ -194,13 +194,13 @@ def pad(x, widths, value=0.0):
     if widths.dtype.kind not in "iu" or (widths < 0).any():
         raise ValueError(f"pad: widths must be non-negative integers, got {widths.tolist()}")
     try:
-        widths = np.broadcast_to(widths, (np.ndim(x), 2))
+        widths = np.broadcast_to(widths, (len(shape_of(x)), 2))
     except ValueError:
-        raise ValueError(f"pad: wanted one (before, after) for each axis of shape {np.shape(x)}, "
+        raise ValueError(f"pad: wanted one (before, after) for each axis of shape {shape_of(x)}, "
                          f"got {widths.tolist()}") from None
     return _pad(x, tuple((int(a), int(b)) for a, b in widths), value)
 
 
 def flip(x, axis):
     """x in reverse order along an axis."""
-    return _getitem(x, (slice(None),) * (axis % np.ndim(x)) + (slice(None, None, -1),))
+    return _getitem(x, (slice(None),) * (axis % len(shape_of(x))) + (slice(None, None, -1),))

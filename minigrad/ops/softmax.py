@@ -2,15 +2,15 @@
 import numpy as np
 
 from minigrad import kernels
-from minigrad.core import data_of, primitive
+from minigrad.core import data_of, primitive, shape_of
 from minigrad.ops.elementwise import exp
 from minigrad.ops.reduce import sum
 
 
 def _axis(name, x, axis):
-    ndim = np.ndim(x)
-    if not isinstance(axis, int) or not -ndim <= axis < ndim or np.shape(x)[axis] == 0:
-        raise ValueError(f"{name}: axis {axis} must be one non-empty axis of shape {np.shape(x)}")
+    ndim = len(shape_of(x))
+    if not isinstance(axis, int) or not -ndim <= axis < ndim or shape_of(x)[axis] == 0:
+        raise ValueError(f"{name}: axis {axis} must be one non-empty axis of shape {shape_of(x)}")
     return axis % ndim
 
 
@@ -77,9 +77,9 @@ def softmax_cross_entropy(x, labels):
     x (m, k): logits. labels (m,): integers in [0, k), not differentiated. Raises ValueError if a label is out of range.
     """
     labels = data_of(labels)
-    shape = np.shape(x)
-    if len(shape) != 2 or np.shape(labels) != shape[:1]:
-        raise ValueError(f"cross_entropy: wanted logits (m, k) and labels (m,), got {shape} and {np.shape(labels)}")
+    shape = shape_of(x)
+    if len(shape) != 2 or shape_of(labels) != shape[:1]:
+        raise ValueError(f"cross_entropy: wanted logits (m, k) and labels (m,), got {shape} and {shape_of(labels)}")
     labels = np.asarray(labels)
     if labels.dtype.kind not in "iu":
         raise ValueError(f"cross_entropy: labels must be integers, got {labels.dtype}")
