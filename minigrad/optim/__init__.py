@@ -1,5 +1,5 @@
 """Every optimizer of the chapter, on one vector theta. `base` and `first_order` first, then one file per idea."""
-from minigrad.optim import schedules
+from minigrad.optim import linesearch, schedules
 from minigrad.optim.adaptive import (
     AdaDelta,
     AdaGrad,
@@ -10,15 +10,33 @@ from minigrad.optim.adaptive import (
     RMSPropNesterov,
     normalized_decay,
 )
+from minigrad.optim.averaging import PolyakAverage
 from minigrad.optim.base import NonFiniteError, Optimizer, Step
+from minigrad.optim.clipping import clip_grad_norm, clip_grad_value
+from minigrad.optim.conjugate_gradient import (
+    ConjugateGradient,
+    ScaledConjugateGradient,
+    fletcher_reeves,
+    hestenes_stiefel,
+    linear_cg,
+    polak_ribiere,
+)
 from minigrad.optim.first_order import FirstOrder
+from minigrad.optim.hessian_free import HessianFree
 from minigrad.optim.minimize import Result, minimize
+from minigrad.optim.natural import PRONG
+from minigrad.optim.newton import DampedNewton, LevenbergMarquardt, Newton, SaddleFreeNewton
+from minigrad.optim.newton_cg import KrylovSaddleFree, NewtonCG, TrustRegion
+from minigrad.optim.quasi_newton import BFGS, LBFGS
 from minigrad.optim.sgd import SGD, Momentum, MomentumNotes, Nesterov, NesterovNotes
 from minigrad.optim.sign import DeltaBarDelta, Rprop, RpropMinus
 from minigrad.optim.vsgd import VSGD
 
 __all__ = [
-    "AdaDelta", "AdaGrad", "AdaMax", "Adam", "AdamW", "DeltaBarDelta", "FirstOrder", "Momentum", "MomentumNotes",
-    "Nesterov", "NesterovNotes", "NonFiniteError", "Optimizer", "RMSProp", "RMSPropNesterov", "Result", "Rprop",
-    "RpropMinus", "SGD", "Step", "VSGD", "minimize", "normalized_decay", "schedules",
+    "AdaDelta", "AdaGrad", "Adam", "AdaMax", "AdamW", "BFGS", "ConjugateGradient", "DampedNewton", "DeltaBarDelta",
+    "FirstOrder", "HessianFree", "KrylovSaddleFree", "LBFGS", "LevenbergMarquardt", "Momentum", "MomentumNotes",
+    "Nesterov", "NesterovNotes", "Newton", "NewtonCG", "NonFiniteError", "Optimizer", "PolyakAverage", "PRONG",
+    "Result", "RMSProp", "RMSPropNesterov", "Rprop", "RpropMinus", "SaddleFreeNewton", "ScaledConjugateGradient",
+    "SGD", "Step", "TrustRegion", "VSGD", "clip_grad_norm", "clip_grad_value", "fletcher_reeves", "hestenes_stiefel",
+    "linear_cg", "linesearch", "minimize", "normalized_decay", "polak_ribiere", "schedules",
 ]

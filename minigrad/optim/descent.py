@@ -55,8 +55,11 @@ class SecondOrder(Optimizer):
         self.spent += 1
         return self.evaluate(J, theta)
 
-    def step(self, J):
+    def step(self, J=None):
         """One step. Returns the value of J before it, with |g| there, evaluations and, if theta did not move, why."""
+        if J is None:
+            raise ValueError(f"{type(self).__name__}.step: this method evaluates J at more than one point: "
+                             "opt.step(J) with an objective")
         self.need(J, *self.needs)
         theta = self.check_theta()
         self.spent, self.note = 0, ""
@@ -68,6 +71,8 @@ class SecondOrder(Optimizer):
         reason = "the gradient is zero" if grad_norm == 0 else self.advance(J, theta, value, g)
         if not reason:
             self.k += 1
+            if self._trace is not None:
+                self.record(theta=self.theta, g=g, **self._state)
         return Step(value, grad_norm, self.spent, reason)
 
     def advance(self, J, theta, value, g):

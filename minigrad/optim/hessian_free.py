@@ -1,0 +1,108 @@
+"""Hessian-free optimization (Martens 2010): Gauss-Newton steps by conjugate gradients, damped, from products alone."""
+import math
+
+import numpy as np
+
+from minigrad.optim.conjugate_gradient import linear_cg
+from minigrad.optim.descent import Descent, dot
+from minigrad.optim.linesearch import backtracking
+
+
+class HessianFree(Descent):
+    """Hessian-free (Martens, "Deep learning via Hessian-free optimization", 2010).
+
+        (G + lambda I) d = -g  by preconditioned CG;   theta <- theta + t d
+
+    G: Gauss-Newton matrix, J.ggnvp. All of value, g and G are of the one J given to the step (one minibatch).
+    CG starts from 0.95 times the last solution and stops at iteration i when k = max(10, i/10) iterations have gained
+    less than a part k * progress of q, the quadratic; preconditioner P = (mean_i g_i^2 + lambda)^0.75 where J has
+    `example_grads` (m, n) (else none). Of the iterates i = 1, 1.3, 1.3^2, ... the last one from which going back makes
+    J worse is taken (backtracking), then a line search.
+    lambda (`damping` at first; unit of G) follows ratio = (J(theta + d) - J(theta)) / q(d), with
+    q(d) = g.d + d.G d/2 *without* the damping term: below 1/4 times 3/2, above 3/4 times 2/3.
+    Differs: Martens sums over examples, J is their mean, and so are the squared gradients in P.
+    """
+    needs = ("ggnvp", "value")
+    ranges = {"damping": "(0, inf)", "warm": "[0, 1)", "progress": "(0, 1)"}
+    default_search = staticmethod(backtracking)
+
+    def __init__(self, params, damping=1.0, warm=0.95, progress=5e-4, iterations=250, precondition=True, search=None):
+        super().__init__(params, search, warm=warm, progress=progress)
+        self.iterations, self.precondition = iterations, precondition
+        self.declare("lambda_", np.array([self.validated("damping", damping)]))
+        self.declare("solution", np.zeros(self.n, self.dtype))
+        self.ratio = math.nan                      # of the last step
+        self.pending = None                        # what `learn` will keep, once the step is made
+
+    def direction(self, J, theta, value, g):
+        damping, b = self.dtype.type(self.lambda_[0]), -g
+        solved, kept = self.solve(J, theta, g, b, damping)
+        self.note = f"CG: {solved.reason}"
+        if not kept:
+            self.lambda_ *= 1.5
+            return None
+        d, dGd, new_value = self.backtrack(J, theta, kept)
+        predicted = dot(g, d) + dGd / 2
+        self.ratio = (new_value - value) / predicted if predicted < 0 else -math.inf
+        self.pending = (solved.x, 1.5 if not self.ratio >= 0.25 else 2 / 3 if self.ratio > 0.75 else 1.0)
+        return d
+
+    def solve(self, J, theta, g, b, damping):
+        """CG on (G + lambda I) x = b. Returns its result and the iterates kept: [(x, x.G x), ...]."""
+        def product(v):
+            return J.ggnvp(theta, v) + damping * v
+
+        preconditioner = None
+        if self.precondition and hasattr(J, "example_grads"):
+            P = (np.mean(np.square(J.example_grads(theta)), axis=0) + damping) ** self.dtype.type(0.75)
+            preconditioner = lambda r: r / P
+            self.spent += 1
+        kept, model = [], []
+        mark = 1.0
+
+        def keep(x, r):
+            kept.append((x, dot(x, b) - dot(x, r) - float(damping) * dot(x, x)))
+
+        def stop(x, r, i):
+            nonlocal mark
+            model.append(-dot(r + b, x) / 2)                        # q(x) + lambda |x|^2/2, by r = b - A x
+            if i >= mark:
+                keep(x, r)
+                mark = max(mark * 1.3, i + 1)
+            k = max(10, i // 10)
+            if i > k and model[-1] < 0 and (model[-1] - model[-1 - k]) / model[-1] < k * self.now("progress"):
+                return "progress"
+            return ""
+
+        start = self.dtype.type(self.now("warm")) * self.solution if self.solution.any() else None
+        solved = linear_cg(product, b, start, preconditioner, tolerance=1e-12 * math.sqrt(dot(b, b)),
+                           iterations=self.iterations, stop=stop)
+        self.spent += solved.products
+        if np.isfinite(solved.x).all() and solved.x.any() and not (kept and kept[-1][0] is solved.x):
+            keep(solved.x, solved.residual)
+        return solved, kept
+
+    def backtrack(self, J, theta, kept):
+        """From the last kept iterate back as long as J falls: (d, d.G d, J(theta + d))."""
+        best = None
+        for d, dGd in reversed(kept):
+            self.spent += 1
+            with np.errstate(all="ignore"):
+                value = float(J.value(theta + d))
+            value = value if math.isfinite(value) else math.inf
+            if best is not None and value >= best[2]:
+                break
+            best = (d, dGd, value)
+        return best
+
+    def learn(self, s, y, t, d, g, new_g):
+        if self.pending is not None:
+            self.solution, factor = self.pending
+            self.lambda_ *= factor
+            self.pending = None
+
+    def forget(self):
+        """The CG step was refused: start the next one from zero, with more damping."""
+        self.solution = np.zeros(self.n)
+        self.lambda_ *= 1.5
+        self.pending = None

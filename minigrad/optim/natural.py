@@ -1,0 +1,109 @@
+"""Natural neural networks (PRONG, Desjardins et al. 2015): gradient steps on a whitened form of the same function.
+
+A layer h W + b with inputs h (m, n_in), mean c (n_in,), covariance S (n_in, n_in) is also
+
+    (h - c) U V + d,    U = (S + delta I)^(-1/2),   V = U^-1 W,   d = b + c W
+
+The function is unchanged; but a gradient step on V, d sees inputs (h - c) U with covariance near the identity, so the
+Fisher matrix of each layer is near the identity too. The eigenvalues of that covariance are l / (l + delta).
+"""
+import numpy as np
+
+from minigrad.optim.descent import SecondOrder
+
+
+def whitening(h, delta):
+    """c (n_in,) and U (n_in, n_in) = (S + delta I)^(-1/2), float64, of inputs h (m, n_in). delta: unit of h^2, > 0."""
+    h = np.asarray(h, np.float64)
+    c = h.mean(axis=0)
+    S = (h - c).T @ (h - c) / len(h)
+    l, Q = np.linalg.eigh(S)
+    return c, (Q / np.sqrt(np.maximum(l, 0) + delta)) @ Q.T
+
+
+def whiten(W, b, c, U):
+    """V = U^-1 W, d = b + c W: the same layer in whitened form. W (n_in, n_out), b (n_out,)."""
+    return np.linalg.solve(U, W), b + c @ W
+
+
+def unwhiten(V, d, c, U):
+    """W = U V, b = d - c W: back again."""
+    W = U @ V
+    return W, d - c @ W
+
+
+def whitened_step(gW, gb, c, U):
+    """The direction (dW, db) in which -gradient with respect to V, d moves W and b:
+
+        gV = U (gW - c' gb);   dW = -U gV = -(S + delta I)^-1 (gW - c' gb);   db = -gb - c dW
+    """
+    dW = -U @ (U @ (gW - np.outer(c, gb)))
+    return dW, -gb - c @ dW
+
+
+class PRONG(SecondOrder):
+    """Projected natural gradient descent (Desjardins et al. 2015): SGD, or momentum, on whitened layers.
+
+        every `interval` steps: c, U of each layer from J.layer_inputs
+        v <- alpha v + lr (step of gradient descent on V, d);   theta <- theta + v
+
+    J.layer_inputs(theta) -> {layer: h (m, n_in)}; the layer's weights (n_in, n_out) and biases (n_out,) are the slices
+    "layer.w" and "layer.b" of theta ("w", "b" for the layer ""). Slices of no such layer take plain gradient steps.
+    v is kept in the coordinates of W and b, where a new whitening does not change it: nothing to rebase.
+    lr: unit of 1/J. delta: unit of the inputs squared; small means whiter and noisier.
+    """
+    needs = ("layer_inputs",)
+    ranges = {"delta": "(0, inf)"}
+
+    def __init__(self, params, lr=0.1, momentum=0.0, delta=1e-2, interval=100):
+        super().__init__(params, lr=lr, momentum=momentum, delta=delta)
+        if int(interval) != interval or interval < 1:
+            raise ValueError(f"PRONG: interval must be a count of at least 1, got {interval!r}")
+        self.interval = int(interval)
+        self.declare("v", np.zeros(self.n, self.dtype))
+        self.layers = {}
+        for name, w in self.params.slices.items():
+            stem = name.removesuffix("w")
+            b = self.params.slices.get(stem + "b")
+            if b is None or not (name == "w" or name.endswith(".w")):
+                continue
+            n_out, size = b.stop - b.start, w.stop - w.start
+            if size % n_out == 0:
+                self.layers[stem.removesuffix(".")] = (w, b, (size // n_out, n_out))
+                self.declare(f"{stem}c", np.zeros(size // n_out))
+                self.declare(f"{stem}U", np.eye(size // n_out))
+
+    def refresh(self, J, theta):
+        """Whiten every layer whose inputs J gives."""
+        inputs = J.layer_inputs(theta)
+        for layer, h in inputs.items():
+            if layer not in self.layers:
+                raise ValueError(f"PRONG: J.layer_inputs names the layer {layer!r}, but theta has no slices "
+                                 f"{layer}.w and {layer}.b (slices: {', '.join(self.params.slices)})")
+            n_in = self.layers[layer][2][0]
+            h = np.asarray(h).reshape(-1, np.shape(h)[-1])
+            if h.shape[1] != n_in:
+                raise ValueError(f"PRONG: inputs of {layer!r} have {h.shape[1]} features, its weights {n_in}")
+            if not np.isfinite(h).all():
+                return "layer inputs are not finite"
+            stem = f"{layer}." if layer else ""
+            self._state[f"{stem}c"][...], self._state[f"{stem}U"][...] = whitening(h, self.now("delta"))
+        return ""
+
+    def advance(self, J, theta, value, g):
+        if self.k % self.interval == 0 and (reason := self.refresh(J, theta)):
+            return reason
+        step = -g.astype(np.float64)
+        for layer, (w, b, shape) in self.layers.items():
+            stem = f"{layer}." if layer else ""
+            c, U = self._state[f"{stem}c"], self._state[f"{stem}U"]
+            dW, db = whitened_step(g[w].reshape(shape).astype(np.float64), g[b].astype(np.float64), c, U)
+            step[w], step[b] = dW.ravel(), db
+        v = self.dtype.type(self.now("momentum")) * self.v + (self.now("lr") * step).astype(self.dtype)
+        if not np.isfinite(v).all():
+            return "the step is not finite"
+        self.v = v
+        theta += v
+        self.changed()
+        self._known = None
+        return ""
