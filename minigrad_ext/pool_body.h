@@ -1,0 +1,170 @@
+/* Pooling for one instruction set and one width; pool.h includes this text for each. The loops over the channels are
+ * plain C that the compiler vectorises. index: where in its image (h, w, c), flattened, each maximum lies. */
+
+/* Maximum over window [r0, r1) x [s0, s1) for all channels. The first of equals wins, a NaN beats every number. */
+static void NAME(max_window)(const real *MG_RESTRICT image, ptrdiff_t w, ptrdiff_t c, ptrdiff_t r0, ptrdiff_t r1,
+                             ptrdiff_t s0, ptrdiff_t s1, real *MG_RESTRICT y, int32_t *MG_RESTRICT index)
+{
+    const ptrdiff_t start = (r0 * w + s0) * c;
+    for (ptrdiff_t k = 0; k < c; k++) {
+        y[k] = image[start + k];
+        index[k] = (int32_t)(start + k);
+    }
+    for (ptrdiff_t r = r0; r < r1; r++)
+        for (ptrdiff_t s = s0; s < s1; s++) {
+            const ptrdiff_t at = (r * w + s) * c;
+            if (at == start)
+                continue;
+            for (ptrdiff_t k = 0; k < c; k++) {
+                real best = y[k];
+                int32_t where = index[k];
+                CONTEST(image[at + k], (int32_t)(at + k));
+                y[k] = best;
+                index[k] = where;
+            }
+        }
+}
+
+/* The same for 2 x 2: one pass, four rows of channels. */
+static void NAME(max_2x2)(const real *MG_RESTRICT image, ptrdiff_t w, ptrdiff_t c, ptrdiff_t at, real *MG_RESTRICT y,
+                          int32_t *MG_RESTRICT index)
+{
+    const real *MG_RESTRICT x0 = image + at, *MG_RESTRICT x1 = x0 + c, *MG_RESTRICT x2 = x0 + w * c,
+               *MG_RESTRICT x3 = x2 + c;
+    const int32_t i0 = (int32_t)at, i1 = (int32_t)(at + c), i2 = (int32_t)(at + w * c), i3 = (int32_t)(at + w * c + c);
+    for (ptrdiff_t k = 0; k < c; k++) {
+        real best = x0[k];
+        int32_t where = i0;
+        CONTEST(x1[k], i1);
+        CONTEST(x2[k], i2);
+        CONTEST(x3[k], i3);
+        y[k] = best;
+        index[k] = where + (int32_t)k;
+    }
+}
+
+/* No flushing of subnormals here: comparisons must see them. */
+static void NAME(max_pool)(const Pool *p, const real *x, real *y, int32_t *index, int threads)
+{
+    const ptrdiff_t image = p->h * p->w * p->c;
+    #pragma omp parallel for schedule(static) num_threads(threads) if (threads > 1)
+    for (ptrdiff_t row = 0; row < p->n * p->oh; row++) {
+        const ptrdiff_t n = row / p->oh, i = row % p->oh;
+        for (ptrdiff_t j = 0; j < p->ow; j++) {
+            const ptrdiff_t to = (row * p->ow + j) * p->c;
+            if (p->halves)
+                NAME(max_2x2)(x + n * image, p->w, p->c, (2 * i * p->w + 2 * j) * p->c, y + to, index + to);
+            else
+                NAME(max_window)(x + n * image, p->w, p->c, p->rows[2 * i], p->rows[2 * i + 1], p->columns[2 * j],
+                                 p->columns[2 * j + 1], y + to, index + to);
+        }
+    }
+}
+
+/* One 2 x 2 window of the scatter: four destinations, each written once. */
+static void NAME(scatter_2x2)(const real *MG_RESTRICT g, const int32_t *MG_RESTRICT index, ptrdiff_t w, ptrdiff_t c,
+                              ptrdiff_t at, real *MG_RESTRICT dx)
+{
+    real *MG_RESTRICT d0 = dx + at, *MG_RESTRICT d1 = d0 + c, *MG_RESTRICT d2 = d0 + w * c, *MG_RESTRICT d3 = d2 + c;
+    const int32_t i0 = (int32_t)at, i1 = (int32_t)(at + c), i2 = (int32_t)(at + w * c), i3 = (int32_t)(at + w * c + c);
+    for (ptrdiff_t k = 0; k < c; k++) {
+        const int32_t where = index[k] - (int32_t)k;
+        d0[k] = where == i0 ? g[k] : 0;
+        d1[k] = where == i1 ? g[k] : 0;
+        d2[k] = where == i2 ? g[k] : 0;
+        d3[k] = where == i3 ? g[k] : 0;
+    }
+}
+
+static void NAME(scatter)(const Pool *p, const real *g, const int32_t *index, real *dx, int threads)
+{
+    const ptrdiff_t image = p->h * p->w * p->c, outputs = p->oh * p->ow * p->c;
+    #pragma omp parallel num_threads(threads) if (threads > 1)
+    {
+        const uint64_t before = mg_flush_on();
+        #pragma omp for schedule(static)
+        for (ptrdiff_t n = 0; n < p->n; n++) {
+            real *MG_RESTRICT to = dx + n * image;
+            const real *MG_RESTRICT gn = g + n * outputs;
+            const int32_t *MG_RESTRICT at = index + n * outputs;
+            if (p->halves) {
+                for (ptrdiff_t i = 0; i < p->oh; i++) {
+                    for (ptrdiff_t j = 0; j < p->ow; j++) {
+                        const ptrdiff_t from = (i * p->ow + j) * p->c;
+                        NAME(scatter_2x2)(gn + from, at + from, p->w, p->c, (2 * i * p->w + 2 * j) * p->c, to);
+                    }
+                    for (ptrdiff_t r = 2 * i; r < 2 * i + 2; r++)         /* an odd last column, an odd last row */
+                        for (ptrdiff_t k = 2 * p->ow * p->c; k < p->w * p->c; k++)
+                            to[r * p->w * p->c + k] = 0;
+                }
+                for (ptrdiff_t k = 2 * p->oh * p->w * p->c; k < image; k++)
+                    to[k] = 0;
+            } else {
+                memset(to, 0, (size_t)image * sizeof(real));
+                for (ptrdiff_t k = 0; k < outputs; k++)
+                    to[at[k]] += gn[k];
+            }
+        }
+        mg_flush_off(before);
+    }
+}
+
+static void NAME(gather)(const Pool *p, const real *x, const int32_t *index, real *y, int threads)
+{
+    const ptrdiff_t image = p->h * p->w * p->c, outputs = p->oh * p->ow * p->c;
+    #pragma omp parallel for schedule(static) num_threads(threads) if (threads > 1)
+    for (ptrdiff_t n = 0; n < p->n; n++)
+        for (ptrdiff_t k = 0; k < outputs; k++)
+            y[n * outputs + k] = x[n * image + index[n * outputs + k]];
+}
+
+static void NAME(avg_pool)(const Pool *p, const real *x, real scale, real *y, int threads)
+{
+    const ptrdiff_t image = p->h * p->w * p->c, c = p->c;
+    #pragma omp parallel num_threads(threads) if (threads > 1)
+    {
+        const uint64_t before = mg_flush_on();
+        #pragma omp for schedule(static)
+        for (ptrdiff_t row = 0; row < p->n * p->oh; row++) {
+            const ptrdiff_t n = row / p->oh, i = row % p->oh;
+            for (ptrdiff_t j = 0; j < p->ow; j++) {
+                real *MG_RESTRICT to = y + (row * p->ow + j) * c;
+                for (ptrdiff_t k = 0; k < c; k++)
+                    to[k] = 0;
+                for (ptrdiff_t r = p->rows[2 * i]; r < p->rows[2 * i + 1]; r++)
+                    for (ptrdiff_t s = p->columns[2 * j]; s < p->columns[2 * j + 1]; s++) {
+                        const real *MG_RESTRICT from = x + n * image + (r * p->w + s) * c;
+                        for (ptrdiff_t k = 0; k < c; k++)
+                            to[k] += from[k];
+                    }
+                for (ptrdiff_t k = 0; k < c; k++)
+                    to[k] *= scale;
+            }
+        }
+        mg_flush_off(before);
+    }
+}
+
+static void NAME(avg_pool_x)(const Pool *p, const real *g, real scale, real *dx, int threads)
+{
+    const ptrdiff_t image = p->h * p->w * p->c, c = p->c;
+    #pragma omp parallel num_threads(threads) if (threads > 1)
+    {
+        const uint64_t before = mg_flush_on();
+        #pragma omp for schedule(static)
+        for (ptrdiff_t n = 0; n < p->n; n++) {
+            memset(dx + n * image, 0, (size_t)image * sizeof(real));
+            for (ptrdiff_t i = 0; i < p->oh; i++)
+                for (ptrdiff_t j = 0; j < p->ow; j++) {
+                    const real *MG_RESTRICT from = g + ((n * p->oh + i) * p->ow + j) * c;
+                    for (ptrdiff_t r = p->rows[2 * i]; r < p->rows[2 * i + 1]; r++)
+                        for (ptrdiff_t s = p->columns[2 * j]; s < p->columns[2 * j + 1]; s++) {
+                            real *MG_RESTRICT to = dx + n * image + (r * p->w + s) * c;
+                            for (ptrdiff_t k = 0; k < c; k++)
+                                to[k] += scale * from[k];
+                        }
+                }
+        }
+        mg_flush_off(before);
+    }
+}
