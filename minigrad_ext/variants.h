@@ -6,7 +6,7 @@
        #include "variants.h"
        static void (*const softmax_f32[])(...) = VARIANTS(softmax, f32);
 
-   Where the compiler has no such targets (or MG_PLAIN_C), there is one instruction set, 0. */
+   Where the compiler has no such targets (or MG_PLAIN_C), there is one instruction set, 0; MG_SETS says how many. */
 
 #define ISA 0
 #define VECTOR_BYTES 16
@@ -24,7 +24,9 @@
 #undef VECTOR_BYTES
 
 #undef VARIANTS
+#undef MG_SETS
 #if defined(MG_X86) && defined(__GNUC__) && !defined(MG_PLAIN_C)
+#define MG_SETS 3
 #define VARIANTS(f, width) {f##_base_##width, f##_avx2_##width, f##_avx512_##width}
 
 #define ISA 1
@@ -77,6 +79,7 @@
 #endif
 
 #else
+#define MG_SETS 1
 #define VARIANTS(f, width) {f##_base_##width}
 #endif
 #undef BODY

@@ -1,0 +1,40 @@
+"""Elementwise kernels of one pass, where that beats NumPy's several: relu, sigmoid, the derivatives of three activations.
+
+All arrays have one shape and dtype and are C-contiguous; outputs overlap nothing. tanh and exp are NumPy's own: a
+compiled pass was no faster.
+"""
+import numpy as np
+
+from minigrad.kernels import kernel
+
+
+@kernel("elementwise")
+def relu(x, y):
+    """y <- max(x, 0); NaN stays NaN."""
+    np.maximum(x, 0, out=y)
+
+
+@kernel("elementwise")
+def relu_gate(g, y, dx):
+    """dx <- g where y > 0, 0 where y <= 0, g where y is NaN: the derivative of relu times g."""
+    np.copyto(dx, g)
+    np.copyto(dx, 0, where=y <= 0)
+
+
+@kernel("elementwise")
+def sigmoid(x, y):
+    """y <- 1 / (1 + exp(-x)), without overflow at either end."""
+    d = np.exp(-np.abs(x))                       # in (0, 1]
+    np.divide(np.where(x < 0, d, x.dtype.type(1)), 1 + d, out=y)
+
+
+@kernel("elementwise")
+def sigmoid_gate(g, y, dx):
+    """dx <- g y (1 - y): the derivative of y = sigmoid(x) times g."""
+    np.multiply(g, y * (1 - y), out=dx)
+
+
+@kernel("elementwise")
+def tanh_gate(g, y, dx):
+    """dx <- g (1 - y y): the derivative of y = tanh(x) times g."""
+    np.multiply(g, 1 - y * y, out=dx)

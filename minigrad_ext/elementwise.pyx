@@ -1,0 +1,122 @@
+"""Elementwise kernels where one pass beats NumPy's several. See minigrad/kernels/elementwise.py for their meaning.
+
+Measured against the NumPy twins, float32, 128 / 16,384 numbers, one thread, in us: relu 0.5 / 2.3 for 1.6 / 9.4, relu_gate
+0.6 / 3.0 for 3.0 / 37, sigmoid 0.5 / 6.7 for 7.3 / 44, sigmoid_gate 0.5 / 2.4 for 2.6 / 7.7, tanh_gate the same. NumPy's
+own tanh and exp are one vectorised pass already (0.4 ns a number): there is no kernel for them.
+"""
+from cpython.buffer cimport Py_buffer
+from cython.parallel cimport prange
+from libc.stdint cimport uint64_t
+
+from minigrad_ext.gate cimport (
+    Gate,
+    disjoint,
+    enter,
+    input,
+    leave,
+    mg_flush_off,
+    mg_flush_on,
+    output,
+    same_shape,
+    size,
+)
+from minigrad_ext.runtime cimport isa_level, threads_for
+
+
+cdef extern from "elementwise.h" nogil:
+    ctypedef void (*pass_f32)(Py_ssize_t, const float *, const float *, float *) noexcept
+    ctypedef void (*pass_f64)(Py_ssize_t, const double *, const double *, double *) noexcept
+    enum: RELU
+    enum: RELU_GATE
+    enum: SIGMOID
+    enum: SIGMOID_GATE
+    enum: TANH_GATE
+    pass_f32 pass_of_f32(int which, int isa)
+    pass_f64 pass_of_f64(int which, int isa)
+
+
+cdef void piece(int which, char code, Py_ssize_t low, Py_ssize_t high, const void *a, const void *b,
+                void *y) noexcept nogil:
+    """Numbers low to high of one pass, by the calling thread. b is a where the pass has one argument."""
+    cdef uint64_t before = mg_flush_on()
+    if code == c"f":
+        pass_of_f32(which, isa_level())(high - low, <const float *> a + low, <const float *> b + low, <float *> y + low)
+    else:
+        pass_of_f64(which, isa_level())(high - low, <const double *> a + low, <const double *> b + low,
+                                        <double *> y + low)
+    mg_flush_off(before)
+
+
+cdef void whole(int which, char code, Py_ssize_t n, const void *a, const void *b, void *y) noexcept nogil:
+    cdef int threads = threads_for(24.0 * n), part
+    cdef Py_ssize_t each
+    if threads == 1:
+        piece(which, code, 0, n, a, b, y)
+    else:
+        each = n // threads // 64 * 64
+        for part in prange(threads, num_threads=threads, schedule="static", chunksize=1):
+            piece(which, code, part * each, n if part == threads - 1 else (part + 1) * each, a, b, y)
+
+
+cdef int one(const char *name, int which, object x, object y) except -1:
+    """Gate and run y <- f(x)."""
+    cdef Gate gate
+    cdef Py_buffer *x_
+    cdef Py_buffer *y_
+    enter(&gate, name)
+    try:
+        x_ = input(&gate, x, "x", -1)
+        y_ = output(&gate, y, "y", -1)
+        same_shape(&gate, y_, "y", x_, "x")
+        disjoint(&gate)
+        with nogil:
+            whole(which, gate.code, size(x_), x_.buf, x_.buf, y_.buf)
+    finally:
+        leave(&gate)
+    return 0
+
+
+cdef int two(const char *name, int which, object g, object y, object dx) except -1:
+    """Gate and run dx <- f(g, y)."""
+    cdef Gate gate
+    cdef Py_buffer *g_
+    cdef Py_buffer *y_
+    cdef Py_buffer *dx_
+    enter(&gate, name)
+    try:
+        g_ = input(&gate, g, "g", -1)
+        y_ = input(&gate, y, "y", -1)
+        dx_ = output(&gate, dx, "dx", -1)
+        same_shape(&gate, y_, "y", g_, "g")
+        same_shape(&gate, dx_, "dx", g_, "g")
+        disjoint(&gate)
+        with nogil:
+            whole(which, gate.code, size(g_), g_.buf, y_.buf, dx_.buf)
+    finally:
+        leave(&gate)
+    return 0
+
+
+def relu(x, y):
+    """y <- max(x, 0); NaN stays NaN."""
+    one("relu", RELU, x, y)
+
+
+def relu_gate(g, y, dx):
+    """dx <- g where y > 0, 0 where y <= 0, g where y is NaN."""
+    two("relu_gate", RELU_GATE, g, y, dx)
+
+
+def sigmoid(x, y):
+    """y <- 1 / (1 + exp(-x))."""
+    one("sigmoid", SIGMOID, x, y)
+
+
+def sigmoid_gate(g, y, dx):
+    """dx <- g y (1 - y)."""
+    two("sigmoid_gate", SIGMOID_GATE, g, y, dx)
+
+
+def tanh_gate(g, y, dx):
+    """dx <- g (1 - y y)."""
+    two("tanh_gate", TANH_GATE, g, y, dx)
