@@ -1,8 +1,8 @@
 """Data: MNIST (inside the package), IDX files, checked downloads, minibatches, augmentation, toy sets, splits."""
-from minigrad.data import idx
+from minigrad.data import augment, idx, toy
 from minigrad.data.batches import batches, stream
 from minigrad.data.fashion import fashion_mnist
 from minigrad.data.mnist import mnist
 from minigrad.data.split import split
 
-__all__ = ["batches", "fashion_mnist", "idx", "mnist", "split", "stream"]
+__all__ = ["augment", "batches", "fashion_mnist", "idx", "mnist", "split", "stream", "toy"]

@@ -22,7 +22,7 @@ def batches(*arrays, batch_size, rng=None, shuffle="each epoch", drop_last=False
     batch_size: a number, or a schedule k -> number, k counting the batches yielded since the beginning.
     rng: int, Generator or None. One seed is drawn from it here; from then on nothing else disturbs the order.
     shuffle: "each epoch" (a new order in each), "once" (one random order, kept), "as stored".
-    transform: f(x_batch, rng) -> x_batch, applied to the first array, e.g. from `data.augment`.
+    transform: f(x_batch, rng=...) -> x_batch, applied to the first array, e.g. from `data.augment`.
         Its rng depends only on the seed and k, so a resumed run sees the same noise.
     `state()` and `restore(state)` stop and go on anywhere, with the same bits. Raises ValueError.
     """
@@ -89,7 +89,7 @@ class Batches:
                     gathered = [array.take(rows, axis=0) for array in arrays]
                 batch = [rows[start - begin:stop - begin] for rows in gathered]
             if self.transform is not None:
-                batch[0] = self.transform(batch[0], np.random.default_rng([self.seed, self.k]))
+                batch[0] = self.transform(batch[0], rng=np.random.default_rng([self.seed, self.k]))
             self.position = stop
             self.k += 1
             yield tuple(batch) if several else batch[0]

@@ -1,0 +1,273 @@
+"""Augmentation: new examples made from old ones by changes that leave the class as it is; and averages at test time.
+
+All take a batch x (n, h, w, c) and return a new one of the same dtype; x is left alone. Whatever is random is drawn for
+each image on its own from rng. What comes into view from outside the image has the value `fill`. Functions that
+interpolate (bilinear, between pixel centres) want float32 or float64.
+
+    noisy = augment.compose(partial(augment.rotate, degrees=10), partial(augment.shift, pixels=2))
+    for x, y in data.batches(x_train, y_train, batch_size=128, rng=0, transform=noisy): ...
+"""
+import numpy as np
+
+from minigrad import random
+
+
+def compose(*functions):
+    """f(x, rng=None) that applies the functions one after the other, each called f(x, rng=rng) with one generator."""
+    def composed(x, rng=None):
+        rng = random.generator(rng)
+        for function in functions:
+            x = function(x, rng=rng)
+        return x
+
+    return composed
+
+
+# --- where pixels come from: the value at any place of the image
+
+def sample(x, rows, columns, fill=0.0):
+    """Bilinear interpolation: out[i, a, b] = x[i] at the real place (rows[i, a, b], columns[i, a, b]); dtype of x.
+
+    x (n, h, w, c); rows, columns broadcast to (n, a, b), whole numbers being pixel centres. Outside x is `fill`.
+    """
+    x = _images("sample", x, floats=True)
+    n, h, w, c = x.shape
+    framed = np.full((n, h + 2, w + 2, c), fill, x.dtype)
+    framed[:, 1:-1, 1:-1] = x
+    rows, columns = np.broadcast_arrays(np.clip(rows, -1, h) + 1.0, np.clip(columns, -1, w) + 1.0)
+    top, left = np.minimum(rows.astype(np.intp), h), np.minimum(columns.astype(np.intp), w)
+    down, right = (rows - top).astype(x.dtype)[..., None], (columns - left).astype(x.dtype)[..., None]
+    pixels = framed.reshape(-1, c)
+    at = (np.arange(n)[:, None, None] * (h + 2) + top) * (w + 2) + left
+    upper = pixels[at] * (1 - right) + pixels[at + 1] * right
+    lower = pixels[at + w + 2] * (1 - right) + pixels[at + w + 3] * right
+    return upper * (1 - down) + lower * down
+
+
+def _linear_map(x, matrix, fill):
+    """Each output pixel p, counted from the image's centre, is taken from the place matrix p. matrix (n, 2, 2)"""
+    _, h, w, _ = x.shape
+    row, column = np.arange(h)[:, None] - (h - 1) / 2, np.arange(w) - (w - 1) / 2
+    m = matrix[:, :, :, None, None]
+    return sample(x, m[:, 0, 0] * row + m[:, 0, 1] * column + (h - 1) / 2,
+                  m[:, 1, 0] * row + m[:, 1, 1] * column + (w - 1) / 2, fill)
+
+
+# --- geometry: exact amounts (..._by) and random ones
+
+def shift_by(x, down, right, fill=0.0):
+    """Move each image; down, right: pixels, one number or one per image. Whole numbers move exactly, others between."""
+    x = _images("shift_by", x)
+    n, h, w, _ = x.shape
+    down, right = _per_image("shift_by", down, n), _per_image("shift_by", right, n)
+    rows, columns = np.arange(h)[:, None] - down[:, None, None], np.arange(w) - right[:, None, None]
+    if not (np.all(down == np.round(down)) and np.all(right == np.round(right))):
+        return sample(x, rows, columns, fill)
+    rows, columns = rows.astype(np.intp), columns.astype(np.intp)
+    inside = (rows >= 0) & (rows < h) & (columns >= 0) & (columns < w)
+    moved = x[np.arange(n)[:, None, None], rows.clip(0, h - 1), columns.clip(0, w - 1)]
+    moved[~inside] = fill
+    return moved
+
+
+def shift(x, pixels=2, rng=None, fill=0.0, whole=True):
+    """Move each image by up to `pixels` in both directions: whole numbers, or (whole=False) any."""
+    n, rng = len(_images("shift", x)), random.generator(rng)
+    _positive("shift", pixels=pixels)
+    draw = rng.integers(-int(pixels), int(pixels) + 1, size=(2, n)) if whole else rng.uniform(-pixels, pixels, (2, n))
+    return shift_by(x, *draw, fill)
+
+
+def rotate_by(x, degrees, fill=0.0):
+    """Turn each image about its centre, counterclockwise; degrees: one number or one per image."""
+    x = _images("rotate_by", x, floats=True)
+    angle = np.deg2rad(_per_image("rotate_by", degrees, len(x)))
+    cos, sin = np.cos(angle), np.sin(angle)
+    return _linear_map(x, np.stack([np.stack([cos, sin], -1), np.stack([-sin, cos], -1)], -2), fill)
+
+
+def rotate(x, degrees=10.0, rng=None, fill=0.0):
+    """Turn each image by up to `degrees` either way."""
+    n, rng = len(_images("rotate", x, floats=True)), random.generator(rng)
+    _positive("rotate", degrees=degrees)
+    return rotate_by(x, rng.uniform(-degrees, degrees, size=n), fill)
+
+
+def scale_by(x, factor, fill=0.0):
+    """Enlarge each image about its centre (factor < 1: reduce) within its frame; one factor or one per image."""
+    x = _images("scale_by", x, floats=True)
+    factor = _per_image("scale_by", factor, len(x))
+    if not (factor > 0).all():
+        raise ValueError(f"scale_by: factors must be > 0, got {factor.min()}")
+    return _linear_map(x, np.eye(2) / factor[:, None, None], fill)
+
+
+def scale(x, factor=1.1, rng=None, fill=0.0):
+    """Enlarge or reduce each image by up to `factor` >= 1 (log-uniform between 1/factor and factor)."""
+    n, rng = len(_images("scale", x, floats=True)), random.generator(rng)
+    if not 1 <= factor < np.inf:
+        raise ValueError(f"scale: factor is a number >= 1, got {factor!r}")
+    return scale_by(x, np.exp(rng.uniform(-np.log(factor), np.log(factor), size=n)), fill)
+
+
+def flip(x, rng=None, p=0.5, vertical=False):
+    """Mirror each image left to right (vertical: top to bottom) with probability p.
+
+    Wrong for digits and letters: a mirrored 2 is no 2, and 6 and 9 look alike upside down.
+    """
+    x, rng = _images("flip", x), random.generator(rng)
+    if not 0 <= p <= 1:
+        raise ValueError(f"flip: p is a probability, got {p!r}")
+    mirrored = x[:, ::-1] if vertical else x[:, :, ::-1]
+    return np.where(rng.random(len(x))[:, None, None, None] < p, mirrored, x)
+
+
+def crop_at(x, top, left, size):
+    """The window of size (height, width) or one number, whose corner is at (top, left); one place or one per image."""
+    x = _images("crop_at", x)
+    n, h, w, _ = x.shape
+    height, width = _window("crop_at", x, size)
+    top, left = (_per_image("crop_at", place, n).astype(np.intp)[:, None, None] for place in (top, left))
+    if n and (top.min() < 0 or left.min() < 0 or top.max() > h - height or left.max() > w - width):
+        corners = f"({top.min()}..{top.max()}, {left.min()}..{left.max()})"
+        raise ValueError(f"crop_at: a window of {(height, width)} at {corners} leaves images of {(h, w)}")
+    return x[np.arange(n)[:, None, None], top + np.arange(height)[:, None], left + np.arange(width)]
+
+
+def crop(x, size, rng=None, pad=0, fill=0.0):
+    """A random window of each image, after adding `pad` pixels of `fill` on all sides."""
+    x, rng = _images("crop", x), random.generator(rng)
+    if pad:
+        x = np.pad(x, ((0, 0), (pad, pad), (pad, pad), (0, 0)), constant_values=fill)
+    n, h, w, _ = x.shape
+    height, width = _window("crop", x, size)
+    return crop_at(x, rng.integers(0, h - height + 1, size=n), rng.integers(0, w - width + 1, size=n), size)
+
+
+def elastic(x, alpha=34.0, sigma=4.0, rng=None, fill=0.0):
+    """Elastic distortion (Simard, Steinkraus, Platt 2003): every pixel is displaced by a smooth random field.
+
+    The field is uniform noise in [-1, 1], smoothed by a Gaussian of `sigma` pixels, times `alpha`. Their values for
+    MNIST are the defaults. alpha=0 changes nothing.
+    Differs: they also normalize the smoothed field, in words that leave open how; here, as is usual, it is not.
+    """
+    x, rng = _images("elastic", x, floats=True), random.generator(rng)
+    _positive("elastic", alpha=alpha, sigma=sigma)
+    n, h, w, _ = x.shape
+    noise = rng.uniform(-1, 1, size=(2, n, h, w))
+    down, right = alpha * (_gaussian(h, sigma) @ noise @ _gaussian(w, sigma).T)
+    return sample(x, np.arange(h)[:, None] + down, np.arange(w) + right, fill)
+
+
+def _gaussian(size, sigma):
+    """(size, size) matrix that smooths a vector; what lies outside counts as zero"""
+    if sigma == 0:
+        return np.eye(size)
+    bell = np.exp(-0.5 * (np.arange(1 - size, size) / sigma) ** 2)
+    far = np.arange(1, int(8 * sigma) + 2)
+    whole = 1 + 2 * np.exp(-0.5 * (far / sigma) ** 2).sum()
+    return bell[np.arange(size)[:, None] - np.arange(size) + size - 1] / whole
+
+
+# --- colour
+
+def color_jitter(x, brightness=0.2, contrast=0.2, saturation=0.2, rng=None, clip=(0.0, 1.0)):
+    """Change each image's brightness, contrast and saturation by a factor from 1 - a to 1 + a, in this order.
+
+    Brightness multiplies all; contrast stretches around the image's mean grey; saturation around each pixel's grey (the
+    mean of its channels; no effect on one channel). The result is clipped to `clip` (None: not).
+    """
+    x, rng = _images("color_jitter", x, floats=True), random.generator(rng)
+    _positive("color_jitter", brightness=brightness, contrast=contrast, saturation=saturation)
+    factors = [rng.uniform(1 - a, 1 + a, size=(len(x), 1, 1, 1)).astype(x.dtype)
+               for a in (brightness, contrast, saturation)]
+    y = x * factors[0]
+    grey = y.mean(axis=(1, 2, 3), keepdims=True)
+    y = grey + factors[1] * (y - grey)
+    grey = y.mean(axis=3, keepdims=True)
+    y = grey + factors[2] * (y - grey)
+    return y if clip is None else y.clip(*clip)
+
+
+def color_components(x):
+    """Principal components of the colours of a training set x (m, h, w, c): (lambda (c,), P (c, c) columns)."""
+    x = _images("color_components", x, floats=True)
+    return np.linalg.eigh(np.atleast_2d(np.cov(x.reshape(-1, x.shape[-1]), rowvar=False, dtype=np.float64)))
+
+
+def pca_noise(x, components, sigma=0.1, rng=None, clip=(0.0, 1.0)):
+    """Colour noise along the principal components (Krizhevsky, Sutskever, Hinton 2012, section 4.1).
+
+    To every pixel of an image is added P (alpha * lambda), alpha (c,) normal with standard deviation sigma.
+    components: `color_components(x_train)`. Differs: clipped to `clip` (None: not, as in the paper).
+    """
+    x, rng = _images("pca_noise", x, floats=True), random.generator(rng)
+    _positive("pca_noise", sigma=sigma)
+    values, vectors = components
+    if np.shape(vectors) != (x.shape[-1], x.shape[-1]):
+        raise ValueError(f"pca_noise: components of {np.shape(vectors)[0]} channels, images of {x.shape[-1]}")
+    noise = (rng.normal(0, sigma, size=(len(x), x.shape[-1])) * values) @ np.transpose(vectors)
+    y = x + noise[:, None, None, :].astype(x.dtype)
+    return y if clip is None else y.clip(*clip)
+
+
+# --- at test time: several views of each image, their predictions averaged
+
+def ten_crops(x, size, flips=True):
+    """The windows in the four corners and in the middle, and their mirror images: list of 10 (flips=False: 5) batches.
+
+    Mirror images are wrong for digits and letters: use flips=False there.
+    """
+    x = _images("ten_crops", x)
+    height, width = _window("ten_crops", x, size)
+    down, right = x.shape[1] - height, x.shape[2] - width
+    places = [(0, 0), (0, right), (down, 0), (down, right), (down // 2, right // 2)]
+    crops = [x[:, top:top + height, left:left + width].copy() for top, left in places]
+    return crops + [one[:, :, ::-1].copy() for one in crops if flips]
+
+
+def scales(x, factors=(0.9, 0.95, 1.0, 1.05, 1.1), fill=0.0):
+    """The images at several scales about their centre, all of the same size in pixels: list of batches."""
+    return [scale_by(x, factor, fill) for factor in factors]
+
+
+def average(predict, views):
+    """Mean of predict(view) over the views (`ten_crops`, `scales`, or a list of your own): average probabilities.
+
+    predict: batch -> array (n, k); give probabilities, not logits. The mean is taken in float64, the dtype kept.
+    """
+    predictions = [np.asarray(predict(view)) for view in views]
+    if not predictions:
+        raise ValueError("average: there are no views")
+    return np.mean(predictions, axis=0, dtype=np.float64).astype(predictions[0].dtype)
+
+
+# --- checks
+
+def _images(function, x, floats=False):
+    x = np.asarray(x)
+    if x.ndim != 4:
+        raise ValueError(f"{function}: wanted images (n, h, w, c), got shape {x.shape}")
+    if floats and x.dtype not in (np.float32, np.float64):
+        raise ValueError(f"{function}: wanted float32 or float64 images, got {x.dtype}")
+    return x
+
+
+def _per_image(function, value, n):
+    value = np.asarray(value, dtype=np.float64)
+    if value.shape not in ((), (n,)) or not np.isfinite(value).all():
+        raise ValueError(f"{function}: wanted one finite number or one for each of {n} images, got shape {value.shape}")
+    return np.broadcast_to(value, (n,))
+
+
+def _window(function, x, size):
+    height, width = size if isinstance(size, tuple | list) else (size, size)
+    if not (1 <= height <= x.shape[1] and 1 <= width <= x.shape[2]):
+        raise ValueError(f"{function}: a window of {(height, width)} does not fit into images of {x.shape[1:3]}")
+    return height, width
+
+
+def _positive(function, **values):
+    for name, value in values.items():
+        if not 0 <= value < np.inf:
+            raise ValueError(f"{function}: {name} is a number >= 0, got {value!r}")
