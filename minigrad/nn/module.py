@@ -99,6 +99,14 @@ class Module:
         """Test mode: dropout passes everything, batch norm uses its running averages. Returns self."""
         return self.train(False)
 
+    def observe(self, function):
+        """The function `observe` as a method, for code that knows modules only by their methods."""
+        return observe(function)
+
+    def fixed_statistics(self):
+        """The function `fixed_statistics` of this model, as a method."""
+        return fixed_statistics(self)
+
     def zero_grad(self):
         """Forget the gradients of all parameters."""
         for _, p in self.named_parameters():

@@ -1,0 +1,78 @@
+"""Biases and precisions (8.4): constants, and values read off the targets of the training set."""
+import numpy as np
+
+from minigrad.core import data_of, default_dtype
+from minigrad.init.weights import constant
+
+
+def relu_bias(shape, value=0.1, rng=None, dtype=default_dtype):
+    """0.1: relus are active at first. Not to be used with random walk initialization."""
+    return constant(shape, value, rng, dtype)
+
+
+def gate_bias(shape, value=1.0, rng=None, dtype=default_dtype):
+    """1: a gate, which multiplies other units, is open at first and lets them learn (Jozefowicz et al. 2015)."""
+    return constant(shape, value, rng, dtype)
+
+
+def bias_from_marginals(targets, classes=None, activation="softmax", smoothing=None, dtype=default_dtype):
+    """The output biases with which a model of zero weights already predicts the marginal statistics of the targets.
+
+    softmax   softmax(b) = c:  b = log c           targets: labels (m,), integers below `classes` (default: the largest
+                                                   label + 1); or the probabilities c themselves (k,), summing to 1
+    sigmoid   sigmoid(b) = c:  b = log(c / (1-c))  targets: (m, d), each in [0, 1]; c is their mean
+    linear    b = c                                targets: (m, d) or (m,); c is their mean
+
+    smoothing: what is added to every count, since a class that does not occur has log 0. Default: 0 where all occur
+    (then b is exact), else 1. Returns (k,), (d,), or () for linear targets (m,). Mutates nothing.
+    """
+    targets = np.asarray(data_of(targets))
+    if targets.size == 0 or targets.ndim == 0:
+        raise ValueError(f"bias_from_marginals: no targets (shape {targets.shape})")
+    if activation == "linear":
+        return np.asarray(targets.mean(axis=0, dtype=np.float64)).astype(dtype)
+    if activation == "sigmoid":
+        if not ((targets >= 0) & (targets <= 1)).all():
+            raise ValueError("bias_from_marginals: targets of a sigmoid must lie in [0, 1], got "
+                             f"[{targets.min()}, {targets.max()}]")
+        on = targets.sum(axis=0, dtype=np.float64)
+        off = len(targets) - on
+        added = _smoothing(smoothing, (on > 0).all() and (off > 0).all())
+        return np.asarray(np.log(on + added) - np.log(off + added)).astype(dtype)
+    if activation != "softmax":
+        raise ValueError(f"bias_from_marginals: activation must be softmax, sigmoid or linear, got {activation!r}")
+    if targets.ndim != 1:
+        raise ValueError(f"bias_from_marginals: wanted labels (m,) or probabilities (k,), got shape {targets.shape}")
+    if targets.dtype.kind == "f":
+        if not (targets > 0).all() or abs(float(targets.sum()) - 1) > 1e-5:
+            raise ValueError("bias_from_marginals: probabilities must be positive and sum to 1 (integers are taken as "
+                             f"labels), got a sum of {targets.sum():.6g} and a least of {targets.min():.6g}")
+        return np.log(targets.astype(np.float64)).astype(dtype)
+    if targets.min() < 0 or (classes is not None and targets.max() >= classes):
+        raise ValueError(f"bias_from_marginals: labels must lie in [0, {classes or 'classes'}), got "
+                         f"{targets.min()} to {targets.max()}")
+    counts = np.bincount(targets.astype(np.int64), minlength=classes or 0).astype(np.float64)
+    counts += _smoothing(smoothing, (counts > 0).all())
+    return np.log(counts / counts.sum()).astype(dtype)
+
+
+def _smoothing(smoothing, all_occur):
+    if smoothing is None:
+        return 0.0 if all_occur else 1.0
+    if smoothing < 0 or (smoothing == 0 and not all_occur):
+        raise ValueError(f"bias_from_marginals: smoothing must be positive, since some class never occurs, "
+                         f"got {smoothing}")
+    return float(smoothing)
+
+
+def precision_from_marginals(targets, dtype=default_dtype):
+    """beta = 1 / variance of the targets (m, d) or (m,), as (d,) or (): the precision of (8.24) for a model of zero
+    weights whose bias is the mean. (The other usual choice is 1.) Refuses targets that do not vary."""
+    targets = np.asarray(data_of(targets))
+    if targets.ndim == 0 or len(targets) < 2:
+        raise ValueError(f"precision_from_marginals: wanted at least two targets, got shape {targets.shape}")
+    variance = targets.var(axis=0, dtype=np.float64)
+    if not (variance > 0).all():
+        raise ValueError("precision_from_marginals: a target does not vary: its precision would be infinite; "
+                         "leave it out, or use 1")
+    return np.asarray(1 / variance).astype(dtype)
