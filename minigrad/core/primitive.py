@@ -86,8 +86,23 @@ def primitive(forward):
         else:
             return forward(*args)
         rules = op.rules if op.rule_for_each is None else op.rules_for(args)
-        if not _uniform(args, rules):
-            args = _unified(args, rules, op.name)
+        values, parents, tracked, dtype = [], [], False, None
+        for a, rule in zip(args, rules):
+            parent = None
+            if isinstance(a, Tensor):
+                parent, a = a.node, a._data
+                tracked = tracked or parent is not None
+                if rule is None or a.dtype is not (dtype or a.dtype):
+                    break
+                dtype = a.dtype
+            elif rule is not None and a.__class__ is not float and a.__class__ is not int:
+                break
+            values.append(a)
+            parents.append(parent)
+        else:
+            if len(values) == len(args):
+                return record(forward(*values), values, parents, tracked)
+        args = _unified(args, rules, op.name)
         values = [a._data if isinstance(a, Tensor) else a for a in args]
         parents = [a.node if isinstance(a, Tensor) else None for a in args]
         return record(forward(*values), values, parents, parents.count(None) < len(parents))
@@ -126,25 +141,6 @@ def primitive(forward):
     call.vjps, call.vjps_each, call.fused, call.op = vjps, vjps_each, fused, op
     OPS[op.name] = call
     return call
-
-
-def _uniform(args, rules):
-    """Whether the differentiable arguments are Tensors and arrays of one floating-point dtype, or Python numbers."""
-    dtype = None
-    for a, rule in zip(args, rules):
-        if isinstance(a, Tensor):
-            a = a._data
-            if rule is None or a.dtype.kind != "f":
-                return False
-        elif rule is None or a.__class__ is float or a.__class__ is int:
-            continue
-        elif a.__class__ is not ndarray or a.ndim == 0:
-            return False
-        if dtype is None:
-            dtype = a.dtype
-        elif a.dtype is not dtype:
-            return False
-    return True
 
 
 def _unified(args, rules, name):

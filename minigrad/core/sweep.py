@@ -36,25 +36,16 @@ def _reachable(root, name):
             raise RuntimeError(f"{name}: the graph behind {node.op.name} was freed by an earlier backward; "
                                "compute the result again, or pass retain_graph=True the first time")
         for parent in parents:
-            if parent is not None and parent not in seen:
-                seen.add(parent)
-                order.append(parent)
+            if parent is not None:
+                if parent.changed > node.number:
+                    raise RuntimeError(
+                        f"{name}: {node.op.name} saved the value of {parent.name or 'a leaf'}, which has changed since "
+                        "(an optimizer's step, or p.data = ...); compute the result again before the backward")
+                if parent not in seen:
+                    seen.add(parent)
+                    order.append(parent)
     order.sort(key=_number, reverse=True)
-
-    oldest = next((node.number for node in reversed(order) if node.op is not None), 0)
-    if any(leaf.op is None and leaf.changed > oldest for leaf in order):
-        _refuse_changed(order, name)
     return order
-
-
-def _refuse_changed(order, name):
-    """Raise for the node that saved a leaf's values before they changed, if there is one."""
-    for node in order:
-        for parent in node.parents:
-            if parent is not None and parent.op is None and parent.changed > node.number:
-                raise RuntimeError(
-                    f"{name}: {node.op.name} saved the value of {parent.name or 'a leaf'}, which has changed since "
-                    "(an optimizer's step, or p.data = ...); compute the result again before the backward")
 
 
 def _sweep(order, root, g, targets, retain_graph=False, create_graph=False):
@@ -113,14 +104,17 @@ def _sweep(order, root, g, targets, retain_graph=False, create_graph=False):
 
 def _fused(op, g, y, values, parents, grads, into_leaves):
     """One step of the sweep by the op's fused backward, which may write into the leaves' own gradients."""
-    wanted = [parent is not None for parent in parents]
-    out = [parent.destination() if into_leaves and parent is not None and parent.op is None
-           and parents.count(parent) == 1 else None for parent in parents]
+    wanted, out = [], []
+    for parent in parents:
+        wanted.append(parent is not None)
+        out.append(parent.destination() if into_leaves and parent is not None and parent.op is None
+                   and parents.count(parent) == 1 else None)
     for parent, place, d in zip(parents, out, op.fused(g, y, wanted, out, *values)):
-        if place is not None and d is place[0]:
-            parent.written = True
-        elif parent is not None:
-            grads[parent] = grads[parent] + d if parent in grads else d
+        if parent is not None:
+            if place is not None and d is place[0]:
+                parent.written = True
+            else:
+                grads[parent] = grads[parent] + d if parent in grads else d
 
 
 def unbroadcast(d, shape):

@@ -1,0 +1,114 @@
+"""What the MNIST examples share: options, optimizers and schedules by name, the run itself, the learning curve."""
+import argparse
+import sys
+import time
+from pathlib import Path
+
+import minigrad as mg
+from minigrad import losses, optim, training
+from minigrad.optim import schedules
+
+# name -> (how it is made, the learning rate that serves here as a start)
+OPTIMIZERS = {
+    "sgd": (optim.SGD, 0.2),
+    "momentum": (optim.Momentum, 0.05),
+    "nesterov": (optim.Nesterov, 0.05),
+    "nesterov-notes": (optim.NesterovNotes, 0.05),
+    "adagrad": (optim.AdaGrad, 0.02),
+    "rmsprop": (optim.RMSProp, 1e-3),
+    "rmsprop-nesterov": (optim.RMSPropNesterov, 3e-4),
+    "adadelta": (optim.AdaDelta, 1.0),
+    "adam": (optim.Adam, 2e-3),
+    "adamax": (optim.AdaMax, 4e-3),
+    "adamw": (optim.AdamW, 2e-3),
+}
+SCHEDULES = ("linear", "constant", "cosine")
+
+
+def options(description, epochs, batch):
+    """The options that all MNIST examples understand."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+    parser.add_argument("--optimizer", choices=OPTIMIZERS, default="adam", metavar="NAME",
+                        help="one of " + ", ".join(OPTIMIZERS))
+    parser.add_argument("--lr", type=positive(float), help="learning rate (by default one that suits the optimizer)")
+    parser.add_argument("--schedule", choices=SCHEDULES, default="linear",
+                        help="of the learning rate: linear decay to 1 %% over the whole run (8.14), constant or cosine")
+    parser.add_argument("--epochs", type=positive(int), default=epochs, help="passes over the training set")
+    parser.add_argument("--batch", type=positive(int), default=batch, help="examples per step")
+    parser.add_argument("--seed", type=natural, default=0, help="of weights and order; the same seed, the same bits")
+    parser.add_argument("--threads", type=positive(int), help="of the compiled kernels (default: all cores)")
+    parser.add_argument("--out", type=Path, default=Path("out"), help="folder for the pictures")
+    return parser
+
+
+def positive(kind):
+    """An argparse type: a positive int or float."""
+    def parse(text):
+        try:
+            value = kind(text)
+        except ValueError:
+            value = 0
+        if not 0 < value < float("inf"):
+            raise argparse.ArgumentTypeError(f"wanted a positive {'whole ' if kind is int else ''}number, got {text!r}")
+        return value
+    return parse
+
+
+def natural(text):
+    """An argparse type: a whole number from 0."""
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"wanted a whole number from 0, got {text!r}")
+    return int(text)
+
+
+def schedule(name, lr, steps):
+    """A learning rate over a run of so many steps."""
+    return {"constant": schedules.Constant(lr), "linear": schedules.Linear(lr, 0.01 * lr, steps),
+            "cosine": schedules.Cosine(lr, 0.0, steps)}[name]
+
+
+def train(model, args, train_set, test_set, transform=None, callbacks=()):
+    """Run the experiment that the options ask for. Returns the training Run; prints a line per epoch."""
+    if args.threads:
+        mg.set_num_threads(args.threads)
+    batches = mg.data.batches(*train_set, batch_size=args.batch, rng=args.seed, transform=transform)
+    kind, usual = OPTIMIZERS[args.optimizer]
+    lr = args.lr or usual
+    optimizer = kind(model.parameters(), lr=schedule(args.schedule, lr, args.epochs * len(batches)))
+    print(model.summary(train_set[0][:1]))
+    print(f"{args.optimizer}, lr {lr:g} ({args.schedule}), batch {args.batch}, seed {args.seed}, "
+          f"{mg.get_num_threads()} threads, kernels: {mg.kernels.isa}")
+    began = time.perf_counter()
+    run = training.fit(model, losses.cross_entropy, optimizer, batches, epochs=args.epochs, validation=test_set,
+                       callbacks=callbacks)
+    seconds = time.perf_counter() - began
+    if run.history:
+        print(f"test error {100 * run.history[-1]['validation_error']:.2f} % after {seconds:.1f} s ({run.reason})")
+    return run
+
+
+def learning_curve(run, path):
+    """Draw loss and error over the epochs into a PNG, if matplotlib is installed."""
+    try:
+        import matplotlib
+    except ImportError:
+        print("no picture: matplotlib is not installed (pip install 'minigrad[examples]')", file=sys.stderr)
+        return
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    epochs = [figures["epoch"] for figures in run.history]
+    figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
+    left.plot(epochs, [figures["loss"] for figures in run.history], "o-", label="training, mean over the epoch")
+    left.plot(epochs, [figures["validation_loss"] for figures in run.history], "s-", label="test, after the epoch")
+    left.set(xlabel="epoch", ylabel="cross-entropy", yscale="log", title="loss")
+    left.legend()
+    right.plot(epochs, [100 * figures["validation_error"] for figures in run.history], "s-", color="C1")
+    right.set(xlabel="epoch", ylabel="test error, %", ylim=(0, None), title="0-1 error")
+    for axes in (left, right):
+        axes.grid(alpha=0.3)
+        axes.xaxis.get_major_locator().set_params(integer=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=120)
+    plt.close(figure)
+    print(f"learning curve: {path}")
