@@ -1,4 +1,4 @@
-"""Elementwise kernels of one pass, where that beats NumPy's several: relu, sigmoid, the derivatives of three activations.
+"""Elementwise kernels of one pass, where that beats NumPy's several: relu, sigmoid, derivatives of three activations.
 
 All arrays have one shape and dtype and are C-contiguous; outputs overlap nothing. tanh and exp are NumPy's own: a
 compiled pass was no faster.
