@@ -181,7 +181,7 @@ def strong_wolfe(phi, step=1.0, c1=1e-4, c2=0.9, max_evaluations=30, largest=1e1
     rounding = phi.noise * abs(value0) if hasattr(phi, "noise") else 0.0
 
     def decreased(t, value, slope):
-        return value <= value0 + c1 * t * slope0 or (value <= value0 + rounding and slope <= (2 * c1 - 1) * slope0)
+        return value <= value0 + c1 * t * slope0 or (abs(value - value0) <= rounding and slope <= (2 * c1 - 1) * slope0)
 
     low = (0.0, value0, slope0)          # decreased, and the lowest so far: t, phi, phi'
     high = None                          # the bracket's other end

@@ -48,7 +48,7 @@ class Newton(Descent):
         solve H d = -g;  theta <- theta + d
 
     As printed there is no search and no question where d leads: it jumps to the critical point of the local parabola,
-    be it a minimum, a saddle or a maximum. With search="wolfe" it only goes down (d becomes -g where it does not descend).
+    be it a minimum, a saddle or a maximum. With search="wolfe" it only goes down (d that does not descend becomes -g).
     Needs J.hessian or J.hvp; O(n^3) per step.
     Differs: solves instead of inverting, by Cholesky, by elimination where H is indefinite, by -g where it is singular.
     """
