@@ -7,6 +7,7 @@ import functools
 import inspect
 import itertools
 import threading
+import weakref
 
 import numpy as np
 
@@ -45,7 +46,28 @@ class Leaf:
 
     def touch(self):
         """Values have changed: graphs recorded before may no longer be used."""
-        self.changed = next(clock)
+        self.changed = changes.latest = next(clock)
+
+
+class _Changes:
+    """Which values were replaced after they might have been saved. `latest` is the time of the last change at all;
+    `arrays` are those written in place, of which a constant of a graph (a frozen parameter, a view) may be a part."""
+
+    def __init__(self):
+        self.latest = 0
+        self.arrays = {}                  # id -> [weak reference, time of the last change]
+
+    def wrote(self, array):
+        """`array` was written in place."""
+        self.latest = now = next(clock)
+        entry, key = self.arrays.get(id(array)), id(array)
+        if entry is None:
+            self.arrays[key] = [weakref.ref(array, lambda _: self.arrays.pop(key, None)), now]
+        else:
+            entry[1] = now
+
+
+changes = _Changes()
 
 
 class _Mode(threading.local):
@@ -81,14 +103,21 @@ class no_grad:
             @functools.wraps(function)
             def generate(*args, **kwargs):
                 steps = function(*args, **kwargs)       # recording is off only while the generator runs
-                sent = None
+                resume, value = steps.send, None
                 while True:
                     with no_grad(self.enabled):
                         try:
-                            item = steps.send(sent)
+                            item = resume(value)
                         except StopIteration as stop:
                             return stop.value
-                    sent = yield item
+                    try:
+                        resume, value = steps.send, (yield item)
+                    except GeneratorExit:
+                        with no_grad(self.enabled):
+                            steps.close()
+                        raise
+                    except BaseException as error:
+                        resume, value = steps.throw, error
             return generate
 
         @functools.wraps(function)

@@ -71,7 +71,11 @@ def primitive(forward):
         result._data = y
         if tracked and mode.recording:
             result.node = node = new(Node)
-            node.op, node.parents, node.values, node.data, node.number = op, parents, values, y, next(clock)
+            node.op = op
+            node.parents = parents
+            node.values = values
+            node.data = y
+            node.number = next(clock)
         else:
             result.node = None
         if watchers and mode.watch is not None:

@@ -77,23 +77,19 @@ def _sweep(order, root, g, targets, retain_graph=False, create_graph=False):
         parents, values, y = node.parents, node.values, node.data
         if targets is not None:
             parents = [parent if parent in useful else None for parent in parents]
+        if create_graph:
+            values = [v if parent is None else wrap(v, parent) for v, parent in zip(values, node.parents)]
+            y = wrap(y, node)
 
         if op.fused is not None and not create_graph:
             _fused(op, g, y, values, parents, grads, targets is None)
         else:
-            if create_graph:
-                values = [v if parent is None else wrap(v, parent) for v, parent in zip(values, node.parents)]
-                y = wrap(y, node)
-            rules = op.rules if op.rule_for_each is None else op.rules_for(values)
-            for rule, parent, value in zip(rules, parents, values):
+            for i, parent in enumerate(parents):
                 if parent is None:
                     continue
-                if rule is None:
-                    raise RuntimeError(f"backward: {op.name} has no derivative with respect to all of its arguments; "
-                                       "detach() the others")
-                d = rule(g, y, *values)
-                if d.shape != value.shape:
-                    d = unbroadcast(d, value.shape)
+                d = (op.rules[i] if op.rule_for_each is None else op.rules_for(values)[i])(g, y, *values)
+                if d.shape != values[i].shape:
+                    d = unbroadcast(d, values[i].shape)
                 grads[parent] = grads[parent] + d if parent in grads else d
         if watchers and mode.watch is not None:
             mode.watch(op, node, [grads[parent] for parent in parents if parent in grads])

@@ -8,7 +8,17 @@ import math
 
 import numpy as np
 
+from minigrad import kernels
 from minigrad.core import data_of, primitive
+
+
+def _one_pass(kernel, *xs):
+    """A kernel on arrays of one shape: copies what is not contiguous, returns the output it fills."""
+    xs = [np.asarray(x, order="C") for x in xs]
+    y = np.empty(xs[0].shape, xs[0].dtype)
+    kernel(*xs, y)
+    return y
+
 
 # ----------------------------------------------------------------------------------------------------------- arithmetic
 
@@ -253,7 +263,7 @@ def clip(x, low=None, high=None):
 @primitive
 def relu(x):
     """Rectified linear, max(x, 0); the derivative at 0 is 0, and NaN stays NaN both ways."""
-    return np.maximum(x, 0)
+    return _one_pass(kernels.elementwise.relu, x)
 
 
 relu.vjps(lambda g, y, x: relu_gate(g, data_of(y)))
@@ -261,8 +271,8 @@ relu.vjps(lambda g, y, x: relu_gate(g, data_of(y)))
 
 @primitive
 def relu_gate(g, y):
-    """g where y > 0, else 0 (g itself where y is NaN): the derivative of relu, linear in g."""
-    return np.where(y <= 0, 0, g)
+    """g where y > 0, else 0 (g itself where y is NaN): the derivative of relu, linear in g, constant in y."""
+    return _one_pass(kernels.elementwise.relu_gate, g, y)
 
 
 relu_gate.vjps(lambda u, _, g, y: relu_gate(u, y), None)
@@ -310,11 +320,20 @@ gelu.vjps(lambda g, y, x: g * (_normal_cdf(x) + x * exp(-0.5 * x * x) * (1 / mat
 @primitive
 def sigmoid(x):
     """1 / (1 + e^-x), without overflow at either end."""
-    decay = np.exp(-np.abs(x))                   # in (0, 1]
-    return np.where(x >= 0, 1, decay) / (1 + decay)
+    return _one_pass(kernels.elementwise.sigmoid, x)
 
 
-sigmoid.vjps(lambda g, y, x: g * (y * (1 - y)))
+sigmoid.vjps(lambda g, y, x: sigmoid_gate(g, y))
+
+
+@primitive
+def sigmoid_gate(g, y):
+    """g y (1 - y): the derivative of y = sigmoid(x) times g, in one pass."""
+    return _one_pass(kernels.elementwise.sigmoid_gate, g, y)
+
+
+sigmoid_gate.vjps(lambda u, _, g, y: sigmoid_gate(u, y),
+                  lambda u, _, g, y: u * g * (1 - 2 * y))
 
 
 @primitive
@@ -323,7 +342,17 @@ def tanh(x):
     return np.tanh(x)
 
 
-tanh.vjps(lambda g, y, x: g * (1 - y * y))
+tanh.vjps(lambda g, y, x: tanh_gate(g, y))
+
+
+@primitive
+def tanh_gate(g, y):
+    """g (1 - y y): the derivative of y = tanh(x) times g, in one pass."""
+    return _one_pass(kernels.elementwise.tanh_gate, g, y)
+
+
+tanh_gate.vjps(lambda u, _, g, y: tanh_gate(u, y),
+               lambda u, _, g, y: -2 * u * g * y)
 
 
 @primitive
