@@ -5,8 +5,10 @@ or None (the thread's default generator). `seed(n)` gives the calling thread a n
 
 A thread that never called `seed` starts from fresh entropy, so two unseeded runs differ; an experiment that
 should repeat says its seed. Threads never share a default: what one thread draws does not depend on the others.
+A forked process goes on with a copy of a seeded default; an unseeded one it draws anew.
 """
 import operator
+import os
 import threading
 
 import numpy as np
@@ -16,7 +18,7 @@ _local = threading.local()
 
 def seed(n):
     """Give the calling thread a new default generator, started from n (a whole number >= 0). Returns it."""
-    _local.default = _seeded("seed", n)
+    _local.default, _local.seeded = _seeded("seed", n), True
     return _local.default
 
 
@@ -30,8 +32,17 @@ def generator(rng=None):
     if rng is not None:
         return _seeded("rng", rng)
     if not hasattr(_local, "default"):
-        _local.default = np.random.default_rng()
+        _local.default, _local.seeded = np.random.default_rng(), False
     return _local.default
+
+
+def _forget_unseeded():
+    if not getattr(_local, "seeded", True):
+        del _local.default
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_unseeded)
 
 
 def _seeded(name, n):
@@ -73,7 +84,7 @@ def restore(state, rng=None):
     except (TypeError, ValueError, OverflowError) as error:
         raise ValueError(f"restore: not a state of {kind}: {error!r}") from None
     if rng is None:
-        _local.default = fresh
+        _local.default, _local.seeded = fresh, True
         return fresh
     rng.bit_generator.state = fresh.bit_generator.state
     return rng

@@ -1,5 +1,8 @@
 """Default generators per thread, and states that survive JSON."""
 import json
+import os
+import subprocess
+import sys
 import threading
 
 import numpy as np
@@ -47,6 +50,30 @@ def test_threads_have_their_own_default():
     assert np.array_equal(random.generator().random(3), expected)
     for n in drawn:
         assert np.array_equal(drawn[n], np.random.default_rng(n).random(100))
+
+
+FORKED = r"""
+import os, sys
+from minigrad import random
+if sys.argv[1] == "seeded":
+    random.seed(1)
+random.generator()
+for _ in range(3):
+    child = os.fork()
+    if child == 0:
+        os.write(1, b"%r\n" % random.generator().random())
+        os._exit(0)
+    os.waitpid(child, 0)
+os.write(1, b"%r\n" % random.generator().random())
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
+@pytest.mark.parametrize("how, distinct", [("seeded", 1), ("unseeded", 4)])
+def test_a_forked_process_copies_a_seeded_default_only(how, distinct):
+    drawn = subprocess.run([sys.executable, "-c", FORKED, how], capture_output=True, check=True, timeout=60,
+                           cwd=os.path.dirname(os.path.dirname(random.__file__))).stdout.split()
+    assert len(drawn) == 4 and len(set(drawn)) == distinct
 
 
 @pytest.mark.parametrize("kind", ["PCG64", "PCG64DXSM", "Philox", "SFC64", "MT19937"])

@@ -70,29 +70,33 @@ class Batches:
         return self._run(loop)
 
     def _run(self, loop):
-        arrays, order, several = self.arrays, self._order, len(self.arrays) > 1
+        arrays, order, transform, several = self.arrays, self._order, self.transform, len(self.arrays) > 1
         row_bytes = max(1, sum(array[:1].nbytes for array in arrays))
-        begin = end = 0                                 # rows begin..end of this epoch's order are gathered
-        gathered = []
         fixed = None if callable(self.batch_size) else _size("batches", self.batch_size, 0)
-        while self.position < self.examples:
+        begin = end = 0                                 # rows begin..end of this epoch's order are gathered
+        gathered = arrays                               # (as stored: all of them are)
+        start = self.position
+        while start < self.examples:
             size = fixed or _size("batches", self.batch_size, self.k)
-            start, stop = self.position, min(self.position + size, self.examples)
-            if self.drop_last and stop - start < size:
-                break
-            if order is None:
-                batch = [array[start:stop] for array in arrays]
+            stop = start + size
+            if stop > self.examples:
+                if self.drop_last:
+                    break
+                stop = self.examples
+            if order is not None and stop > end:
+                begin, end = start, min(max(stop, start + RUN_BYTES // row_bytes), self.examples)
+                gathered = [array.take(order[begin:end], axis=0) for array in arrays]
+            rows = slice(start - begin, stop - begin)
+            if transform is not None:
+                first = transform(gathered[0][rows], rng=np.random.default_rng([self.seed, self.k]))
+                batch = (first, *[array[rows] for array in gathered[1:]])
+            elif len(gathered) == 2:                    # the usual case without a loop: at batch size 1 it counts
+                batch = gathered[0][rows], gathered[1][rows]
             else:
-                if stop > end or start < begin:
-                    begin, end = start, min(max(stop, start + RUN_BYTES // row_bytes), self.examples)
-                    rows = order[begin:end]
-                    gathered = [array.take(rows, axis=0) for array in arrays]
-                batch = [rows[start - begin:stop - begin] for rows in gathered]
-            if self.transform is not None:
-                batch[0] = self.transform(batch[0], rng=np.random.default_rng([self.seed, self.k]))
-            self.position = stop
+                batch = tuple([array[rows] for array in gathered])
+            self.position = start = stop
             self.k += 1
-            yield tuple(batch) if several else batch[0]
+            yield batch if several else batch[0]
             if self._loop is not loop:
                 raise RuntimeError("batches: another loop over the same batches began; make one object for each loop")
         self.position = 0
