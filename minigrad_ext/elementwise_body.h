@@ -14,7 +14,7 @@ static void NAME(sigmoid)(ptrdiff_t n, const REAL *MG_RESTRICT x, const REAL *un
     (void)unused;
     for (ptrdiff_t i = 0; i < n; i++) {
         REAL below = x[i] < 0 ? x[i] : -x[i], d;
-        EXP_PASTE(EXP_NEGATIVE_, REAL)(below, d);
+        MG_PASTE(exp_negative, WIDTH)(below, d);
         y[i] = (x[i] < 0 ? d : 1) / (1 + d);
     }
 }

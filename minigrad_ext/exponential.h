@@ -8,7 +8,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#define EXP_NEGATIVE_float(x, y)                                                                                         \
+#define exp_negative_f32(x, y)                                                                                         \
     do {                                                                                                                 \
         float at = (x) < -87.33f ? -87.33f : (x), sum = at * 1.44269504f + 12582912.0f, n = sum - 12582912.0f;           \
         float r = at - n * 0.693359375f, p = 1.0f / 5040, scale;                                                         \
@@ -27,7 +27,7 @@
         (y) = (x) < -87.33f ? 0.0f : p * scale;                                                                          \
     } while (0)
 
-#define EXP_NEGATIVE_double(x, y)                                                                                        \
+#define exp_negative_f64(x, y)                                                                                        \
     do {                                                                                                                 \
         double at = (x) < -708.39 ? -708.39 : (x), sum = at * 1.4426950408889634 + 6755399441055744.0;                   \
         double n = sum - 6755399441055744.0, r = at - n * 6.93145751953125e-1, p = 1.0 / 6227020800, scale;              \
@@ -52,6 +52,4 @@
         (y) = (x) < -708.39 ? 0.0 : p * scale;                                                                           \
     } while (0)
 
-#define EXP_PASTE_(a, b) a##b
-#define EXP_PASTE(a, b) EXP_PASTE_(a, b)
 #endif

@@ -49,98 +49,11 @@
     }
 typedef struct STRIP(float) strip_t_f32;
 typedef struct STRIP(double) strip_t_f64;
-typedef strip_t_f32 strip_t_base_f32, strip_t_avx2_f32, strip_t_avx512_f32;
-typedef strip_t_f64 strip_t_base_f64, strip_t_avx2_f64, strip_t_avx512_f64;
 
-/* Tiles: accumulators + a row of B + one of A in 16 registers (baseline, AVX2) or 32 (AVX-512, NEON). */
-#if defined(MG_PLAIN_C)
-#define BASE_VECTORS 4
-#define BASE_ROWS 4
-#define BASE_TALL 4
-#elif defined(__aarch64__)
-#define BASE_VECTORS 3
-#define BASE_ROWS 8
-#define BASE_TALL 8
-#else
-#define BASE_VECTORS 3
-#define BASE_ROWS 4
-#define BASE_TALL 6
-#endif
-
-#define REAL float
-#define NAME(x) x##_base_f32
-#define VECTOR_BYTES 16
-#define TILE_VECTORS BASE_VECTORS
-#define TILE_ROWS BASE_ROWS
-#define TALL_ROWS BASE_TALL
-#include "tile.h"
-#define REAL double
-#define NAME(x) x##_base_f64
-#define VECTOR_BYTES 16
-#define TILE_VECTORS BASE_VECTORS
-#define TILE_ROWS BASE_ROWS
-#define TALL_ROWS BASE_TALL
-#include "tile.h"
-
-#if defined(MG_X86) && defined(__GNUC__) && !defined(MG_PLAIN_C)
-#define MG_SETS 3
-
-#if defined(__clang__)
-#pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
-#else
-#pragma GCC push_options
-#pragma GCC target("avx2,fma")
-#endif
-#define REAL float
-#define NAME(x) x##_avx2_f32
-#define VECTOR_BYTES 32
-#define TILE_VECTORS 2
-#define TILE_ROWS 6
-#define TALL_ROWS 6
-#include "tile.h"
-#define REAL double
-#define NAME(x) x##_avx2_f64
-#define VECTOR_BYTES 32
-#define TILE_VECTORS 2
-#define TILE_ROWS 6
-#define TALL_ROWS 6
-#include "tile.h"
-#if defined(__clang__)
-#pragma clang attribute pop
-#pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,fma"))), apply_to = function)
-#else
-#pragma GCC pop_options
-#pragma GCC push_options
-#pragma GCC target("avx512f,avx512bw,avx512dq,avx512vl,fma")
-#endif
-#define REAL float
-#define NAME(x) x##_avx512_f32
-#define VECTOR_BYTES 64
-#define TILE_VECTORS 3
-#define TILE_ROWS 8
-#define TALL_ROWS 14
-#include "tile.h"
-#define REAL double
-#define NAME(x) x##_avx512_f64
-#define VECTOR_BYTES 64
-#define TILE_VECTORS 3
-#define TILE_ROWS 8
-#define TALL_ROWS 14
-#include "tile.h"
-#if defined(__clang__)
-#pragma clang attribute pop
-#else
-#pragma GCC pop_options
-#endif
-
-#else
-#define MG_SETS 1
-#endif
-
-/* What a width and instruction set consists of. */
+/* What an instruction set has for a width: vectors of `lanes` numbers, tiles of `rows` x `vectors`, and the functions. */
 #define KERNELS(REAL, WIDTH)                                                                                             \
     typedef struct {                                                                                                     \
-        ptrdiff_t lanes, vectors, rows, tall;                                                                            \
+        ptrdiff_t lanes, vectors, rows;                                                                                  \
         void (*strip)(const strip_t_##WIDTH *);                                                                          \
         void (*pack)(ptrdiff_t, ptrdiff_t, const REAL *, ptrdiff_t, ptrdiff_t, REAL *);                                  \
         void (*pack_rows)(ptrdiff_t, ptrdiff_t, ptrdiff_t, const REAL *, ptrdiff_t, ptrdiff_t, REAL *);                  \
@@ -148,25 +61,11 @@ typedef strip_t_f64 strip_t_base_f64, strip_t_avx2_f64, strip_t_avx512_f64;
     } kernels_##WIDTH;
 KERNELS(float, f32)
 KERNELS(double, f64)
-#define ENTRY(lanes, vectors, rows, tall, set) {lanes, vectors, rows, tall, strip_##set, pack_##set, pack_rows_##set, columns_##set}
-#if defined(MG_PLAIN_C)
-#define BASE_LANES(n) 1
-#else
-#define BASE_LANES(n) n
-#endif
-/* indexed by the instruction set: runtime's isa_level() */
-static const kernels_f32 KERNELS_f32[MG_SETS] = {
-    ENTRY(BASE_LANES(4), BASE_VECTORS, BASE_ROWS, BASE_TALL, base_f32),
-#if MG_SETS > 1
-    ENTRY(8, 2, 6, 6, avx2_f32), ENTRY(16, 3, 8, 14, avx512_f32),
-#endif
-};
-static const kernels_f64 KERNELS_f64[MG_SETS] = {
-    ENTRY(BASE_LANES(2), BASE_VECTORS, BASE_ROWS, BASE_TALL, base_f64),
-#if MG_SETS > 1
-    ENTRY(4, 2, 6, 6, avx2_f64), ENTRY(8, 3, 8, 14, avx512_f64),
-#endif
-};
+
+#define BODY "tile.h"
+#include "variants.h"
+static const kernels_f32 *const KERNELS_f32[] = VARIANTS(&kernels, f32); /* indexed by runtime's isa_level() */
+static const kernels_f64 *const KERNELS_f64[] = VARIANTS(&kernels, f64);
 
 static inline ptrdiff_t mg_least(ptrdiff_t a, ptrdiff_t b) { return a < b ? a : b; }
 static inline ptrdiff_t mg_ceil(ptrdiff_t a, ptrdiff_t b) { return (a + b - 1) / b; }

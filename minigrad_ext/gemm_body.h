@@ -1,7 +1,5 @@
 /* The loops around the micro-kernel, once per width: gemm.h includes this text twice with REAL and WIDTH defined. */
-#define PASTE_(a, b) a##_##b
-#define PASTE(a, b) PASTE_(a, b)
-#define W(x) PASTE(x, WIDTH)
+#define W(x) MG_PASTE(x, WIDTH)
 
 MG_THREAD_LOCAL REAL W(panel_buffer)[PANEL_BYTES / sizeof(REAL)];
 MG_THREAD_LOCAL REAL W(rows_buffer)[ROWS_BYTES / sizeof(REAL)];
@@ -77,7 +75,7 @@ static double W(cost)(const W(kernels) *kern, const W(gemm_t) *g) {
 }
 
 static void W(gemm)(int isa, int threads, W(gemm_t) g) {
-    const W(kernels) *kern = &W(KERNELS)[isa];
+    const W(kernels) *kern = W(KERNELS)[isa];
     if (g.m <= 0 || g.n <= 0) return;
     if (g.k <= 0) {
         for (ptrdiff_t i = 0; i < g.m; i++)
@@ -117,8 +115,6 @@ static void W(gemm)(int isa, int threads, W(gemm_t) g) {
     }
 }
 
-#undef PASTE_
-#undef PASTE
 #undef W
 #undef REAL
 #undef WIDTH

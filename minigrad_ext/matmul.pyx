@@ -57,8 +57,8 @@ cdef extern from "gemm.h" nogil:
         void (*columns)(Py_ssize_t m, Py_ssize_t n, const double *g, Py_ssize_t rg, Py_ssize_t cg, double *sums,
                         int add) noexcept nogil
 
-    const kernels_f32 *KERNELS_f32
-    const kernels_f64 *KERNELS_f64
+    const kernels_f32 **KERNELS_f32
+    const kernels_f64 **KERNELS_f64
     void gemm_f32(int isa, int threads, gemm_t_f32 g)
     void gemm_f64(int isa, int threads, gemm_t_f64 g)
 

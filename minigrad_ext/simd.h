@@ -14,6 +14,9 @@
 #define MG_INLINE static inline __attribute__((always_inline))
 #endif
 
+#define MG_PASTE_(a, b) a##_##b
+#define MG_PASTE(a, b) MG_PASTE_(a, b) /* a_b with macros in a and b expanded */
+
 #if defined(__x86_64__) || defined(_M_X64)
 #define MG_X86 1
 #include <xmmintrin.h>

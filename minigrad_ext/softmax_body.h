@@ -4,7 +4,7 @@
 static void NAME(exponentials)(ptrdiff_t n, const REAL *MG_RESTRICT d, REAL *MG_RESTRICT e) {
     for (ptrdiff_t j = 0; j < n; j++) {
         REAL x = d[j], y;
-        EXP_PASTE(EXP_NEGATIVE_, REAL)(x, y);
+        MG_PASTE(exp_negative, WIDTH)(x, y);
         e[j] = y;
     }
 }
@@ -13,7 +13,7 @@ static void NAME(exponentials)(ptrdiff_t n, const REAL *MG_RESTRICT d, REAL *MG_
 static void NAME(exponentials_here)(ptrdiff_t n, REAL *e) {
     for (ptrdiff_t j = 0; j < n; j++) {
         REAL x = e[j], y;
-        EXP_PASTE(EXP_NEGATIVE_, REAL)(x, y);
+        MG_PASTE(exp_negative, WIDTH)(x, y);
         e[j] = y;
     }
 }

@@ -1,12 +1,33 @@
 /* The micro-kernel, once for every width and instruction set: gemm.h includes this text six times.
 
-   Before the include: REAL, NAME(x), VECTOR_BYTES, TILE_VECTORS (vectors in a row of the tile), TILE_ROWS (its height),
-   TALL_ROWS (the height of a tile of one or two vectors). TILE_ROWS * TILE_VECTORS accumulators, TILE_VECTORS of B and one
-   broadcast of A must fit the registers.
+   TILE_ROWS x TILE_VECTORS accumulators, a row of B and one entry of A must fit the registers: 16 (baseline, AVX2) or 32
+   (AVX-512, NEON). TALL_ROWS is the height of a tile of one or two vectors.
 
        C[i, j] <- [C +] sum_s sum_p A[i ra + p ca + s sa] B[p rb + s sb + j] [+ bias]
 
    One accumulator per entry, k in order: the bits of an entry do not depend on where in which tile it lies. */
+
+#if ISA == 2
+#define TILE_VECTORS 3
+#define TILE_ROWS 8
+#define TALL_ROWS 14
+#elif ISA == 1
+#define TILE_VECTORS 2
+#define TILE_ROWS 6
+#define TALL_ROWS 6
+#elif defined(MG_PLAIN_C)
+#define TILE_VECTORS 4
+#define TILE_ROWS 4
+#define TALL_ROWS 4
+#elif defined(__aarch64__)
+#define TILE_VECTORS 3
+#define TILE_ROWS 8
+#define TALL_ROWS 8
+#else
+#define TILE_VECTORS 3
+#define TILE_ROWS 4
+#define TALL_ROWS 6
+#endif
 
 #ifdef MG_PLAIN_C
 #define LANES 1
@@ -23,7 +44,7 @@ typedef REAL NAME(loose) __attribute__((vector_size(VECTOR_BYTES), aligned(sizeo
 
 /* One tile of mr rows and nv vectors, of which the first nr columns exist. mr and nv are constants where this is
    inlined, so that the accumulators live in registers. */
-MG_INLINE void NAME(tile)(const int mr, const int nv, const NAME(strip_t) *t, const REAL *a, ptrdiff_t ra, ptrdiff_t ca,
+MG_INLINE void NAME(tile)(const int mr, const int nv, const MG_PASTE(strip_t, WIDTH) *t, const REAL *a, ptrdiff_t ra, ptrdiff_t ca,
                           REAL *c, const REAL *bias) {
     NAME(vector) sum[MOST_SUMS];
     UNROLL for (int i = 0; i < mr * nv; i++) sum[i] = (NAME(vector)){0};
@@ -69,8 +90,8 @@ MG_INLINE void NAME(tile)(const int mr, const int nv, const NAME(strip_t) *t, co
         NAME(tile)(mr, nv, t, a, ra, ca, t->c + i * t->rc, t->bias ? t->bias + i * t->bi : NULL);                        \
     }
 
-/* All rows of A against one panel of B: m x nr entries of C, nr <= mg_panel(isa, ...) (for m = 1: GEMV_VECTORS vectors). */
-static void NAME(strip)(const NAME(strip_t) *t) {
+/* All rows of A against one panel of B: m x nr entries of C, nr at most TILE_VECTORS vectors (m = 1: GEMV_VECTORS). */
+static void NAME(strip)(const MG_PASTE(strip_t, WIDTH) *t) {
     ptrdiff_t i = 0, ra = t->ra, ca = t->ca;
     ptrdiff_t nv = (t->nr + LANES - 1) / LANES;
     int tall = !t->block || t->block == TALL_ROWS;
@@ -183,13 +204,13 @@ static void NAME(columns)(ptrdiff_t m, ptrdiff_t n, const REAL *g, ptrdiff_t rg,
     }
 }
 
+static const MG_PASTE(kernels, WIDTH) NAME(kernels) = {
+    LANES, TILE_VECTORS, TILE_ROWS, NAME(strip), NAME(pack), NAME(pack_rows), NAME(columns)};
+
 #undef LOAD
 #undef STORE
 #undef ROWS
 #undef LANES
-#undef REAL
-#undef NAME
-#undef VECTOR_BYTES
 #undef TILE_VECTORS
 #undef TILE_ROWS
 #undef TALL_ROWS
