@@ -161,7 +161,8 @@ def adamax(theta, g, s, u, double lr, double rho1, double rho2, double t):
 
 def adamw(theta, g, s, r, double lr, double rho1, double rho2, double delta, double weight_decay, double eta, double t):
     """s^, r^ as in adam;  theta <- theta - eta (lr s^/(sqrt(r^) + delta) + weight_decay theta). t >= 1."""
-    cdef double[10] c = [lr, rho1, 1 - rho1, rho2, 1 - rho2, delta, 1 - pow(rho1, t), 1 - pow(rho2, t), weight_decay, eta]
+    cdef double[10] c = [lr, rho1, 1 - rho1, rho2, 1 - rho2, delta, 1 - pow(rho1, t), 1 - pow(rho2, t),
+                         weight_decay, eta]
     launch("adamw", mg_adamw, (theta, g, s, r), THETA_G_S_R, c)
 
 

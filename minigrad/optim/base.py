@@ -199,7 +199,7 @@ class Optimizer:
         theta = self.params.theta
         if theta.dtype != self.dtype or len(theta) != self.n:
             raise ValueError(f"{type(self).__name__}: theta was ({self.n},) {self.dtype} when the optimizer was made "
-                             f"and is {theta.shape} {theta.dtype} now: make a new optimizer")
+                             f"and is {theta.shape} {theta.dtype} now: make a new one")
         return theta
 
     # ---- the objective

@@ -42,7 +42,7 @@ class FirstOrder(Optimizer):
         self._pieces = cut(slices, self.groups, type(self).__name__)
         self._counts = [0] * len(self._pieces)
         self._decayed = self._home = self._left = None      # _home: theta, while the parameters are elsewhere
-        self._at_point = False
+        self._at_point = self._paused = False               # _paused: home for the time of `at_theta`
         self._has_point = type(self).point is not FirstOrder.point
         self._begins = type(self).begin is not FirstOrder.begin
 
@@ -244,10 +244,12 @@ class FirstOrder(Optimizer):
         """`with opt.at_theta():` the parameters are at theta (to evaluate, save or change them), then back."""
         was_at_point = self._at_point
         self.go_home()
+        self._paused = self._paused or was_at_point
         try:
             yield self.params.theta
         finally:
             if was_at_point:
+                self._paused = False
                 self.leave_at_point(self.params.theta)
                 self.changed()
 
@@ -273,7 +275,7 @@ class FirstOrder(Optimizer):
         for i, group in enumerate(self.groups[1:], 1):
             state.update((f"group.{i}.{name}", self.described(value)) for name, value in group.own.items())
         return state | {"stops": np.array([stop for _, stop, _, _ in self._pieces]),
-                        "counts": np.array(self._counts), "at_point": int(self._at_point)}
+                        "counts": np.array(self._counts), "at_point": int(self._at_point or self._paused)}
 
     def own_hyper(self, key):
         if key.startswith("group."):
@@ -294,6 +296,6 @@ class FirstOrder(Optimizer):
         for i, group in enumerate(self.groups[1:], 1):
             group.own.update((name, hyper[f"group.{i}.{name}"]) for name in group.own)
         self._counts = [int(count) for count in state["counts"]]
-        if state["at_point"]:
+        if state["at_point"] and not self._paused:
             self.leave_at_point(self.params.theta)
             self.changed()

@@ -1,0 +1,85 @@
+"""Polyak averaging (section 8.7.3): the mean of the points an optimizer visited."""
+from contextlib import contextmanager
+
+import numpy as np
+
+from minigrad.optim.base import Optimizer, as_parameters
+
+
+class PolyakAverage:
+    """The average of theta(1), theta(2), ... (section 8.7.3), kept beside theta.
+
+        average = PolyakAverage(opt)            # the plain mean;  PolyakAverage(opt, alpha=0.99): equation 8.39
+        opt.step(J); average.update()           # after each step
+        with average.applied(): ...             # theta is the average, for evaluation; put back to the bit afterwards
+
+    alpha None: mean <- mean + (theta - mean)/t. alpha in [0, 1): average <- alpha average + (1 - alpha) theta (8.39).
+    params: an optimizer (whose theta it takes, not its interim point), model.parameters() or an array (n,).
+    mean: (n,), a copy of our own, zero before the first update; t: updates so far.
+    Differs: 8.39 leaves the start open; ours is theta(1). Batch norm's running averages belong to the last theta, not
+    to the average: recompute them inside `applied()` (`training.refresh_batch_norm`).
+    """
+
+    def __init__(self, params, alpha=None):
+        if alpha is not None and (isinstance(alpha, (bool, str)) or not 0 <= alpha < 1):
+            raise ValueError(f"PolyakAverage: alpha must be in [0, 1) or None, got {alpha!r}")
+        self.opt = params if isinstance(params, Optimizer) else None
+        self.params = self.opt.params if self.opt else as_parameters(params, "PolyakAverage")
+        self.alpha, self.t = alpha, 0
+        self.mean = np.zeros_like(self.params.theta)
+
+    @contextmanager
+    def _at_theta(self):
+        if self.opt is None:
+            yield self.params.theta
+        else:
+            with self.opt.at_theta() as theta:
+                yield theta
+
+    def update(self):
+        """Take in theta as it is now."""
+        with self._at_theta() as theta:
+            if theta.shape != self.mean.shape or theta.dtype != self.mean.dtype:
+                raise ValueError(f"PolyakAverage.update: theta must be {self.mean.shape} {self.mean.dtype}, "
+                                 f"got {theta.shape} {theta.dtype}")
+            self.t += 1
+            if self.t == 1:
+                self.mean[...] = theta
+            elif self.alpha is None:
+                self.mean += (theta - self.mean) / self.t
+            else:
+                self.mean[...] = self.alpha * self.mean + (1 - self.alpha) * theta
+
+    @contextmanager
+    def applied(self):
+        """`with average.applied():` the parameters are the average; theta comes back to the bit, exception or not."""
+        if self.t == 0:
+            raise ValueError("PolyakAverage.applied: there is no average yet: call update() after each step")
+        with self._at_theta() as theta:
+            before = theta.copy()
+            theta[...] = self.mean
+            self.params.changed()
+            try:
+                yield theta
+            finally:
+                self.params.theta[...] = before
+                self.params.changed()
+
+    def state_dict(self):
+        return {"kind": "PolyakAverage", "alpha": "mean" if self.alpha is None else self.alpha, "t": self.t,
+                "mean": self.mean.copy()}
+
+    def load_state_dict(self, state):
+        """Continue from a saved average. ValueError that lists every mismatch; then nothing has changed."""
+        own = self.state_dict()
+        problems = [f"{key} is missing" for key in own if key not in state]
+        problems += [f"{key} is not known" for key in state if key not in own]
+        problems += [f"{key} is {state[key]!r}, wanted {own[key]!r}" for key in ("kind", "alpha")
+                     if key in state and state[key] != own[key]]
+        mean = np.asarray(state.get("mean", self.mean))
+        if mean.shape != self.mean.shape or mean.dtype != self.mean.dtype:
+            problems.append(f"mean is {mean.shape} {mean.dtype}, wanted {self.mean.shape} {self.mean.dtype}")
+        if problems:
+            raise ValueError("PolyakAverage.load_state_dict: " + "; ".join(problems))
+        self.t = int(state["t"])
+        self.mean[...] = mean

@@ -1,0 +1,65 @@
+"""Gradient clipping (section 8.2.4): a bound on the gradient before the step, for cliffs. Call it after backward."""
+import numpy as np
+
+from minigrad.optim.base import NonFiniteError
+
+
+def written(params, who):
+    """The parts of g that hold a gradient, as views; g itself for an array."""
+    if isinstance(params, np.ndarray):
+        if params.dtype not in (np.float32, np.float64):
+            raise ValueError(f"{who}: a gradient must be float32 or float64, got {params.dtype}")
+        return [params]
+    if not all(hasattr(params, name) for name in ("g", "slices", "unwritten")):
+        raise ValueError(f"{who}: wants model.parameters() or a gradient (n,), got {type(params).__name__}")
+    if not params.unwritten:
+        return [params.g]
+    return [params.g[part] for name, part in params.slices.items() if name not in params.unwritten]
+
+
+def norm(parts, who):
+    """sqrt of the sum of all squares, as a float. NonFiniteError if a gradient is NaN or infinite."""
+    total = float(np.sqrt(sum(float(np.vdot(g, g)) for g in parts)))
+    if not 1e-15 < total < 1e15 and parts:               # the squares may have left float32: scale by the largest
+        largest = max(float(np.abs(g).max(initial=0.0)) for g in parts)
+        if largest == 0:
+            return 0.0
+        if np.isfinite(largest):
+            total = largest * float(np.sqrt(sum(np.sum(np.square(g / largest, dtype=float)) for g in parts)))
+    if not np.isfinite(total):
+        raise NonFiniteError(f"{who}: the norm of the gradient is {total}; nothing was changed")
+    return total
+
+
+def check_limit(limit, who):
+    if isinstance(limit, (bool, str)) or not 0 < limit < float("inf"):
+        raise ValueError(f"{who}: limit must be in (0, inf), got {limit!r}")
+
+
+def clip_grad_norm(params, limit):
+    """If |g| > limit: g <- limit g / |g|, over all parameters together. Returns |g| before, a float.
+
+    params: model.parameters() (parameters without a gradient count as zero) or a gradient (n,); g is changed in place.
+    The direction of g stays. Call it once backward has accumulated everything, before `opt.step()`, so that momentum
+    only ever sees clipped gradients. NonFiniteError if |g| is NaN or infinite: scaling by it would spread the NaN.
+    """
+    check_limit(limit, "clip_grad_norm")
+    parts = written(params, "clip_grad_norm")
+    before = norm(parts, "clip_grad_norm")
+    if before > limit:
+        for g in parts:
+            g *= limit / before
+    return before
+
+
+def clip_grad_value(params, limit):
+    """g_i <- the nearest number in [-limit, limit], element by element. Returns |g| before, a float.
+
+    params as in clip_grad_norm; g is changed in place, and may turn. NonFiniteError if |g| is not finite.
+    """
+    check_limit(limit, "clip_grad_value")
+    parts = written(params, "clip_grad_value")
+    before = norm(parts, "clip_grad_value")
+    for g in parts:
+        np.clip(g, -limit, limit, out=g)
+    return before
