@@ -13,7 +13,6 @@ import json
 import math
 import os
 import re
-import secrets
 import stat
 
 import numpy as np
@@ -78,7 +77,7 @@ def write_atomically(path, parts):
 def _open_temporary(folder, name):
     """A new file .name.xxxx.tmp, locked by us so that no other writer takes it for a stale one."""
     while True:
-        temporary = os.path.join(folder, f".{name[:200]}.{secrets.token_hex(8)}.tmp")
+        temporary = os.path.join(folder, f".{name[:200]}.{os.urandom(8).hex()}.tmp")
         fd = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_BINARY", 0), 0o666)
         if not fcntl:
             return fd, temporary

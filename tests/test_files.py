@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+import threading
 
 import numpy as np
 import pytest
@@ -345,6 +346,28 @@ def test_stale_temporaries_go_and_those_of_a_living_writer_stay(tmp_path):
     os.close(fd)
     save_tensors(tmp_path / "f", TENSORS)
     assert not os.path.exists(living)
+
+
+def test_many_writers_of_one_file(tmp_path):
+    """Four threads save and a fifth reads: every state is one writer's whole file, and nothing is left over."""
+    path = tmp_path / "f"
+    save_tensors(path, {"a": np.zeros(5000)})
+    errors = []
+
+    def write(k):
+        try:
+            for i in range(25):
+                save_tensors(path, {"a": np.full(5000, k + i / 100)})
+        except Exception as error:                      # shown below; a thread would swallow it
+            errors.append(error)
+
+    threads = [threading.Thread(target=write, args=(k,)) for k in range(4)]
+    for thread in threads:
+        thread.start()
+    while any(thread.is_alive() for thread in threads):
+        assert np.ptp(load_tensors(path, hashed=True)[0]["a"]) == 0
+    save_tensors(path, {})
+    assert not errors and not temporaries(tmp_path)
 
 
 CALLS = ["open", "write", "fsync", "fchmod", "replace", "close", "unlink", "stat", "flock"]

@@ -4,7 +4,6 @@ Files may be plain or gzip. Every size is checked before memory is asked for, an
 that a wrong checksum, a missing end or extra bytes are seen: all are a FormatError.
 """
 import contextlib
-import gzip
 import math
 import os
 import zlib
@@ -96,6 +95,8 @@ def write(path, array):
         raise ValueError(f"idx.write: dtype must be uint8, int8, int16, int32, float32 or float64, not {array.dtype}")
     if not (1 <= array.ndim <= 4 and all(size < 2**32 for size in array.shape)):
         raise ValueError(f"idx.write: rank must be 1 to 4 and each size below 2^32, got shape {array.shape}")
+    import gzip
+
     head = bytes([0, 0, code, array.ndim]) + b"".join(size.to_bytes(4, "big") for size in array.shape)
     data = head + np.asarray(array, dtype=TYPES[code], order="C").tobytes()
     write_atomically(path, [gzip.compress(data, mtime=0) if os.fspath(path).endswith(".gz") else data])
