@@ -143,7 +143,7 @@ def stream(*source, batch_size, rng=None, shuffle=True):
     source: arrays of equal length, gone through once in random order (shuffle=False: as stored); or one function
     draw(m, rng=...) -> tuple of arrays with m fresh examples (all of `data.toy`), which never ends.
     batch_size: a number or a schedule k -> number. A second loop goes on where the first stopped.
-    The gradient of such a batch is an unbiased estimate of the gradient of the generalization error (8.8).
+    The gradient of such a batch (8.9) is an unbiased estimate of that of the generalization error (8.8).
     """
     return Stream(source, batch_size, rng, shuffle)
 
