@@ -18,7 +18,6 @@ class Node:
     """One call of an op: `data` is the array it returned, `values` what it was called with (arrays and constants),
     `parents` the node behind each argument (None for a constant). `backward` empties the node."""
     __slots__ = ("op", "parents", "values", "data", "number")
-    changed = 0                           # as a Leaf has it: a result never changes
 
 
 class Leaf:

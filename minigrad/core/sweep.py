@@ -3,7 +3,7 @@ from operator import attrgetter
 
 import numpy as np
 
-from minigrad.core.graph import mode, no_grad, watchers
+from minigrad.core.graph import changes, mode, no_grad, watchers
 from minigrad.core.tensor import Tensor, data_of, wrap
 
 _number = attrgetter("number")
@@ -21,8 +21,10 @@ def _seed(y, g, name):
     values = g._data if isinstance(g, Tensor) else np.asarray(g)
     if values.shape != y._data.shape:
         raise ValueError(f"{name}: g must have the shape of the Tensor, {y.shape}, got {values.shape}")
-    if isinstance(g, Tensor) and g.dtype == y.dtype:
-        return g
+    if values.dtype.kind not in "fiub":
+        raise ValueError(f"{name}: g must hold numbers, got dtype {values.dtype}")
+    if isinstance(g, Tensor) and g.node is not None:
+        return g.astype(y.dtype)          # g itself if it has that dtype; its history is kept
     return values.astype(y.dtype, copy=False)
 
 
@@ -36,16 +38,37 @@ def _reachable(root, name):
             raise RuntimeError(f"{name}: the graph behind {node.op.name} was freed by an earlier backward; "
                                "compute the result again, or pass retain_graph=True the first time")
         for parent in parents:
-            if parent is not None:
-                if parent.changed > node.number:
-                    raise RuntimeError(
-                        f"{name}: {node.op.name} saved the value of {parent.name or 'a leaf'}, which has changed since "
-                        "(an optimizer's step, or p.data = ...); compute the result again before the backward")
-                if parent not in seen:
-                    seen.add(parent)
-                    order.append(parent)
+            if parent is not None and parent not in seen:
+                seen.add(parent)
+                order.append(parent)
     order.sort(key=_number, reverse=True)
+    if changes.latest > order[-1].number:  # something has changed since the oldest node or leaf was made
+        _refuse_changed(order, name)
     return order
+
+
+def _refuse_changed(order, name):
+    """Raise for the node that saved values before they changed, if there is one: those of a leaf, or an array in a
+    memory that was written since (a frozen parameter, a detached view)."""
+    oldest = next((node.number for node in reversed(order) if node.op is not None), changes.latest)
+    if changes.latest < oldest:
+        return
+    written = [(reference(), when) for reference, when in list(changes.arrays.values()) if when > oldest]
+    for node in order:
+        if node.op is None:
+            continue
+        for parent, value in zip(node.parents, node.values):
+            if parent is not None and parent.op is None and parent.changed > node.number:
+                culprit = parent.name or "a leaf"
+            elif isinstance(value, np.ndarray) and any(
+                    when > node.number and array is not None and np.may_share_memory(value, array)
+                    for array, when in written):
+                culprit = "a constant (a frozen parameter, a detached view)"
+            else:
+                continue
+            raise RuntimeError(
+                f"{name}: {node.op.name} saved the value of {culprit}, which has changed since "
+                "(an optimizer's step, or p.data = ...); compute the result again before the backward")
 
 
 def _sweep(order, root, g, targets, retain_graph=False, create_graph=False):
@@ -87,9 +110,14 @@ def _sweep(order, root, g, targets, retain_graph=False, create_graph=False):
             for i, parent in enumerate(parents):
                 if parent is None:
                     continue
-                d = (op.rules[i] if op.rule_for_each is None else op.rules_for(values)[i])(g, y, *values)
-                if d.shape != values[i].shape:
-                    d = unbroadcast(d, values[i].shape)
+                rule = op.rules[i] if op.rule_for_each is None else op.rules_for(values)[i]
+                if rule is None:
+                    raise RuntimeError(f"backward: {op.name}: argument {i} has no derivative; detach() it")
+                d, value = rule(g, y, *values), values[i]
+                if d.shape != value.shape:
+                    d = unbroadcast(d, value.shape)
+                if d.dtype is not value.dtype and d.dtype != value.dtype:
+                    d = d.astype(value.dtype)            # a rule computed with a float64 number
                 grads[parent] = grads[parent] + d if parent in grads else d
         if watchers and mode.watch is not None:
             mode.watch(op, node, [grads[parent] for parent in parents if parent in grads])

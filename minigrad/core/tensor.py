@@ -2,7 +2,7 @@
 import numpy as np
 from numpy import ndarray
 
-from minigrad.core.graph import Leaf
+from minigrad.core.graph import Leaf, changes
 
 default_dtype = np.dtype(np.float32)      # what lists and Python floats become
 
@@ -38,6 +38,8 @@ class Tensor:
             raise RuntimeError(f"data: this Tensor is the result of {self.node.op.name}; only leaves can be set")
         if values.shape != self.shape or values.dtype != self.dtype:
             raise ValueError(f"data: expected {self.dtype} of shape {self.shape}, got {values.dtype} of {values.shape}")
+        if np.may_share_memory(values, self._data):
+            changes.wrote(self._data)                  # x.data -= ...
         self._assign(values)
         if self.node is not None:
             self.node.touch()
@@ -127,6 +129,8 @@ class Tensor:
     @grad.setter
     def grad(self, value):
         if not isinstance(self.node, Leaf):
+            if value is None:
+                return
             raise RuntimeError("grad: only a leaf with requires_grad=True has a gradient")
         if value is not None:
             value = np.array(value._data if isinstance(value, Tensor) else value, dtype=self.dtype)
@@ -160,7 +164,8 @@ def as_array(data, dtype=None):
         wanted = array.dtype.newbyteorder("=")
     if wanted.kind not in "fiub" or wanted.itemsize > 8 or wanted == np.float16:
         raise ValueError(f"tensor: wanted numbers (float32, float64, integers, booleans), got dtype {wanted}")
-    return array.astype(wanted, copy=False)
+    array = array.astype(wanted, copy=False)
+    return array if array.flags.aligned else array.copy()
 
 
 def data_of(x):

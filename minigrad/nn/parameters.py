@@ -4,9 +4,11 @@
 each parameter's `data` and `grad` are views into them. So an optimizer's step is one pass over theta, Newton has
 theta in R^n as in the book, and a layer, a block, a group is a slice.
 """
+from copy import deepcopy
+
 import numpy as np
 
-from minigrad.core import Leaf, Tensor, as_array
+from minigrad.core import Leaf, Tensor, as_array, changes
 from minigrad.core.graph import clock
 
 
@@ -49,7 +51,7 @@ class Parameter(Tensor):
         super().__init__(np.array(as_array(data, dtype), order="C"))
         if self.dtype.kind != "f":
             raise ValueError(f"Parameter: wanted floating-point values, got {self.dtype}")
-        self.slot = self.node = Slot(np.empty_like(self._data))
+        self.slot = self.node = Slot(np.zeros_like(self._data))
         self.vector, self.start = None, 0          # where `Parameters` has laid it out
 
     @property
@@ -59,12 +61,13 @@ class Parameter(Tensor):
 
     @requires_grad.setter
     def requires_grad(self, wanted):
-        self.node = self.slot if wanted else None
-        if not wanted:
+        if bool(wanted) != self.requires_grad:
+            self.node = self.slot if wanted else None
             self.slot.written = False
 
     def _assign(self, values):
         self._data[...] = values                   # theta stays one vector
+        changes.wrote(self._data)
 
     def __deepcopy__(self, memo):
         copy = Parameter(self._data)
@@ -94,7 +97,7 @@ class Parameters:
     If the model is laid out anew (a larger model takes these parameters in), this object follows: it asks again where
     its parameters are, and lays them out itself if they no longer lie side by side.
     """
-    layouts = 0                                    # how often anything was laid out: tells when to ask again
+    layouts = 0                                    # when anything was last laid out: tells when to ask again
 
     def __init__(self, named):
         self.named = dict(named)
@@ -103,10 +106,6 @@ class Parameters:
                 raise ValueError(f"Parameters: {name} must be a Parameter, got {type(p).__name__}")
         if len({id(p) for p in self.named.values()}) != len(self.named):
             raise ValueError("Parameters: a parameter occurs twice under different names")
-        dtypes = {p.dtype for p in self.named.values()}
-        if len(dtypes) > 1:
-            raise ValueError(f"Parameters: all must have one dtype, got {sorted(map(str, dtypes))}; "
-                             "use model.astype(...)")
         self.slices, self.n = {}, 0
         for name, p in self.named.items():
             self.slices[name] = slice(self.n, self.n + p.size)
@@ -123,6 +122,10 @@ class Parameters:
         together = vector is not None and vector.theta.dtype == dtype and all(
             p.vector is vector and p.start == start + self.slices[name].start for name, p in self.named.items())
         if not together:
+            dtypes = {p.dtype for p in parts}
+            if len(dtypes) > 1:
+                raise ValueError(f"Parameters: all must have one dtype, got {sorted(map(str, dtypes))}; "
+                                 "use model.astype(...)")
             vector, start = Vector(self.n, dtype), 0
             for part, p in zip(self.slices.values(), parts):
                 data, view = vector.theta[part].reshape(p.shape), vector.g[part].reshape(p.shape)
@@ -130,7 +133,7 @@ class Parameters:
                 if p.slot.written:
                     view[...] = p.slot.view
                 p._data, p.slot.view, p.vector, p.start = data, view, vector, part.start
-            Parameters.layouts += 1
+            Parameters.layouts = next(clock)
         self._theta, self._g = vector.theta[start:start + self.n], vector.g[start:start + self.n]
         self._stamp = Parameters.layouts
 
@@ -150,8 +153,8 @@ class Parameters:
 
     @property
     def unwritten(self):
-        """Names of the parameters without a gradient."""
-        return {name for name, p in self.named.items() if not p.slot.written}
+        """Names of the parameters without a gradient (a frozen one has none)."""
+        return {name for name, p in self.named.items() if not p.slot.written or p.node is None}
 
     @property
     def dtype(self):
@@ -172,9 +175,9 @@ class Parameters:
 
     def changed(self):
         """To be called after theta was modified in place: graphs recorded before may no longer be used."""
-        now = next(clock)
+        changes.wrote(self.theta)
         for p in self.named.values():
-            p.slot.changed = now
+            p.slot.changed = changes.latest
 
     def __iter__(self):
         return iter(self.named.values())
@@ -184,6 +187,9 @@ class Parameters:
 
     def __getitem__(self, name):
         return self.named[name]
+
+    def __deepcopy__(self, memo):
+        return Parameters(deepcopy(self.named, memo))
 
     def __repr__(self):
         return f"Parameters(n={self.n}: " + ", ".join(f"{name} {p.shape}" for name, p in self.named.items()) + ")"
