@@ -208,7 +208,7 @@ class ScaledConjugateGradient(SecondOrder):
             if comparison < 0.25:
                 damping += delta * (1 - comparison) / dd
             if comparison >= 0 and np.array_equal(new, theta):
-                return "the step is below rounding"
+                return "no decrease: the step is below rounding"
             if comparison >= 0:
                 if comparison > 0.75:
                     damping /= 4

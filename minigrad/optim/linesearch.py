@@ -196,7 +196,7 @@ def strong_wolfe(phi, step=1.0, c1=1e-4, c2=0.9, max_evaluations=30, largest=1e1
         else:
             finite = True
             # the second test: past a minimum, unless only rounding tells the values apart
-            if not decreased(*here) or value > low[1] + (rounding if low[0] else 0.0):
+            if not decreased(*here) or value > low[1] + rounding:
                 high = here
             elif abs(slope) <= -c2 * slope0:
                 return Found(t, value, slope, evaluations, "wolfe", True)

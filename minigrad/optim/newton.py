@@ -179,7 +179,7 @@ class LevenbergMarquardt(SecondOrder):
             length = float(np.linalg.norm(z))
             new = theta + ((Vt.T @ z) / D).astype(self.dtype)
             if np.array_equal(new, theta):
-                return "the step is below rounding"
+                return "no decrease: the step is below rounding"
             with np.errstate(all="ignore"):
                 new_r = np.asarray(J.residuals(new), np.float64)
                 new_cost = float(new_r @ new_r)

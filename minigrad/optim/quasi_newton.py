@@ -50,9 +50,8 @@ class BFGS(Descent):
         r = 1 / dot(s, y)
         My = M @ y
         # the update multiplied out: M - r (s My' + My s') + r (1 + r y.My) s s'
-        correction = np.outer(s, r * ((1 + r * dot(y, My)) / 2 * s - My))
-        M += correction
-        M += correction.T
+        half = np.outer(s, r * ((1 + r * dot(y, My)) / 2 * s - My))
+        M += half + half.T
         self.pairs += 1
 
     def forget(self):

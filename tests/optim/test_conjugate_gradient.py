@@ -1,0 +1,167 @@
+"""Conjugate gradients (algorithm 8.9), linear and scaled: the theory on quadratics, NumPy and SciPy as oracles."""
+import math
+
+import numpy as np
+import pytest
+
+from minigrad.optim.conjugate_gradient import (
+    ConjugateGradient,
+    ScaledConjugateGradient,
+    fletcher_reeves,
+    hestenes_stiefel,
+    linear_cg,
+    polak_ribiere,
+    to_boundary,
+)
+from minigrad.optim.minimize import minimize
+from minigrad.testing import problems
+
+BETAS = [fletcher_reeves, polak_ribiere, hestenes_stiefel]
+
+
+@pytest.mark.parametrize("beta", BETAS)
+@pytest.mark.parametrize("seed", range(3))
+def test_at_most_n_searches_and_conjugate_directions(beta, seed):
+    """n = 50, condition 10: |g| falls by 1e-10 in at most n exact searches; while |g| > 1e-6 |g0| all directions are
+    conjugate and all gradients orthogonal to 1e-8 (each normalized)."""
+    J = problems.quadratic(50, rng=seed, eigenvalues=np.random.default_rng(seed).uniform(1, 10, 50))
+    opt = ConjugateGradient(J.start.copy(), beta=beta, search="exact")
+    g0, gradients, directions = np.linalg.norm(J.grad(J.start)), [], []
+    for _ in range(50):
+        g = J.grad(opt.theta)
+        if np.linalg.norm(g) <= 1e-10 * g0:
+            break
+        before = opt.theta.copy()
+        assert opt.step(J).reason == ""
+        if np.linalg.norm(g) > 1e-6 * g0:
+            gradients.append(g / np.linalg.norm(g))
+            d = opt.theta - before
+            directions.append(d / math.sqrt(d @ J.H @ d))
+    assert np.linalg.norm(J.grad(opt.theta)) <= 1e-10 * g0
+    G, D = np.array(gradients), np.array(directions)
+    assert len(G) > 10
+    np.testing.assert_allclose(G @ G.T, np.eye(len(G)), atol=1e-8)
+    np.testing.assert_allclose(D @ J.H @ D.T, np.eye(len(D)), atol=1e-8)
+
+
+@pytest.mark.parametrize("beta", BETAS)
+def test_n_steps_end_an_ill_conditioned_small_quadratic(beta):
+    J = problems.quadratic(8, 100)
+    result = minimize(ConjugateGradient(J.start.copy(), beta=beta, search="exact"), J, 8)
+    assert result.value <= 1e-12 * J.value(J.start)
+
+
+def test_the_books_reset_spoils_that():
+    """k = 5 as the box suggests: after 8 searches in 8 dimensions the residual is far from zero."""
+    J = problems.quadratic(8, 100)
+    free = minimize(ConjugateGradient(J.start.copy(), search="exact"), J, 8)
+    reset = minimize(ConjugateGradient(J.start.copy(), search="exact", reset=5), J, 8)
+    assert free.grad_norm < 1e-7 * free.grad_norms[0] < 1e-3 * free.grad_norms[0] < reset.grad_norm
+
+
+def test_the_box_transcribed():
+    """Algorithm 8.9 with g_0 = 0 read as beta_1 = 0, exact steps, in plain NumPy."""
+    J = problems.quadratic(6, 30)
+    opt = ConjugateGradient(J.start.copy(), search="exact")
+    theta, g_before, rho = J.start.copy(), None, np.zeros(6)
+    for _ in range(6):
+        g = J.grad(theta)
+        beta = 0 if g_before is None else (g - g_before) @ g / (g_before @ g_before)
+        rho = -g + beta * rho
+        theta = theta - (g @ rho) / (rho @ J.H @ rho) * rho
+        g_before = g
+        opt.step(J)
+        np.testing.assert_allclose(opt.theta, theta, atol=1e-12)
+
+
+def test_resets_by_count():
+    J, steps = problems.rosenbrock(), []
+    opt = ConjugateGradient(J.start.copy(), reset=3, orthogonality=math.inf)
+    for _ in range(9):
+        steps.append(opt.coefficient[0] == 0)
+        opt.step(J)
+    assert [k for k, zero in enumerate(steps) if zero][:1] == [0]
+    assert steps[3] and steps[6]
+
+
+def test_a_direction_that_does_not_descend_becomes_steepest_descent():
+    J = problems.rosenbrock()
+    opt = ConjugateGradient(J.start.copy())
+    opt.d, opt.coefficient[0], opt.progress[0] = J.grad(J.start), 100.0, -1.0     # d = -g + 100 g climbs
+    before = J.value(opt.theta)
+    assert opt.step(J).reason == "" and "steepest descent" in opt.note
+    assert J.value(opt.theta) < before
+
+
+def test_beta_is_of_one_minibatch():
+    """J changes: the next direction is -g of the new J plus beta (of the old J's two gradients) times d."""
+    A, B = problems.quadratic(5, 10, rng=0), problems.quadratic(5, 10, rng=1)
+    opt = ConjugateGradient(A.start.copy(), orthogonality=math.inf)
+    g0 = A.grad(opt.theta)
+    opt.step(A)
+    beta, d = polak_ribiere(A.grad(opt.theta), g0, -g0), opt.d.copy()
+    np.testing.assert_allclose(opt.direction(B, opt.theta, 0.0, B.grad(opt.theta)), -B.grad(opt.theta) + beta * d)
+    assert opt.step(B).reason == ""
+
+
+@pytest.mark.parametrize("n, condition", [(1, 1), (5, 10), (40, 1e3)])
+def test_linear_cg_solves_and_counts_its_products(n, condition):
+    J = problems.quadratic(n, condition)
+    b, products = np.random.default_rng(n).standard_normal(n), []
+    solved = linear_cg(lambda v: products.append(1) or J.H @ v, b, tolerance=1e-12 * np.linalg.norm(b))
+    np.testing.assert_allclose(solved.x, np.linalg.solve(J.H, b), rtol=1e-7, atol=1e-9)
+    assert solved.reason == "tolerance" and solved.products == len(products)
+    np.testing.assert_allclose(solved.residual, b - J.H @ solved.x, atol=1e-9)
+
+
+def test_preconditioned_linear_cg_is_scipys():
+    sparse = pytest.importorskip("scipy.sparse.linalg")
+    rng = np.random.default_rng(0)
+    H = problems.quadratic(30, 50).H * np.outer(*[np.geomspace(1, 100, 30)] * 2)       # badly scaled
+    b, P, x0 = rng.standard_normal(30), np.diag(H), rng.standard_normal(30)
+    for iterations in (1, 3, 10):
+        ours = linear_cg(lambda v: H @ v, b, x0, lambda r: r / P, iterations=iterations).x
+        scipys, _ = sparse.cg(H, b, x0, rtol=0, atol=0, maxiter=iterations, M=np.diag(1 / P))
+        np.testing.assert_allclose(ours, scipys, rtol=1e-8, atol=1e-10)
+    # perfectly preconditioned: one product
+    assert linear_cg(lambda v: H @ v, b, None, lambda r: np.linalg.solve(H, r), 1e-8).products == 1
+
+
+def test_linear_cg_says_why_it_stopped():
+    b = np.array([1.0, 2.0])
+    assert linear_cg(lambda v: -v, b).reason == "negative curvature"
+    assert linear_cg(lambda v: v * np.nan, b).reason == "not finite"
+    assert linear_cg(lambda v: v, np.zeros(2)).reason == "tolerance"
+    H = np.diag([1.0, 1e6])
+    assert linear_cg(lambda v: H @ v, b, iterations=1).reason == "iterations"
+    assert linear_cg(lambda v: H @ v, b, stop=lambda x, r, i: "enough" if i == 1 else "").reason == "enough"
+    ball = linear_cg(lambda v: v, b, radius=1.0)
+    assert ball.reason == "boundary" and np.linalg.norm(ball.x) == pytest.approx(1)
+    ball = linear_cg(lambda v: -v, b, radius=2.0)
+    assert ball.reason == "negative curvature" and np.linalg.norm(ball.x) == pytest.approx(2)
+
+
+def test_to_boundary():
+    for x, d, radius in (([0.5, 0], [1, 0], 1), ([0.5, 0], [-3, 1], 2), ([0, 0], [0, 2], 1), ([1, 0], [1, 1], 1)):
+        x, d = np.array(x, float), np.array(d, float)
+        t = to_boundary(x, d, radius)
+        assert t >= 0 and np.linalg.norm(x + t * d) == pytest.approx(radius)
+
+
+def test_scaled_cg_takes_n_steps_on_a_quadratic():
+    """With lambda near 0 its step is the exact one, so it is linear CG."""
+    J = problems.quadratic(10, 10)
+    result = minimize(ScaledConjugateGradient(J.start.copy(), damping=1e-12), J, 10)
+    assert result.grad_norm <= 1e-6 * result.grad_norms[0]
+
+
+@pytest.mark.parametrize("products", [True, False])
+def test_scaled_cg_never_goes_up(products):
+    class Plain:                                                         # no hvp: curvature by difference
+        def __init__(self, problem):
+            self.value_and_grad = problem.value_and_grad
+    for problem in (problems.rosenbrock(), problems.wood(), problems.saddle2(), problems.osborne2()):
+        J = problem if products else Plain(problem)
+        result = minimize(ScaledConjugateGradient(problem.start.copy()), J, 3000, tolerance=1e-6)
+        assert (np.diff(result.values) <= 0).all()
+        assert result.reason == "tolerance" and result.value <= problem.lowest + 1e-9, problem

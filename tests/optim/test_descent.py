@@ -1,0 +1,267 @@
+"""What all second-order methods promise: theta is never left at a trial point, reasons are right, state resumes."""
+import numpy as np
+import pytest
+
+from minigrad.optim import (
+    BFGS,
+    LBFGS,
+    PRONG,
+    ConjugateGradient,
+    DampedNewton,
+    HessianFree,
+    KrylovSaddleFree,
+    LevenbergMarquardt,
+    Newton,
+    NewtonCG,
+    SaddleFreeNewton,
+    ScaledConjugateGradient,
+    TrustRegion,
+    minimize,
+)
+from minigrad.testing import problems
+
+METHODS = [Newton, DampedNewton, SaddleFreeNewton, KrylovSaddleFree, LevenbergMarquardt, NewtonCG, TrustRegion,
+           ConjugateGradient, ScaledConjugateGradient, BFGS, LBFGS, HessianFree]
+every = pytest.mark.parametrize("method", METHODS, ids=lambda method: method.__name__)
+KINDS = ("value", "grad", "value_and_grad", "hvp", "ggnvp", "hessian", "residuals", "jacobian")
+
+
+class Faulty:
+    """Rosenbrock whose `when`-th evaluation raises, or returns NaN."""
+
+    def __init__(self, when, fault):
+        self.problem, self.left, self.fault = problems.rosenbrock(4), when, fault
+
+    def __getattr__(self, name):
+        method = getattr(self.problem, name)
+        if name not in KINDS:
+            return method
+
+        def call(*args):
+            self.left -= 1
+            result = method(*args)
+            if self.left != 0:
+                return result
+            if self.fault != "nan":
+                raise self.fault("planted")
+            return tuple(part * np.nan for part in result) if isinstance(result, tuple) else result * np.nan
+        return call
+
+
+def accepted(method, steps=4):
+    """The points a method goes through, and how many evaluations that takes."""
+    J = Faulty(10**9, ValueError)
+    opt = method(J.problem.start.copy())
+    points = [opt.theta.copy()]
+    for _ in range(steps):
+        opt.step(J)
+        points.append(opt.theta.copy())
+    return points, 10**9 - J.left
+
+
+@every
+@pytest.mark.parametrize("fault", [ValueError, KeyboardInterrupt])
+def test_an_exception_at_any_evaluation_leaves_theta_at_an_accepted_point(method, fault):
+    points, evaluations = accepted(method)
+    for when in range(1, evaluations + 1):
+        J = Faulty(when, fault)
+        opt = method(J.problem.start.copy())
+        with pytest.raises(fault, match="planted"):
+            for _ in range(5):
+                opt.step(J)
+        np.testing.assert_array_equal(opt.theta, points[opt.k], err_msg=f"evaluation {when}")
+        assert opt.step(J).reason == "" and np.isfinite(opt.theta).all()             # and it can go on from there
+
+
+@every
+def test_nan_at_any_evaluation_never_ends_in_theta(method):
+    """NaN at one evaluation: theta stays finite, J there is finite and, but for plain Newton, not above the start."""
+    _, evaluations = accepted(method)
+    start = problems.rosenbrock(4).value(problems.rosenbrock(4).start)
+    for when in range(1, evaluations + 1):
+        J = Faulty(when, "nan")
+        opt = method(J.problem.start.copy())
+        for _ in range(5):
+            opt.step(J)
+        value = J.problem.value(opt.theta)
+        assert np.isfinite(opt.theta).all() and np.isfinite(value)
+        assert value <= start or method is Newton, f"evaluation {when}"
+
+
+@every
+def test_nan_everywhere_is_a_reason(method):
+    class Broken:
+        def __getattr__(self, name):
+            if name not in KINDS:
+                raise AttributeError(name)
+            if name == "value_and_grad":
+                return lambda theta: (np.nan, theta * np.nan)
+            return lambda theta, *rest: theta * np.nan
+    theta = np.ones(3)
+    step = method(theta).step(Broken())
+    assert "not finite" in step.reason and np.isnan(step)
+    np.testing.assert_array_equal(theta, 1)
+
+
+class Bowl:
+    """1/2 |theta|^2 with everything a method may ask for."""
+    sign = 1.0
+
+    def value(self, theta):
+        return self.sign * float(theta @ theta) / 2
+
+    def value_and_grad(self, theta):
+        return self.value(theta), self.sign * theta
+
+    def hvp(self, theta, v):
+        return self.sign * v
+
+    def ggnvp(self, theta, v):
+        return v.copy()
+
+    def residuals(self, theta):
+        return theta.copy()
+
+    def jacobian(self, theta):
+        return np.eye(len(theta))
+
+
+@every
+def test_reasons_zero_gradient_tolerance_and_steps(method):
+    opt = method(np.zeros(3))
+    assert opt.step(Bowl()).reason == "the gradient is zero" and opt.k == 0
+    assert minimize(method(np.ones(3)), Bowl(), 200, tolerance=1e-6).reason == "tolerance"
+    assert minimize(method(np.ones(3)), Bowl(), 0).reason == "steps"
+
+
+@pytest.mark.parametrize("method", [SaddleFreeNewton, KrylovSaddleFree, NewtonCG, ConjugateGradient, BFGS, LBFGS],
+                         ids=lambda method: method.__name__)
+def test_unbounded_objectives_are_said_to_be(method):
+    class Slope(Bowl):
+        def value(self, theta):
+            return float(theta.sum())
+
+        def value_and_grad(self, theta):
+            return self.value(theta), np.ones_like(theta)
+
+        def hvp(self, theta, v):
+            return 0 * v
+    opt = method(np.ones(3))
+    assert opt.step(Slope()).reason == "J is unbounded along the direction"
+    np.testing.assert_array_equal(opt.theta, 1)
+
+
+@pytest.mark.parametrize("method", [DampedNewton, SaddleFreeNewton, KrylovSaddleFree, NewtonCG, TrustRegion, BFGS,
+                                    LBFGS, ConjugateGradient, ScaledConjugateGradient, HessianFree],
+                         ids=lambda method: method.__name__)
+def test_a_wrong_gradient_is_no_decrease(method):
+    """The gradient's sign is wrong (a mistake students make): no step is made, and the reason says what was seen."""
+    class Wrong(Bowl):
+        def value_and_grad(self, theta):
+            return self.value(theta), -theta
+    theta = np.ones(3)
+    step = method(theta).step(Wrong())
+    assert "no decrease" in step.reason, step.reason
+    np.testing.assert_array_equal(theta, 1)
+
+
+@every
+def test_running_to_the_limit_of_rounding_stops_by_itself(method):
+    """tolerance 0: every method says that nothing more can be gained (the plain box 8.8 has no such test)."""
+    if method is Newton:
+        pytest.skip("algorithm 8.8 as printed steps on")
+    J = problems.Counting(problems.log_cosh(5))
+    if method in (LevenbergMarquardt, HessianFree):
+        J = problems.Counting(problems.bard())
+    result = minimize(method(J.start.copy()), J, 3000)
+    assert result.reason != "steps" and result.reason, result
+    assert result.grad_norm < 1e-6
+
+
+@every
+def test_float32_stays_float32_and_arrives(method):
+    J = problems.beale()
+    opt = method(J.start.astype(np.float32))
+    result = minimize(opt, J, 500, tolerance=1e-3)
+    assert opt.theta.dtype == np.float32 and result.theta.dtype == np.float32
+    assert result.value < 1e-5 or method is Newton, result
+    assert all(array.dtype != np.float64 or array.size <= 10 for array in opt._state.values())
+
+
+@every
+def test_saved_and_loaded_goes_on_bit_by_bit(method):
+    J = problems.rosenbrock(4)
+    theta = J.start.copy()
+    through = method(theta)
+    for _ in range(3):
+        through.step(J)
+    state, middle = through.state_dict(), theta.copy()
+    for _ in range(4):
+        through.step(J)
+    resumed = method(middle)
+    resumed.load_state_dict(state)
+    for _ in range(4):
+        resumed.step(J)
+    np.testing.assert_array_equal(middle, theta)
+    assert resumed.k == through.k
+
+
+@every
+def test_a_new_objective_is_looked_at_anew(method):
+    """step(J) with another J each time: the value returned and the point reached are those of that J."""
+    opt = method(np.array([-0.5, 0.5]))
+    for J in (problems.rosenbrock(), problems.beale(), problems.rosenbrock(), problems.himmelblau()):
+        before = opt.theta.copy()
+        step = opt.step(J)
+        assert step == J.value(before) and step.grad_norm == pytest.approx(np.linalg.norm(J.grad(before)))
+        if method is not Newton and not step.reason:
+            assert J.value(opt.theta) <= J.value(before)
+
+
+@every
+def test_one_objective_is_not_evaluated_twice_at_one_point(method):
+    class Noting(problems.Counting):
+        seen = ()
+
+        def __getattr__(self, name):
+            method = super().__getattr__(name)
+            if name != "value_and_grad":
+                return method
+
+            def noted(theta):
+                assert not any(np.array_equal(theta, old) for old in self.seen), "evaluated again"
+                self.seen = (*self.seen, theta.copy())
+                return method(theta)
+            return noted
+    J = Noting(problems.rosenbrock(4))
+    opt = method(J.start.copy())
+    for _ in range(6):
+        opt.step(J)
+
+
+def test_theta_moved_by_others_is_noticed():
+    J = problems.rosenbrock()
+    opt = LBFGS(J.start.copy())
+    opt.step(J)
+    opt.theta[...] = 3.0
+    assert opt.step(J) == J.value(np.full(2, 3.0))
+
+
+def test_step_counts_its_evaluations_and_is_traced():
+    J = problems.Counting(problems.rosenbrock())
+    opt = LBFGS(J.start.copy())
+    with opt.trace() as history:
+        spent = sum(opt.step(J).evaluations for _ in range(8))
+    assert spent == J.counts["value_and_grad"]
+    assert history["theta"].shape == (8, 2) and history["s"].shape == (8, 10, 2)
+
+
+def test_missing_objective_or_method_is_named():
+    with pytest.raises(ValueError, match=r"opt.step\(J\)"):
+        BFGS(np.zeros(2)).step()
+    with pytest.raises(ValueError, match="NewtonCG.step: J must have hvp"):
+        class Plain:
+            value_and_grad = staticmethod(lambda theta: (0.0, theta))
+        NewtonCG(np.zeros(2)).step(Plain())
+    with pytest.raises(ValueError, match="layer_inputs"):
+        PRONG(np.zeros(2)).step(problems.rosenbrock())

@@ -1,0 +1,97 @@
+"""Hessian-free (Martens 2010): a damped Gauss-Newton step, its damping, its stop, its preconditioner."""
+import numpy as np
+import pytest
+
+from minigrad.optim.hessian_free import HessianFree
+from minigrad.optim.minimize import minimize
+from minigrad.testing import problems
+
+
+@pytest.mark.parametrize("damping", [1e-2, 1.0, 100.0])
+@pytest.mark.parametrize("problem", [problems.rosenbrock(6), problems.wood(), problems.chebyquad(8)], ids=repr)
+def test_equals_the_damped_gauss_newton_step(problem, damping):
+    """With CG run to the end and no search: d = -(G + lambda I)^-1 g."""
+    A = problem.jacobian(problem.start)
+    G = 2 * A.T @ A
+    opt = HessianFree(problem.start.copy(), damping=damping, progress=1e-15, search="full")
+    d = opt.direction(problem, problem.start, problem.value(problem.start), problem.grad(problem.start))
+    wanted = -np.linalg.solve(G + damping * np.eye(problem.n), problem.grad(problem.start))
+    solved, _ = opt.solve(problem, problem.start, problem.grad(problem.start), -problem.grad(problem.start), damping)
+    np.testing.assert_allclose(solved.x, wanted, rtol=1e-5, atol=1e-9 * abs(wanted).max())
+    assert problem.value(problem.start + d) <= problem.value(problem.start + wanted) * (1 + 1e-9)
+
+
+def test_iterates_are_kept_with_their_curvature():
+    problem = problems.osborne2()
+    g, A = problem.grad(problem.start), problem.jacobian(problem.start)
+    _, kept = HessianFree(problem.start.copy()).solve(problem, problem.start, g, -g, 0.5)
+    assert len(kept) >= 3
+    for x, xGx in kept:
+        assert xGx == pytest.approx(2 * (A @ x) @ (A @ x), rel=1e-8)
+
+
+def test_damping_follows_the_ratio():
+    """On a problem without residual curvature q is exact: the ratio is 1 and lambda falls by 2/3 each step."""
+    class Linear:
+        A = problems.quadratic(5, 10).H
+
+        def value(self, theta):
+            return float(theta @ self.A @ theta) / 2
+
+        def value_and_grad(self, theta):
+            return self.value(theta), self.A @ theta
+
+        def ggnvp(self, theta, v):
+            return self.A @ v
+    opt = HessianFree(np.ones(5), damping=1.0)
+    for k in range(4):
+        opt.step(Linear())
+        assert opt.ratio == pytest.approx(1.0)
+        assert opt.lambda_[0] == pytest.approx((2 / 3) ** (k + 1))
+
+
+def test_damping_grows_where_the_model_fails():
+    opt = HessianFree(np.array([-1.2, 1.0]), damping=1e-6)
+    before = opt.lambda_[0]
+    while opt.ratio != opt.ratio or opt.ratio >= 0.25:
+        before = opt.lambda_[0]
+        assert opt.step(problems.rosenbrock()).reason == ""
+    assert opt.lambda_[0] == pytest.approx(1.5 * before)
+
+
+def test_cg_starts_from_095_of_the_last_solution():
+    problem = problems.wood()
+    opt = HessianFree(problem.start.copy())
+    opt.step(problem)
+    first = []
+    original = problem.ggnvp
+    problem.ggnvp = lambda theta, v: (first.append(v.copy()), original(theta, v))[1]
+    solution = opt.solution.copy()
+    opt.step(problem)
+    assert solution.any()
+    np.testing.assert_allclose(first[0], 0.95 * solution)               # the product that forms the first residual
+
+
+def test_preconditioner_is_used_where_example_gradients_exist():
+    problem = problems.brown_dennis()
+    calls = []
+
+    def example_grads(theta):
+        calls.append(1)
+        return 2 * problem.residuals(theta)[:, None] * problem.jacobian(theta) * 20
+    problem.example_grads = example_grads
+    result = minimize(HessianFree(problem.start.copy(), damping=1e-2), problem, 300, tolerance=1e-2)
+    assert len(calls) == result.steps and result.value == pytest.approx(problem.lowest, rel=1e-9)
+
+
+@pytest.mark.parametrize("make", [problems.rosenbrock, problems.beale, problems.bard, problems.osborne2,
+                                  problems.powell_singular, problems.broyden_banded])
+def test_reaches_the_minimum(make):
+    problem = make()
+    result = minimize(HessianFree(problem.start.copy(), damping=1e-2), problem, 500, tolerance=1e-7)
+    assert result.value == pytest.approx(problem.lowest, rel=1e-6, abs=1e-9), result
+
+
+def test_names_the_missing_product():
+    with pytest.raises(ValueError, match="ggnvp"):
+        HessianFree(np.zeros(2)).step(problems.saddle2())

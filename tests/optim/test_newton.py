@@ -1,0 +1,215 @@
+"""Newton (algorithm 8.8), damped (8.28), saddle-free, Levenberg-Marquardt; Newton-CG and trust region."""
+import numpy as np
+import pytest
+
+from minigrad.optim.minimize import minimize
+from minigrad.optim.newton import (
+    DampedNewton,
+    LevenbergMarquardt,
+    Newton,
+    SaddleFreeNewton,
+    cholesky,
+    damping_for,
+    shrunk,
+    solve_cholesky,
+)
+from minigrad.optim.newton_cg import KrylovSaddleFree, NewtonCG, TrustRegion
+from minigrad.testing import problems
+
+SADDLES = [problems.saddle2(), *(problems.saddle(n, negative, rng) for n, negative in ((2, 1), (3, 3), (6, 2), (10, 5))
+                                 for rng in range(3))]
+
+
+@pytest.mark.parametrize("condition", [1, 1e3, 1e6])
+def test_newton_solves_a_quadratic_in_one_step(condition):
+    J = problems.quadratic(30, condition)
+    result = minimize(Newton(J.start.copy()), J, 1)
+    np.testing.assert_allclose(result.theta, J.c, atol=1e-16 * condition + 1e-12)
+    assert result.grad_norm <= 1e-8 * result.grad_norms[0]
+
+
+def test_newton_by_products_alone():
+    class Products:
+        def __init__(self, problem):
+            self.value_and_grad, self.hvp = problem.value_and_grad, problem.hvp
+    J = problems.quadratic(5)
+    opt = Newton(J.start.copy())
+    opt.step(Products(J))
+    np.testing.assert_allclose(opt.theta, J.c, atol=1e-12)
+
+
+def test_cholesky_solve_is_a_solve():
+    H, b = problems.quadratic(20, 1e4).H, np.arange(20.0)
+    np.testing.assert_allclose(solve_cholesky(cholesky(H), b), np.linalg.solve(H, b), rtol=1e-9)
+    assert cholesky(-H) is None and cholesky(H * np.nan) is None
+
+
+def test_newton_converges_quadratically_on_a_convex_function():
+    """The number of right digits doubles at each of the last steps."""
+    J = problems.log_cosh()
+    result = minimize(Newton(J.minima[0] + 0.05), J, 20, tolerance=1e-13)
+    errors = np.linalg.norm(result.path - J.minima[0], axis=1)
+    assert result.reason == "tolerance" and result.steps <= 6
+    assert errors[2] <= 10 * errors[1] ** 2 + 1e-14
+
+
+@pytest.mark.parametrize("J", SADDLES, ids=repr)
+def test_newton_lands_on_the_saddle_and_the_others_leave_it(J):
+    landed = minimize(Newton(J.start.copy()), J, 30, tolerance=1e-12)
+    np.testing.assert_allclose(landed.theta, 0, atol=1e-9)
+    assert np.linalg.eigvalsh(J.hessian(landed.theta))[0] < -0.5
+    for method in (SaddleFreeNewton, KrylovSaddleFree, DampedNewton, NewtonCG, TrustRegion):
+        result = minimize(method(J.start.copy()), J, 200, tolerance=1e-8)
+        assert result.value == pytest.approx(J.lowest, abs=1e-9), (method.__name__, result)
+        assert result.reason == "tolerance"
+
+
+@pytest.mark.parametrize("J", SADDLES[1:4], ids=repr)
+def test_saddle_free_leaves_even_from_where_newton_has_landed(J):
+    """Started 1e-4 beside the saddle. Exactly on it g = 0 and no method that follows g moves: the reason says so."""
+    rng = np.random.default_rng(0)
+    for method in (SaddleFreeNewton, KrylovSaddleFree):
+        result = minimize(method(1e-4 * rng.standard_normal(J.n)), J, 200, tolerance=1e-8)
+        assert result.value == pytest.approx(J.lowest, abs=1e-9)
+    assert SaddleFreeNewton(np.zeros(J.n)).step(J).reason == "the gradient is zero"
+
+
+def test_saddle_free_direction_is_the_closed_form_and_krylov_agrees_in_the_full_space():
+    J = problems.styblinski_tang(6)
+    theta = np.random.default_rng(0).uniform(-3, 3, 6)
+    g, (l, V) = J.grad(theta), np.linalg.eigh(J.hessian(theta))
+    wanted = -V @ ((V.T @ g) / abs(l))
+    np.testing.assert_allclose(SaddleFreeNewton(theta.copy()).direction(J, theta, 0, g), wanted, rtol=1e-9)
+    np.testing.assert_allclose(KrylovSaddleFree(theta.copy()).direction(J, theta, 0, g), wanted, rtol=1e-6)
+
+
+def test_krylov_saddle_free_spends_its_dimension():
+    J = problems.Counting(problems.rosenbrock(40))
+    opt = KrylovSaddleFree(J.start + 0.1 * np.random.default_rng(0).standard_normal(40), dimension=5)
+    opt.step(J)
+    J.counts.clear()
+    opt.step(J)
+    assert J.counts["hvp"] == 6                                        # 5 Lanczos vectors and the last step
+
+
+def test_newton_with_a_search_only_goes_down():
+    J = problems.saddle2()
+    opt = Newton(np.array([0.0, 0.1]), search="wolfe")                 # Newton's step would climb to the saddle
+    assert opt.step(J).reason == "" and "not a descent direction" in opt.note
+    assert J.value(opt.theta) < J.value(np.array([0.0, 0.1]))
+
+
+def test_a_singular_hessian_becomes_steepest_descent():
+    class Flat:
+        def value_and_grad(self, theta):
+            return float(theta[0] ** 4), np.array([4 * theta[0] ** 3, 0.0])
+
+        def hessian(self, theta):
+            return np.zeros((2, 2))
+    opt = Newton(np.array([1.0, 1.0]))
+    assert opt.step(Flat()).reason == ""
+    assert opt.theta[1] == 1.0 and opt.theta[0] != 1.0
+
+
+def test_damped_newton_is_8_28():
+    """One accepted step with alpha = 2.5 from (1, 0.1) on the saddle, as the equation has it."""
+    J = problems.saddle2()
+    opt = DampedNewton(J.start.copy(), damping=2.5)
+    opt.step(J)
+    wanted = J.start - np.linalg.solve(J.hessian(J.start) + 2.5 * np.eye(2), J.grad(J.start))
+    np.testing.assert_allclose(opt.theta, wanted, rtol=1e-12)
+
+
+def test_damping_shrinks_on_a_quadratic_and_grows_where_the_model_fails():
+    J = problems.quadratic(5)
+    opt = DampedNewton(J.start.copy())
+    opt.step(J), opt.step(J)
+    assert opt.alpha[0] == 1 / 16
+    hill = problems.styblinski_tang(2)
+    opt = DampedNewton(np.array([0.5, 0.5]), damping=1e-3)             # concave there: (H + alpha I) not definite
+    opt.step(hill)
+    assert opt.alpha[0] > 1
+
+
+def test_levenberg_marquardt_step_is_its_equation():
+    """(A'A + lambda D^2) d = -A'r with lambda such that |D d| = radius within a tenth."""
+    J = problems.osborne1()
+    theta = J.start
+    A, r = J.jacobian(theta), J.residuals(theta)
+    D = np.sqrt((A * A).sum(axis=0))
+    U, s, Vt = np.linalg.svd(A / D, full_matrices=False)
+    undamped = np.linalg.norm(shrunk(s, U.T @ r, 0.0))
+    for radius in (1e-3 * undamped, 0.1 * undamped, 0.8 * undamped):
+        lambda_ = damping_for(s, U.T @ r, radius)
+        d = Vt.T @ shrunk(s, U.T @ r, lambda_) / D
+        assert lambda_ > 0 and np.linalg.norm(D * d) == pytest.approx(radius, rel=0.101)
+        np.testing.assert_allclose((A.T @ A + lambda_ * np.diag(D**2)) @ d, -A.T @ r, rtol=1e-6, atol=1e-9)
+    assert damping_for(s, U.T @ r, 1e9) == 0.0
+
+
+def test_levenberg_marquardt_ends_a_linear_problem_in_one_step():
+    class Linear:
+        A, b = np.random.default_rng(0).standard_normal((20, 4)), np.arange(20.0)
+
+        def residuals(self, theta):
+            return self.A @ theta - self.b
+
+        def jacobian(self, theta):
+            return self.A
+
+        def value_and_grad(self, theta):
+            r = self.residuals(theta)
+            return float(r @ r), 2 * self.A.T @ r
+    opt = LevenbergMarquardt(np.ones(4))
+    opt.step(Linear())
+    np.testing.assert_allclose(opt.theta, np.linalg.lstsq(Linear.A, Linear.b, rcond=None)[0], rtol=1e-9)
+
+
+def test_levenberg_marquardt_does_not_notice_units():
+    """Parameters in other units (times 1e-6, 1e4): the same path, in those units."""
+    J, units = problems.kowalik_osborne(), np.array([1e-6, 1e4, 1.0, 30.0])
+
+    class Scaled:
+        residuals = staticmethod(lambda theta: J.residuals(theta * units))
+        jacobian = staticmethod(lambda theta: J.jacobian(theta * units) * units)
+        value_and_grad = staticmethod(lambda theta: (J.value(theta * units), J.grad(theta * units) * units))
+    a, b = LevenbergMarquardt(J.start.copy()), LevenbergMarquardt(J.start / units)
+    for _ in range(8):
+        a.step(J), b.step(Scaled)
+        np.testing.assert_allclose(b.theta * units, a.theta, rtol=1e-6)
+
+
+def test_levenberg_marquardt_names_what_is_missing():
+    with pytest.raises(ValueError, match=r"residuals\(...\), jacobian\(...\)"):
+        LevenbergMarquardt(np.zeros(2)).step(problems.saddle2())
+
+
+def test_trust_region_predicts_what_the_model_says(monkeypatch):
+    """What it predicts without extra products is -(g.d + d.H d/2): inside, on the boundary, with H indefinite."""
+    seen, own = [], TrustRegion.predicted
+    monkeypatch.setattr(TrustRegion, "predicted", staticmethod(
+        lambda d, g, solved, known: seen.append((d, g, solved.reason, own(d, g, solved, known))) or seen[-1][3]))
+    reasons = set()
+    for J in (problems.styblinski_tang(6), problems.rosenbrock(10), problems.wood()):
+        opt = TrustRegion(J.start + 0.3, radius=0.3)
+        for _ in range(25):
+            theta = opt.theta.copy()
+            seen.clear()
+            opt.step(J)
+            for d, g, reason, predicted in seen:
+                assert predicted == pytest.approx(-(g @ d + d @ J.hessian(theta) @ d / 2), rel=1e-6, abs=1e-14)
+                reasons.add(reason)
+    assert reasons == {"tolerance", "boundary", "negative curvature"}
+
+
+def test_trust_region_stays_in_its_ball_and_tries_again_without_new_products():
+    J = problems.Counting(problems.rosenbrock(10))
+    opt = TrustRegion(J.start + 0.1, radius=0.5)
+    for _ in range(20):
+        before, radius = opt.theta.copy(), opt.radius[0]
+        J.counts.clear()
+        opt.step(J)
+        assert np.linalg.norm(opt.theta - before) <= radius * (1 + 1e-12)
+        if J.counts["value_and_grad"] > 2:                              # a refused trial: the walk is not repeated
+            assert J.counts["hvp"] <= 10
+    assert opt.k == 20
