@@ -8,15 +8,9 @@
 #ifndef MINIGRAD_CONV_H
 #define MINIGRAD_CONV_H
 
-#include <stdlib.h>
 #include <string.h>
+#include "scratch.h"
 #include "simd.h"
-
-#if defined(_MSC_VER) && !defined(__clang__)
-#define MG_THREAD_LOCAL __declspec(thread)
-#else
-#define MG_THREAD_LOCAL __thread
-#endif
 
 /* One image and where its windows lie. The plane is the image with its border of zeros and, for the gradient of a
  * strided convolution, spread - 1 zeros between neighbours. padded = 0: the plane is the image itself. */
@@ -33,20 +27,6 @@ typedef struct {
     ptrdiff_t kh, kw, depth, columns;
     ptrdiff_t s_kh, s_kw, s_depth, s_column, s_group;
 } Weights;
-
-/* Work memory of the calling thread, kept from call to call so that a training step touches no fresh page. */
-static void *scratch(int slot, size_t bytes)
-{
-    static MG_THREAD_LOCAL struct { void *block; size_t size; } slots[2];
-    if (bytes > slots[slot].size) {
-        free(slots[slot].block);
-        slots[slot].block = malloc(bytes + 64);
-        slots[slot].size = slots[slot].block ? bytes : 0;
-    }
-    if (!slots[slot].block)
-        return NULL;
-    return (void *)(((uintptr_t)slots[slot].block + 63) / 64 * 64);
-}
 
 #define MG_JOIN_(f, suffix) f##suffix
 #define MG_JOIN(f, suffix) MG_JOIN_(f, suffix)

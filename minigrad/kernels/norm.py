@@ -1,0 +1,40 @@
+"""Batch normalization (8.35): x (m, c) normalized over its rows, all axes but the last flattened into m."""
+import numpy as np
+
+from minigrad.kernels import kernel
+
+
+@kernel("norm")
+def batch_norm(x, gamma, beta, delta, relu, y, mean, var):
+    """mean, var <- mean and biased variance of the columns of x;  y <- gamma (x - mean) / sqrt(var + delta) + beta.
+
+    x, y (m, c); the others (c,). With relu: y <- max(y, 0). The variance takes two passes: in float32
+    E[x^2] - E[x]^2 is negative for a column with mean 1000.
+    """
+    mean[...] = x.mean(axis=0)
+    deviation = x - mean
+    var[...] = np.square(deviation).mean(axis=0)
+    y[...] = deviation * (gamma / np.sqrt(var + delta)) + beta
+    if relu:
+        np.maximum(y, 0, out=y)
+
+
+@kernel("norm")
+def batch_norm_backward(g, x, gamma, beta, mean, var, delta, relu, dx, dgamma, dbeta, add_gamma=False, add_beta=False):
+    """With xhat = (x - mean) / sqrt(var + delta):   dbeta = sum g,   dgamma = sum g xhat   (sums over the rows),
+    dx = gamma / sqrt(var + delta) (g - dbeta / m - xhat dgamma / m).
+
+    g, x, dx (m, c), the others (c,); mean and var as batch_norm left them. dx, dgamma, dbeta may be None; dgamma and
+    dbeta are added to if add_gamma, add_beta. With relu, g counts only where the output was positive.
+    """
+    m, scale = len(x), 1 / np.sqrt(var + delta)
+    xhat = (x - mean) * scale
+    if relu:
+        g = np.where((x - mean) * (gamma * scale) + beta <= 0, 0, g)
+    sum_g, sum_gx = g.sum(axis=0), (g * xhat).sum(axis=0)
+    if dx is not None:
+        dx[...] = gamma * scale * (g - sum_g / m - xhat * (sum_gx / m))
+    if dgamma is not None:
+        dgamma[...] = sum_gx + (dgamma if add_gamma else 0)
+    if dbeta is not None:
+        dbeta[...] = sum_g + (dbeta if add_beta else 0)

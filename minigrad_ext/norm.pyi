@@ -1,0 +1,9 @@
+from numpy import ndarray
+
+def batch_norm(
+    x: ndarray, gamma: ndarray, beta: ndarray, delta: float, relu: bool, y: ndarray, mean: ndarray, var: ndarray
+) -> None: ...
+def batch_norm_backward(
+    g: ndarray, x: ndarray, gamma: ndarray, beta: ndarray, mean: ndarray, var: ndarray, delta: float, relu: bool,
+    dx: ndarray | None, dgamma: ndarray | None, dbeta: ndarray | None, add_gamma: bool = ..., add_beta: bool = ...
+) -> None: ...
