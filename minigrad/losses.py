@@ -1,17 +1,187 @@
-"""Losses: the mean over the m examples of a batch, so that a learning rate means the same for every batch size."""
+"""Losses: a prediction and a target -> J. By default the mean, so that a learning rate means the same for every batch
+size; reduction="sum", or "none" for the values one by one.
+
+Classifiers' losses (cross_entropy, hinge, kl_divergence) have one value per example, and take the mean over the m
+examples. The others have one per element, and take the mean over all of them. A loss has the dtype of the prediction;
+a target that is an array or a Tensor without history is a constant, converted to it and never modified.
+"""
+import math
+
 import numpy as np
 
 from minigrad import ops
+from minigrad.core import Tensor, data_of
 
 
-def cross_entropy(logits, labels):
-    """Negative log-likelihood of the labels under softmax(logits). logits (m, k), labels (m,) integers -> ()."""
-    return ops.softmax_cross_entropy(logits, labels)
+def _reduce(name, values, reduction):
+    if reduction == "mean":
+        return ops.mean(values)
+    if reduction == "sum":
+        return ops.sum(values)
+    if reduction == "none":
+        return values
+    raise ValueError(f'{name}: reduction must be "mean", "sum" or "none", got {reduction!r}')
 
 
-def mean_squared_error(prediction, target):
-    """Mean of (prediction - target)^2 over all elements. Equal shapes -> (). Refuses (m,) against (m, 1)."""
-    if np.shape(prediction) != np.shape(target):
-        raise ValueError(f"mean_squared_error: prediction and target must have one shape, "
-                         f"got {np.shape(prediction)} and {np.shape(target)}")
-    return ops.mean(ops.square(prediction - target))
+def _target(name, prediction, target):
+    """The target in the prediction's dtype, of exactly its shape: (m,) against (m, 1) would broadcast to (m, m)."""
+    target = target if isinstance(target, Tensor | np.ndarray) else np.asarray(target)
+    if np.shape(prediction) != target.shape:
+        hint = ""
+        if math.prod(np.shape(prediction)) == target.size:
+            hint = "; they would broadcast to a loss over all pairs: reshape one of them"
+        raise ValueError(f"{name}: prediction and target must have one shape, got {np.shape(prediction)} and "
+                         f"{target.shape}{hint}")
+    if isinstance(target, Tensor) and target.requires_grad:
+        return target
+    return np.asarray(data_of(target)).astype(prediction.dtype, copy=False)
+
+
+def _labels(name, scores, labels):
+    """labels (m,) as integers of [0, k), for scores (m, k)."""
+    labels, shape = np.asarray(data_of(labels)), np.shape(scores)
+    if len(shape) != 2 or labels.shape != shape[:1]:
+        raise ValueError(f"{name}: wanted logits (m, k) and labels (m,), got {shape} and {labels.shape}")
+    if labels.dtype.kind not in "iu":
+        raise ValueError(f"{name}: labels must be integers, got {labels.dtype}")
+    if labels.size and (labels.min() < 0 or labels.max() >= shape[1]):
+        raise ValueError(f"{name}: labels must lie in [0, {shape[1]}), got {labels.min()} to {labels.max()}")
+    return labels
+
+
+# -------------------------------------------------------------------------------------------------------------- classes
+
+def cross_entropy(logits, labels, label_smoothing=0.0, weights=None, reduction="mean"):
+    """Negative log-likelihood of the labels under softmax(logits). logits (m, k), labels (m,) integers -> ().
+
+        J_i = -sum_j t_j log softmax(logits_i)_j,    t = (1 - s) one_hot(label_i) + s / k
+
+    label_smoothing: s in [0, 1]. weights: (k,) non-negative, one for each class: t_j counts weights_j times, and the
+    mean is divided by the sum of the labels' weights instead of m (a class that is rare counts like one that is not).
+    """
+    if label_smoothing == 0 and weights is None and reduction == "mean":
+        return ops.softmax_cross_entropy(logits, labels)
+    labels = _labels("cross_entropy", logits, labels)
+    m, k = np.shape(logits)
+    if not 0 <= label_smoothing <= 1:
+        raise ValueError(f"cross_entropy: label_smoothing must lie in [0, 1], got {label_smoothing}")
+    t = np.full((m, k), label_smoothing / k, logits.dtype)
+    t[np.arange(m), labels] += 1 - label_smoothing
+    total = m
+    if weights is not None:
+        weights = np.asarray(data_of(weights))
+        if weights.shape != (k,) or not (weights >= 0).all():
+            raise ValueError(f"cross_entropy: weights must be ({k},), one for each class and none negative, got "
+                             f"{weights.tolist()}, shape {weights.shape}")
+        t *= weights.astype(t.dtype)
+        total = float(weights[labels].sum(dtype=np.float64))
+    values = -ops.sum(ops.log_softmax(logits) * t, axis=1)
+    if weights is None or reduction != "mean":
+        return _reduce("cross_entropy", values, reduction)
+    if total == 0:
+        raise ValueError("cross_entropy: the weights of all labels are 0 (or there are none): no mean exists")
+    return ops.sum(values) / total
+
+
+def hinge(scores, labels, margin=1.0, reduction="mean"):
+    """Multi-class hinge (Weston and Watkins 1999): scores (m, k), labels (m,) integers -> ().
+
+        J_i = sum over the wrong classes j of max(0, margin + s_j - s_label)
+
+    Differs: PyTorch's multi_margin_loss divides by k.
+    """
+    labels = _labels("hinge", scores, labels)
+    rows = np.arange(len(labels))
+    wrong = np.ones(np.shape(scores), scores.dtype)
+    wrong[rows, labels] = 0
+    right = ops.reshape(ops.getitem(scores, (rows, labels)), (-1, 1))
+    return _reduce("hinge", ops.sum(ops.relu(scores - right + margin) * wrong, axis=1), reduction)
+
+
+def kl_divergence(logits, target, reduction="mean"):
+    """D(p || q) = sum_j p_j (log p_j - log q_j), q = softmax(logits). logits (m, k), target p (m, k) -> ().
+
+    p: probabilities, each row summing to 1 (0 log 0 = 0). Zero if and only if q = p.
+    """
+    p = _target("kl_divergence", logits, target)
+    if len(np.shape(logits)) != 2:
+        raise ValueError(f"kl_divergence: wanted logits (m, k) and probabilities (m, k), got {np.shape(logits)}")
+    values = data_of(p)
+    if not ((values >= 0).all() and (np.abs(values.sum(axis=1) - 1) <= 1e-3).all()):
+        raise ValueError("kl_divergence: each row of the target must hold probabilities that sum to 1, got a least "
+                         f"of {values.min():.4g} and sums from {values.sum(axis=1).min():.4g}")
+    log_p = ops.log(ops.where(values > 0, p, 1.0))
+    return _reduce("kl_divergence", ops.sum(p * (log_p - ops.log_softmax(logits)), axis=1), reduction)
+
+
+def zero_one_error(logits, labels):
+    """The fraction of examples whose largest logit is not the label's, a float without gradient.
+
+    logits (m, k), labels (m,). This is the loss that is meant; the others are its surrogates (8.1.2).
+    """
+    labels = _labels("zero_one_error", logits, labels)
+    if len(labels) == 0:
+        raise ValueError("zero_one_error: no examples")
+    return float(np.mean(np.argmax(data_of(logits), axis=1) != labels))
+
+
+# --------------------------------------------------------------------------------------------------------- yes or no
+
+def binary_cross_entropy(logits, target, reduction="mean"):
+    """Negative log-likelihood of targets in [0, 1] under sigmoid(logits). Equal shapes -> ().
+
+        J = t softplus(-z) + (1 - t) softplus(z)        = -t log sigmoid(z) - (1 - t) log(1 - sigmoid(z))
+
+    Exact for any z: the sigmoid, which would round to 0 or 1, is never formed.
+    """
+    t = _target("binary_cross_entropy", logits, target)
+    values = data_of(t)
+    if not ((values >= 0) & (values <= 1)).all():
+        raise ValueError(f"binary_cross_entropy: targets must lie in [0, 1], got {values.min()} to {values.max()}")
+    return _reduce("binary_cross_entropy", t * ops.softplus(-logits) + (1 - t) * ops.softplus(logits), reduction)
+
+
+# -------------------------------------------------------------------------------------------------------------- numbers
+
+def mean_squared_error(prediction, target, reduction="mean"):
+    """(prediction - target)^2, the mean over all elements. Equal shapes -> (). Refuses (m,) against (m, 1)."""
+    return _reduce("mean_squared_error",
+                   ops.square(prediction - _target("mean_squared_error", prediction, target)), reduction)
+
+
+def absolute_error(prediction, target, reduction="mean"):
+    """|prediction - target|, the mean over all elements; the derivative at 0 is 0. Equal shapes -> ()."""
+    return _reduce("absolute_error", ops.abs(prediction - _target("absolute_error", prediction, target)), reduction)
+
+
+def huber(prediction, target, threshold=1.0, reduction="mean"):
+    """Squared where small, absolute where large (Huber 1964). Equal shapes -> ().
+
+        d = prediction - target:    d^2 / 2  where |d| <= threshold,  else  threshold (|d| - threshold / 2)
+    """
+    if not threshold > 0:
+        raise ValueError(f"huber: threshold must be positive, got {threshold}")
+    d = prediction - _target("huber", prediction, target)
+    q = ops.clip(d, -threshold, threshold)
+    return _reduce("huber", q * (d - 0.5 * q), reduction)
+
+
+def gaussian_nll(mean, target, precision=1.0, reduction="mean"):
+    """-log N(target | mean, 1/precision), the model of (8.24). mean and target of one shape -> ().
+
+        J = (beta (target - mean)^2 - log beta + log 2 pi) / 2
+
+    precision: beta > 0, the inverse of the variance: a number, or an array or Tensor that broadcasts to the shape of
+    the mean. To learn it, learn its logarithm: precision=ops.exp(log_beta). With a mean that fits every target, J has
+    no minimum: beta grows without bound (section 8.2.7).
+    """
+    t = _target("gaussian_nll", mean, target)
+    beta = precision if isinstance(precision, Tensor) else np.asarray(precision, mean.dtype)
+    sizes = zip(beta.shape[::-1], np.shape(mean)[::-1])
+    if beta.ndim > np.ndim(mean) or any(a != b and a != 1 for a, b in sizes):
+        raise ValueError(f"gaussian_nll: precision must broadcast to the mean's shape {np.shape(mean)}, "
+                         f"got {beta.shape}")
+    if not (data_of(beta) > 0).all():
+        raise ValueError(f"gaussian_nll: precision must be positive, got {data_of(beta).min()}; learn its logarithm")
+    values = 0.5 * (beta * ops.square(t - mean) - ops.log(beta) + math.log(2 * math.pi))
+    return _reduce("gaussian_nll", values, reduction)

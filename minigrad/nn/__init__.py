@@ -1,4 +1,10 @@
 """Modules: parameters laid out in one vector, and the layers made of them."""
 from minigrad.nn.parameters import Parameter, Parameters
 from minigrad.nn.module import Module, fixed_statistics, observe
-from minigrad.nn.layers import Flatten, GELU, Linear, ReLU, Residual, Sequential, Sigmoid, Softplus, Tanh
+from minigrad.nn.layers import (
+    ELU, Embedding, Flatten, GELU, LeakyReLU, Linear, LogSoftmax, Maxout, ReLU, Residual, Sequential, Sigmoid, Softmax,
+    Softplus, Tanh,
+)
+from minigrad.nn.recurrent import LSTMCell, RNNCell
+from minigrad.nn.regularize import DropConnect, Dropout, DropoutAtTest, StochasticDepth
+from minigrad.nn import regularize

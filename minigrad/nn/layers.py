@@ -1,31 +1,82 @@
-"""The layers of a multilayer perceptron: Linear, activations, Flatten, Sequential, Residual."""
+"""Layers without images: Linear, Maxout, Embedding, activations, Flatten, Sequential, Residual."""
 import numpy as np
 
 from minigrad import init, ops
-from minigrad.core import default_dtype
+from minigrad.core import data_of, default_dtype
 from minigrad.nn.module import Module
 from minigrad.nn.parameters import Parameter
+
+
+def positive(layer, **sizes):
+    """Refuse sizes that are not positive whole numbers."""
+    for name, n in sizes.items():
+        if not isinstance(n, int | np.integer) or isinstance(n, bool) or n < 1:
+            raise ValueError(f"{layer}: {name} must be a positive integer, got {n!r}")
 
 
 class Linear(Module):
     """x W + b: (m, inputs) -> (m, outputs). W is (inputs, outputs), as in the book; any number of leading axes.
 
-    bias: False leaves b out (it is redundant before batch norm). weights: an initializer, f(shape, rng=...) -> array;
-    the default is U(-1/sqrt(inputs), 1/sqrt(inputs)). rng: int, Generator or None.
+    bias: False leaves b out (it is redundant before batch norm, see `redundant_biases`). weights, biases: initializers,
+    f(shape, rng=..., dtype=...) -> array; the defaults are U(-1/sqrt(inputs), 1/sqrt(inputs)) and 0. rng: int,
+    Generator or None.
     """
 
-    def __init__(self, inputs, outputs, bias=True, weights=init.fan_in_uniform, rng=None, dtype=default_dtype):
-        for name, n in (("inputs", inputs), ("outputs", outputs)):
-            if not isinstance(n, int | np.integer) or n < 1:
-                raise ValueError(f"Linear: {name} must be a positive integer, got {n!r}")
+    def __init__(self, inputs, outputs, bias=True, weights=init.fan_in_uniform, rng=None, dtype=default_dtype,
+                 biases=init.zeros):
+        positive("Linear", inputs=inputs, outputs=outputs)
         self.w = Parameter(weights((inputs, outputs), rng=rng, dtype=dtype))
-        self.b = Parameter(init.zeros((outputs,), dtype=dtype)) if bias else None
+        self.b = Parameter(biases((outputs,), dtype=dtype)) if bias else None
 
     def forward(self, x):
         return ops.linear(x, self.w, self.b)
 
     def describe(self):
         return f"Linear({self.w.shape[0]}, {self.w.shape[1]}{'' if self.b is not None else ', bias=False'})"
+
+
+class Maxout(Linear):
+    """The largest of `pieces` affine functions (Goodfellow et al. 2013): (m, inputs) -> (m, outputs).
+
+    W is (inputs, outputs * pieces); the pieces of one unit are neighbouring columns. A tie shares the gradient.
+    """
+
+    def __init__(self, inputs, outputs, pieces=2, bias=True, weights=init.fan_in_uniform, rng=None,
+                 dtype=default_dtype):
+        positive("Maxout", inputs=inputs, outputs=outputs, pieces=pieces)
+        super().__init__(inputs, outputs * pieces, bias, weights, rng, dtype)
+        self.pieces = pieces
+
+    def forward(self, x):
+        z = super().forward(x)
+        return ops.max(ops.reshape(z, (*z.shape[:-1], -1, self.pieces)), axis=-1)
+
+    def describe(self):
+        return f"Maxout({self.w.shape[0]}, {self.w.shape[1] // self.pieces}, pieces={self.pieces})"
+
+
+class Embedding(Module):
+    """One learned vector for each of `symbols` integers: labels (...) -> (..., size).
+
+    The gradient of a symbol that occurs several times is the sum over its occurrences. Raises ValueError for labels
+    outside [0, symbols): negative ones do not count from the end.
+    """
+
+    def __init__(self, symbols, size, weights=init.normal, rng=None, dtype=default_dtype):
+        positive("Embedding", symbols=symbols, size=size)
+        self.table = Parameter(weights((symbols, size), rng=rng, dtype=dtype))
+
+    def forward(self, labels):
+        labels = np.asarray(data_of(labels))
+        if labels.dtype.kind not in "iu":
+            raise ValueError(f"Embedding: labels must be integers, got {labels.dtype}")
+        if labels.size and (labels.min() < 0 or labels.max() >= len(self.table)):
+            raise ValueError(f"Embedding: labels must lie in [0, {len(self.table)}), "
+                             f"got {labels.min()} to {labels.max()}")
+        return ops.getitem(self.table, labels)
+
+    def describe(self):
+        return f"Embedding({self.table.shape[0]}, {self.table.shape[1]})"
 
 
 class Sequential(Module):
@@ -71,10 +122,13 @@ class Residual(Module):
         self.f, self.shortcut = f, shortcut
 
     def forward(self, x):
-        y = self.f(x)
+        return self.plus(x, self.f(x))
+
+    def plus(self, x, y):
+        """The skip connection around y = f(x)."""
         skip = x if self.shortcut is None else self.shortcut(x)
         if y.shape != skip.shape:
-            raise ValueError(f"Residual: f(x) has shape {y.shape}, the skip {skip.shape}; pass shortcut=")
+            raise ValueError(f"{type(self).__name__}: f(x) has shape {y.shape}, the skip {skip.shape}; pass shortcut=")
         return skip + y
 
 
@@ -97,3 +151,46 @@ Sigmoid = _activation(ops.sigmoid, "1 / (1 + e^-x), any shape -> same shape.")
 Tanh = _activation(ops.tanh, "Hyperbolic tangent, any shape -> same shape.")
 Softplus = _activation(ops.softplus, "log(1 + e^x), any shape -> same shape.")
 GELU = _activation(ops.gelu, "x Phi(x), any shape -> same shape.")
+
+
+class LeakyReLU(Module):
+    """x where x > 0, else slope * x, any shape -> same shape."""
+
+    def __init__(self, slope=0.01):
+        self.slope = slope
+
+    def forward(self, x):
+        return ops.leaky_relu(x, self.slope)
+
+    def describe(self):
+        return f"LeakyReLU({self.slope})"
+
+
+class ELU(Module):
+    """x where x > 0, else alpha (e^x - 1), any shape -> same shape."""
+
+    def __init__(self, alpha=1.0):
+        self.alpha = alpha
+
+    def forward(self, x):
+        return ops.elu(x, self.alpha)
+
+    def describe(self):
+        return f"ELU({self.alpha})"
+
+
+class Softmax(Module):
+    """exp(x) / sum(exp(x)) over `axis`, any shape -> same shape. For training, leave the logits to cross_entropy."""
+
+    def __init__(self, axis=-1):
+        self.axis = axis
+
+    def forward(self, x):
+        return ops.softmax(x, self.axis)
+
+
+class LogSoftmax(Softmax):
+    """log(softmax(x)) over `axis`, any shape -> same shape."""
+
+    def forward(self, x):
+        return ops.log_softmax(x, self.axis)

@@ -1,0 +1,84 @@
+"""Recurrent cells: one step in time. A sequence is a loop over steps; the gradient goes back through all of them."""
+import numpy as np
+
+from minigrad import init, ops
+from minigrad.core import Tensor, default_dtype
+from minigrad.nn.layers import positive
+from minigrad.nn.module import Module
+from minigrad.nn.parameters import Parameter
+from minigrad.random import generator
+
+
+class RNNCell(Module):
+    """h' = tanh(x W + h U + b): x (m, inputs), h (m, units) -> h' (m, units). Called as cell(x, h).
+
+    h may be left out: zeros. activation: any function. w (inputs, units), u (units, units), b (units,);
+    weights, recurrent: their initializers (u is orthogonal). Differs: PyTorch has two biases, which are added.
+    """
+
+    def __init__(self, inputs, units, activation=ops.tanh, bias=True, weights=init.fan_in_uniform,
+                 recurrent=init.orthogonal, rng=None, dtype=default_dtype):
+        positive("RNNCell", inputs=inputs, units=units)
+        rng = generator(rng)
+        self.activation = activation
+        self.w = Parameter(weights((inputs, units), rng=rng, dtype=dtype))
+        self.u = Parameter(recurrent((units, units), rng=rng, dtype=dtype))
+        self.b = Parameter(init.zeros((units,), dtype=dtype)) if bias else None
+
+    def forward(self, x, h=None):
+        z = ops.linear(x, self.w, self.b)
+        if h is not None:
+            z = z + ops.linear(_state("RNNCell", "h", h, x, self.u.shape[0]), self.u)
+        return self.activation(z)
+
+    def describe(self):
+        return f"RNNCell({self.w.shape[0]}, {self.w.shape[1]})"
+
+
+class LSTMCell(Module):
+    """Long short-term memory (Hochreiter and Schmidhuber 1997; forget gate of Gers et al. 2000).
+
+        i, f, o = sigmoid(x W + h U + b)    input, forget and output gate, each its own columns
+        a = tanh(x W + h U + b)             candidate
+        c' = f c + i a
+        h' = o tanh(c')
+
+    x (m, inputs), state (h, c), each (m, units) -> (h', c'). Called as cell(x, (h, c)); the state may be left out:
+    zeros. w (inputs, 4 units), u (units, 4 units), b (4 units,): columns in the order i, f, a, o, as in PyTorch. The
+    forget gate's bias is 1 at first (Jozefowicz et al. 2015), the others 0. Differs: PyTorch has two biases.
+    """
+
+    def __init__(self, inputs, units, weights=init.fan_in_uniform, recurrent=init.orthogonal, rng=None,
+                 dtype=default_dtype):
+        positive("LSTMCell", inputs=inputs, units=units)
+        rng = generator(rng)
+        self.w = Parameter(weights((inputs, 4 * units), rng=rng, dtype=dtype))
+        self.u = Parameter(np.concatenate([recurrent((units, units), rng=rng, dtype=dtype) for _ in range(4)], axis=1))
+        zero, one = init.zeros((units,), dtype=dtype), init.gate_bias((units,), dtype=dtype)
+        self.b = Parameter(np.concatenate([zero, one, zero, zero]))
+
+    def forward(self, x, state=None):
+        units = self.u.shape[0]
+        if state is None:
+            z, c = ops.linear(x, self.w, self.b), None
+        else:
+            if not isinstance(state, tuple | list) or len(state) != 2:
+                raise ValueError(f"LSTMCell: state must be a pair (h, c), got {type(state).__name__}")
+            h, c = (_state("LSTMCell", name, s, x, units) for name, s in zip("hc", state))
+            z = ops.linear(x, self.w, self.b) + ops.linear(h, self.u)
+        i, f, a, o = ops.split(z, 4, axis=-1)
+        new = ops.sigmoid(i) * ops.tanh(a)
+        if c is not None:
+            new = ops.sigmoid(f) * c + new
+        return ops.sigmoid(o) * ops.tanh(new), new
+
+    def describe(self):
+        return f"LSTMCell({self.w.shape[0]}, {self.u.shape[0]})"
+
+
+def _state(cell, name, s, x, units):
+    """A state as a Tensor, refused if it is not (m, units): (1, units) would broadcast."""
+    s = s if isinstance(s, Tensor) else Tensor(s)
+    if s.shape != (*x.shape[:-1], units):
+        raise ValueError(f"{cell}: {name} must have shape {(*x.shape[:-1], units)} for x {x.shape}, got {s.shape}")
+    return s

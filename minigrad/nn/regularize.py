@@ -1,0 +1,176 @@
+"""Regularization: layers that drop units, weights or whole blocks while learning; penalties; the max-norm constraint.
+
+p is always the probability of dropping. Each layer draws from a generator of its own (`rng`: an int, a Generator, or
+None: one spawned from the thread's default), anew at each call; inside `fixed_statistics`, and so under an Objective,
+the same masks come back. In test mode nothing is drawn.
+"""
+import numpy as np
+
+from minigrad import init, ops
+from minigrad.core import default_dtype
+from minigrad.nn.layers import Embedding, Linear, Residual
+from minigrad.nn.module import Module
+from minigrad.random import generator
+
+
+def own_generator(rng):
+    """The generator that a layer keeps: rng's, or a new one, seeded by the thread's default."""
+    return np.random.default_rng(generator().integers(2**63)) if rng is None else generator(rng)
+
+
+def probability(layer, p):
+    """p as a float in [0, 1]."""
+    if not 0 <= p <= 1:
+        raise ValueError(f"{layer}: p is the probability of dropping, in [0, 1], got {p!r}")
+    return float(p)
+
+
+def kept(rng, p, shape, dtype, scale=True):
+    """A mask: 0 with probability p, else 1/(1 - p), whose expectation is 1 (scale=False: else 1)."""
+    mask = (rng.random(shape, dtype=np.float32) >= np.float32(p)).astype(dtype)
+    if scale and p < 1:
+        mask *= 1 / (1 - p)
+    return mask
+
+
+# -------------------------------------------------------------------------------------------------------- dropped units
+
+class Dropout(Module):
+    """Dropout (Srivastava et al. 2014), inverted: any shape -> same shape.
+
+    Learning: each element is 0 with probability p, else multiplied by 1/(1 - p), so that its expectation is kept.
+    Test: the identity. p = 1 drops everything.
+    """
+
+    def __init__(self, p=0.5, rng=None):
+        self.p, self.rng = probability(type(self).__name__, p), own_generator(rng)
+
+    def forward(self, x):
+        if not self.training or self.p == 0:
+            return x
+        return x * kept(self.rng, self.p, x.shape, x.dtype)
+
+    def describe(self):
+        return f"{type(self).__name__}({self.p})"
+
+
+class DropoutAtTest(Dropout):
+    """Dropout in its first form, which scales at test time: any shape -> same shape.
+
+    Learning: each element is 0 with probability p, else left. Test: all are multiplied by 1 - p.
+    Differs: the notes multiply by the probability of dropping, p; the expectation is kept by that of keeping.
+    """
+
+    def forward(self, x):
+        if self.p == 0:
+            return x
+        if not self.training:
+            return x * (1 - self.p)
+        return x * kept(self.rng, self.p, x.shape, x.dtype, scale=False)
+
+
+class DropConnect(Linear):
+    """Linear with dropped weights (Wan et al. 2013): (m, inputs) -> (m, outputs).
+
+    Learning: each weight is 0 with probability p, else multiplied by 1/(1 - p). per="example" draws a mask for every
+    example (as the paper does; memory m * inputs * outputs), per="batch" one for all. Test: the weights as they are,
+    their mean. Differs: the paper draws from a Gaussian of the same moments at test time, and drops biases too.
+    """
+
+    def __init__(self, inputs, outputs, p=0.5, per="batch", bias=True, weights=init.fan_in_uniform, rng=None,
+                 dtype=default_dtype):
+        self.p, self.per = probability("DropConnect", p), one_of("DropConnect", per)
+        self.rng = own_generator(rng)
+        super().__init__(inputs, outputs, bias, weights, self.rng, dtype)
+
+    def forward(self, x):
+        if not self.training or self.p == 0:
+            return super().forward(x)
+        if self.per == "batch":
+            return ops.linear(x, self.w * kept(self.rng, self.p, self.w.shape, self.w.dtype), self.b)
+        w = self.w * kept(self.rng, self.p, (*x.shape[:-1], *self.w.shape), self.w.dtype)     # (m, inputs, outputs)
+        y = ops.reshape(ops.matmul(ops.reshape(x, (*x.shape[:-1], 1, x.shape[-1])), w), (*x.shape[:-1], -1))
+        return y if self.b is None else y + self.b
+
+    def describe(self):
+        return f"DropConnect({self.w.shape[0]}, {self.w.shape[1]}, p={self.p}, per={self.per!r})"
+
+
+def one_of(layer, per):
+    """per, refused unless it is "example" or "batch"."""
+    if per not in ("example", "batch"):
+        raise ValueError(f'{layer}: per must be "example" or "batch", got {per!r}')
+    return per
+
+
+class StochasticDepth(Residual):
+    """A residual block that is left out at random (Huang et al. 2016): x + f(x), any shape that f keeps.
+
+    Learning: f(x) is 0 with probability p, else multiplied by 1/(1 - p), so that its expectation is kept; drawn for
+    each example, or for the whole batch at once: then f is not even computed, and its parameters get no gradient.
+    Test: x + f(x). Differs: the paper does not scale while learning, but multiplies f(x) by 1 - p at test time.
+    """
+
+    def __init__(self, f, p=0.5, per="example", shortcut=None, rng=None):
+        super().__init__(f, shortcut)
+        self.p, self.per = probability("StochasticDepth", p), one_of("StochasticDepth", per)
+        self.rng = own_generator(rng)
+
+    def forward(self, x):
+        if not self.training or self.p == 0:
+            return super().forward(x)
+        mask = kept(self.rng, self.p, len(x) if self.per == "example" else 1, x.dtype)
+        if self.per == "batch" and mask[0] == 0:
+            return x if self.shortcut is None else self.shortcut(x)
+        return self.plus(x, self.f(x) * mask.reshape(-1, *(1,) * (x.ndim - 1)))
+
+    def describe(self):
+        return f"StochasticDepth(p={self.p}, per={self.per!r})"
+
+
+def depth_rates(blocks, last=0.5):
+    """The p of each of a net's residual blocks, rising linearly with depth: block l of L drops with p = l/L * last."""
+    return [last * l / blocks for l in range(1, blocks + 1)]
+
+
+# ------------------------------------------------------------------------------------------------------------ penalties
+
+def _chosen(name, model, on):
+    if on not in ("weights", "all"):
+        raise ValueError(f'{name}: on must be "weights" (parameters with two axes or more) or "all", got {on!r}')
+    return [p for _, p in model.named_parameters() if on == "all" or p.ndim >= 2]
+
+
+def l2(model, strength, on="weights"):
+    """strength/2 * sum of w^2, a Tensor () to be added to J: its gradient is strength * w (weight decay, coupled).
+
+    on: "weights", the parameters with two axes or more, so neither biases nor gamma and beta; or "all".
+    """
+    return sum((ops.sum(ops.square(p)) for p in _chosen("l2", model, on)), 0.0) * (strength / 2)
+
+
+def l1(model, strength, on="weights"):
+    """strength * sum of |w|, a Tensor () to be added to J; the derivative at 0 is 0. on: as in `l2`."""
+    return sum((ops.sum(ops.abs(p)) for p in _chosen("l1", model, on)), 0.0) * strength
+
+
+def max_norm(model, limit):
+    """Max-norm constraint (Srivastava et al. 2014), to be called after a step: the incoming weights of each unit, a
+    column of W, are scaled back to norm `limit` where theirs is larger.
+
+    Weights are the parameters with two axes or more, except embeddings and frozen ones; convolutions count the whole
+    kernel. In place in theta; columns within the limit keep their bits. Returns how many units were scaled.
+    """
+    if not limit > 0:
+        raise ValueError(f"max_norm: limit must be positive, got {limit}")
+    tables = {id(module.table) for _, module in model.modules() if isinstance(module, Embedding)}
+    scaled = 0
+    for _, p in model.named_parameters():
+        if p.ndim < 2 or not p.requires_grad or id(p) in tables:
+            continue
+        norms = np.sqrt(np.square(p.data, dtype=np.float64).sum(axis=tuple(range(p.ndim - 1))))
+        over = norms > limit * (1 + 4 * np.finfo(p.dtype).eps)            # what rounding leaves after a scaling
+        if over.any():
+            scaled += int(over.sum())
+            p.data = p.data * np.where(over, limit / np.where(over, norms, 1), 1).astype(p.dtype)
+    return scaled
