@@ -32,13 +32,14 @@ class Objective:
     def at(self, theta):
         """Inside, the model's parameters are theta."""
         own = self.parameters.theta
-        if theta is None or theta is own or np.may_share_memory(theta, own):
+        theta = own if theta is None else np.asarray(theta)
+        if theta.shape != own.shape:
+            raise ValueError(f"Objective: theta must have shape {own.shape}, got {theta.shape}")
+        if theta is own or theta.__array_interface__["data"] == own.__array_interface__["data"] \
+                and theta.strides == own.strides:      # the very same numbers
             with fixed_statistics(self.model):
                 yield
             return
-        theta = np.asarray(theta)
-        if theta.shape != own.shape:
-            raise ValueError(f"Objective: theta must have shape {own.shape}, got {theta.shape}")
         before = own.copy()
         try:
             own[...] = theta
@@ -71,9 +72,10 @@ class Objective:
     def hvp(self, theta, v):
         """H v, the Hessian of J at theta times v (n,): the gradient of g . v."""
         with self.at(theta):
-            leaves = self.free()
+            leaves, vs = self.free(), self.parts(v)
+            if not leaves:
+                return self.flat([])
             gs = grad(self.tensor(), leaves, create_graph=True)
-            vs = self.parts(v)
             inner = sum((g * w).sum() for g, w in zip(gs, vs))
             return self.flat(grad(inner, leaves))
 

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 import numpy as np
 
 from minigrad.core import Tensor, no_grad
+from minigrad.core.graph import clock
 from minigrad.nn.parameters import Parameter, Parameters
 
 
@@ -27,7 +28,7 @@ class Module:
             def forward(self, x):
                 return self.second(relu(self.first(x)))
 
-    Parameters, modules, lists of modules and generators are found in the attributes, in the order in which they were
+    Parameters, modules, lists of these and generators are found in the attributes, in the order in which they were
     set; names are paths, "first.w". `buffers` names the attributes that are saved but not learned (running averages).
     """
     training = True
@@ -67,12 +68,22 @@ class Module:
             below = [(f"{path}.{name}" if path else name, child) for name, child in module.children()]
             pending.extend(reversed(below))
 
+    def own_parameters(self):
+        """(name, Parameter) of those that are attributes of this very module, or in a list that is one."""
+        for name, value in vars(self).items():
+            if isinstance(value, Parameter):
+                yield name, value
+            elif isinstance(value, list | tuple):
+                for i, item in enumerate(value):
+                    if isinstance(item, Parameter):
+                        yield f"{name}.{i}", item
+
     def named_parameters(self):
         """(path, Parameter) of all parameters; one that is shared (tied weights) appears once."""
         seen = set()
         for path, module in self.modules():
-            for name, value in vars(module).items():
-                if isinstance(value, Parameter) and id(value) not in seen:
+            for name, value in module.own_parameters():
+                if id(value) not in seen:
                     seen.add(id(value))
                     yield (f"{path}.{name}" if path else name), value
 
@@ -124,14 +135,14 @@ class Module:
         if dtype not in (np.float32, np.float64):
             raise ValueError(f"astype: wanted float32 or float64, got {dtype}")
         for _, p in self.named_parameters():
-            p._data, p.slot.view = p._data.astype(dtype), p.slot.view.astype(dtype)
-            p.vector = None
+            view = p.slot.view.astype(dtype) if p.slot.written else np.zeros(p.shape, dtype)
+            p._data, p.slot.view, p.vector = p._data.astype(dtype), view, None
             p.slot.touch()
         for _, module, name in self._buffers():
             value = getattr(module, name)
             if value.dtype.kind == "f":
                 setattr(module, name, value.astype(dtype))
-        Parameters.layouts += 1
+        Parameters.layouts = next(clock)
         return self
 
     # ---- state
@@ -189,7 +200,7 @@ class Module:
                     module.training = mode
         seen, rows, total = set(), [], 0
         for path, module in self.modules():
-            own = [p for p in vars(module).values() if isinstance(p, Parameter)]
+            own = [p for _, p in module.own_parameters()]
             count = sum(p.size for p in own if id(p) not in seen)
             seen.update(id(p) for p in own)
             total += count

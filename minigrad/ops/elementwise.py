@@ -9,12 +9,15 @@ import math
 import numpy as np
 
 from minigrad import kernels
-from minigrad.core import data_of, primitive
+from minigrad.core import Tensor, data_of, primitive
 
 
 def _one_pass(kernel, *xs):
-    """A kernel on arrays of one shape: copies what is not contiguous, returns the output it fills."""
+    """A kernel on arrays of one shape: copies what is not contiguous, returns the output it fills. Integers become
+    float64, as in NumPy."""
     xs = [np.asarray(x, order="C") for x in xs]
+    if xs[0].dtype.kind != "f":
+        xs = [x.astype(np.float64) for x in xs]
     y = np.empty(xs[0].shape, xs[0].dtype)
     kernel(*xs, y)
     return y
@@ -87,7 +90,7 @@ def _power_a(g, y, a, b):
 
 
 power.vjps(_power_a,
-           lambda g, y, a, b: g * y * log(where(a == 0, 1.0, a)))
+           lambda g, y, a, b: g * y * log(where(data_of(a) == 0, 1.0, a)))
 
 
 @primitive
@@ -218,9 +221,9 @@ minimum.vjps(lambda g, y, a, b: g * _share(b, a),
 
 def _share(a, b):
     """1 where a > b, 1/2 where a = b, else 0; NaN where either is NaN, so that it is not swallowed."""
-    difference = data_of(a) - data_of(b)
-    with np.errstate(invalid="ignore"):
-        return (np.sign(np.where(data_of(a) == data_of(b), 0, difference)) + 1) / 2
+    a, b = data_of(a), data_of(b)
+    share = (np.greater(a, b).astype(np.result_type(a, b)) + np.greater_equal(a, b)) / 2
+    return np.where(np.isnan(a) | np.isnan(b), np.nan, share)
 
 
 @primitive
@@ -253,9 +256,21 @@ _clip.vjps(_clip_x, None, None)
 
 def clip(x, low=None, high=None):
     """x limited to [low, high] (numbers or arrays, not differentiated; None: none); the derivative is 1 at the ends."""
-    if low is not None and high is not None and np.any(data_of(low) > data_of(high)):
+    low, high = _limit(x, low, "low"), _limit(x, high, "high")
+    if low is not None and high is not None and np.any(low > high):
         raise ValueError(f"clip: low must not exceed high, got {low} and {high}")
-    return _clip(x, data_of(low), data_of(high))
+    return _clip(x, low, high)
+
+
+def _limit(x, limit, name):
+    """A limit of clip as a constant that does not widen x."""
+    if isinstance(limit, Tensor):
+        if limit.requires_grad:
+            raise ValueError(f"clip: {name} has no derivative; detach() it, or use maximum and minimum")
+        limit = limit.data
+    if limit is None or not isinstance(x, Tensor) or x.dtype.kind != "f":
+        return limit
+    return np.asarray(limit, x.dtype)
 
 
 # ---------------------------------------------------------------------------------------------------------- activations
@@ -278,6 +293,13 @@ def relu_gate(g, y):
 relu_gate.vjps(lambda u, _, g, y: relu_gate(u, y), None)
 
 
+def _constant(name, value):
+    """A number as a Python float, so that it never widens the dtype."""
+    if isinstance(value, Tensor) or np.ndim(value) != 0:
+        raise ValueError(f"{name} must be a number, got {value!r:.60}")
+    return float(value)
+
+
 @primitive
 def _leaky_relu(x, slope):
     return np.where(x > 0, x, slope * x)
@@ -288,7 +310,7 @@ _leaky_relu.vjps(lambda g, y, x, slope: where(x > 0, g, slope * g), None)
 
 def leaky_relu(x, slope=0.01):
     """x where x > 0, else slope * x (Maas et al. 2013). slope: a number, not differentiated."""
-    return _leaky_relu(x, slope)
+    return _leaky_relu(x, _constant("leaky_relu: slope", slope))
 
 
 @primitive
@@ -301,7 +323,7 @@ _elu.vjps(lambda g, y, x, alpha: g * where(x > 0, 1.0, y + alpha), None)
 
 def elu(x, alpha=1.0):
     """x where x > 0, else alpha (e^x - 1) (Clevert et al. 2016). alpha: a number, not differentiated."""
-    return _elu(x, alpha)
+    return _elu(x, _constant("elu: alpha", alpha))
 
 
 @primitive

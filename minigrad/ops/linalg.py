@@ -1,4 +1,6 @@
 """Products of matrices: matmul, linear (the layer's x W + b), outer, dot, einsum."""
+import math
+
 import numpy as np
 
 from minigrad import kernels
@@ -32,6 +34,8 @@ _matmul.vjps(lambda g, y, a, b: _matmul(g, swapaxes(b, -1, -2)),
 
 def matmul(a, b):
     """a @ b as in NumPy: matrices (..., m, k) @ (..., k, n), a vector on the left is a row, on the right a column."""
+    if isinstance(a, list | tuple) or isinstance(b, list | tuple):
+        a, b = (np.asarray(x) if isinstance(x, list | tuple) else x for x in (a, b))
     sa, sb = shape_of(a), shape_of(b)
     if not sa or not sb:
         raise ValueError(f"matmul: wanted matrices or vectors, got shapes {sa} and {sb}; use * for numbers")
@@ -87,16 +91,19 @@ def linear(x, w, b=None):
     sx, sw = shape_of(x), shape_of(w)
     if len(sw) != 2 or not sx or sx[-1] != sw[0]:
         raise ValueError(f"linear: w must be ({sx[-1] if sx else 'inputs'}, outputs) for x {sx}, got w {sw}")
+    if isinstance(x, list | tuple):
+        x = np.asarray(x, w.dtype)
+    if b is not None and shape_of(b) != sw[1:]:
+        raise ValueError(f"linear: b must have shape {sw[1:]} for w {sw}, got {shape_of(b)}")
+    if x.dtype != w.dtype or (b is not None and x.dtype != b.dtype):
+        raise ValueError(f"linear: x, w and b must have one dtype, got {x.dtype}, {w.dtype}"
+                         f"{'' if b is None else f' and {b.dtype}'}; "
+                         "convert the model with model.astype(...) or the data with x.astype(...)")
     if b is None:
         return matmul(x, w)
-    if shape_of(b) != sw[1:]:
-        raise ValueError(f"linear: b must have shape {sw[1:]} for w {sw}, got {shape_of(b)}")
-    if x.dtype != w.dtype or x.dtype != b.dtype:
-        raise ValueError(f"linear: x, w and b must have one dtype, got {x.dtype}, {w.dtype} and {b.dtype}; "
-                         "convert the model with model.astype(...) or the data with x.astype(...)")
     if len(sx) == 2:
         return _linear(x, w, b)
-    return reshape(_linear(reshape(x, (-1, sx[-1])), w, b), (*sx[:-1], sw[1]))
+    return reshape(_linear(reshape(x, (math.prod(sx[:-1]), sx[-1])), w, b), (*sx[:-1], sw[1]))
 
 
 # --------------------------------------------------------------------------------------------------- outer, dot, einsum

@@ -87,8 +87,8 @@ def std(x, axis=None, keepdims=False, ddof=0):
 
 def _extreme(name, ufunc):
     def forward(x, axes, keepdims):
-        if x.size == 0:
-            raise ValueError(f"{name}: no elements (shape {x.shape})")
+        if _count(x, axes) == 0:
+            raise ValueError(f"{name}: no elements (shape {np.shape(x)}, axis {axes})")
         return ufunc.reduce(x, axis=axes, keepdims=keepdims)
     forward.__name__ = name
 
@@ -97,7 +97,7 @@ def _extreme(name, ufunc):
     def rule(g, y, x, axes, keepdims):
         attained = data_of(x) == reshape(data_of(y), _kept(x, axes))
         share = attained / np.maximum(np.add.reduce(attained, axis=axes, keepdims=True), 1)
-        share[np.isnan(data_of(x))] = np.nan             # a NaN is never swallowed
+        share = np.where(np.isnan(data_of(x)), np.nan, share)            # a NaN is never swallowed
         return _spread(g, x, axes) * share.astype(x.dtype)
 
     op.vjps(rule, None, None)
@@ -124,7 +124,7 @@ def _logsumexp(x, axes, keepdims):
 
 
 def _logsumexp_x(g, y, x, axes, keepdims):
-    y = reshape(where(np.isfinite(data_of(y)), y, 0.0), _kept(x, axes))
+    y = reshape(where(np.isneginf(data_of(y)), 0.0, y), _kept(x, axes))      # a row of -inf alone gets zeros
     return _spread(g, x, axes) * exp(x - y)
 
 

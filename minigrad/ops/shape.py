@@ -171,12 +171,12 @@ def stack(xs, axis=0):
 
 def split(x, sections, axis=0):
     """A list of `sections` equal parts of x along an axis."""
+    lead = (slice(None),) * _one_axis("split", x, axis)
     size = shape_of(x)[axis]
     if sections < 1 or size % sections:
         raise ValueError(f"split: axis {axis} of size {size} cannot be cut into {sections} equal parts")
     step = size // sections
-    lead = (slice(None),) * (axis % len(shape_of(x)))
-    return [_getitem(x, (*lead, slice(i, i + step))) for i in range(0, size, step)]
+    return [_getitem(x, (*lead, slice(i * step, (i + 1) * step))) for i in range(sections)]
 
 
 @primitive
@@ -203,4 +203,12 @@ def pad(x, widths, value=0.0):
 
 def flip(x, axis):
     """x in reverse order along an axis."""
-    return _getitem(x, (slice(None),) * (axis % len(shape_of(x))) + (slice(None, None, -1),))
+    return _getitem(x, (slice(None),) * _one_axis("flip", x, axis) + (slice(None, None, -1),))
+
+
+def _one_axis(name, x, axis):
+    """axis, checked, counted from the front."""
+    ndim = len(shape_of(x))
+    if not -ndim <= axis < ndim:
+        raise ValueError(f"{name}: axis {axis} is out of range for shape {shape_of(x)}")
+    return axis % ndim

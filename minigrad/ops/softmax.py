@@ -16,7 +16,8 @@ def _axis(name, x, axis):
 
 @primitive
 def _softmax(x, axis):
-    y = np.exp(x - np.maximum.reduce(x, axis=axis, keepdims=True))
+    with np.errstate(invalid="ignore"):                  # a row of -inf alone gives NaN
+        y = np.exp(x - np.maximum.reduce(x, axis=axis, keepdims=True))
     y /= np.add.reduce(y, axis=axis, keepdims=True)
     return y
 
@@ -31,7 +32,8 @@ def softmax(x, axis=-1):
 
 @primitive
 def _log_softmax(x, axis):
-    y = x - np.maximum.reduce(x, axis=axis, keepdims=True)
+    with np.errstate(invalid="ignore"):                  # a row of -inf alone gives NaN
+        y = x - np.maximum.reduce(x, axis=axis, keepdims=True)
     y -= np.log(np.add.reduce(np.exp(y), axis=axis, keepdims=True))
     return y
 

@@ -17,7 +17,7 @@ class GradientError(AssertionError):
 
 
 class Report(NamedTuple):
-    """What a passed check compared: entries, how many were decided by the relative tolerance, the largest errors."""
+    """What a passed check compared: entries, how many pass by the relative tolerance alone, the largest errors."""
     entries: int
     relative: int
     max_absolute: float
@@ -128,7 +128,7 @@ def _compare(name, J, arrays, places, analytic, rng, atol, rtol, directions, h):
             exact = float(np.sum(a * direction))
             error = abs(exact - numeric)
             entries += 1
-            relative += rtol * abs(numeric) > atol
+            relative += error <= rtol * abs(numeric)
             worst_absolute = max(worst_absolute, error)
             worst_relative = max(worst_relative, error / max(abs(numeric), atol))
             if not error <= atol + rtol * abs(numeric):      # also catches NaN
