@@ -84,7 +84,8 @@ def check_optimizer(make, reference, steps=25, tolerance=1e-10, objective=None, 
     report = Report(steps)
     with opt.trace() as trace:
         for k, wanted in enumerate(islice(box, steps), 1):
-            opt.step(guarded)
+            with np.errstate(all="ignore"):                   # a NaN is compared below, and its line named
+                opt.step(guarded)
             if guarded.changed():
                 raise Disagreement(f"{who} at step {k}: the gradient it was given was written to: leave g as it is",
                                    symbol="g", step=k, index=None, got=None, wanted=None, line="g is not to be written")

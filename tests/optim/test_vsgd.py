@@ -1,0 +1,100 @@
+"""vSGD: what it needs of J, and that its rates are right without any being given."""
+import numpy as np
+import pytest
+
+from minigrad import optim
+from minigrad.testing.optimizers import LeastSquares
+
+
+class Noisy:
+    """Examples theta_i = optimum + noise; J the mean of h_i (theta - x)^2 / 2, a new draw for each k."""
+
+    def __init__(self, h, sigma, m=1):
+        self.h, self.sigma, self.m, self.rng = np.asarray(h, dtype=float), sigma, m, np.random.default_rng(0)
+        self.draw()
+
+    def draw(self):
+        self.x = self.sigma * self.rng.standard_normal((self.m, len(self.h)))
+
+    def value(self, theta):
+        return float(np.mean((theta - self.x) ** 2 @ self.h)) / 2
+
+    def example_grads(self, theta):
+        return self.h * (theta - self.x)
+
+    def grad(self, theta):
+        return self.example_grads(theta).mean(axis=0)
+
+    def hessian_diagonal(self, theta):
+        return self.h
+
+
+def test_no_noise_is_newtons_rate_per_parameter():
+    """All examples equal: v_bar = g_bar^2 in the end, so that the rate is 1/h whatever the curvature."""
+    theta = np.array([1.0, 1.0, 1.0])
+    J = Noisy([1e-3, 1.0, 1e3], sigma=0.0)
+    opt = optim.VSGD(theta, slow=1)
+    opt.step(J)
+    np.testing.assert_allclose(theta, 0, atol=1e-12)
+
+
+def test_rates_fall_where_noise_dominates_and_stay_where_it_does_not():
+    theta = np.full(2, 100.0)
+    J = Noisy([1.0, 1.0], sigma=np.array([1.0, 0.0]))
+    opt = optim.VSGD(theta)
+    for _ in range(500):
+        J.draw()
+        opt.step(J)
+    rate = opt.g_bar ** 2 / np.maximum(opt.h_bar * opt.v_bar, 1e-300)
+    assert rate[0] < 0.2 and abs(theta[0]) < 0.5 and abs(theta[1]) < 1e-2
+
+
+def test_it_reaches_the_noise_floor_that_a_constant_rate_does_not():
+    def end(make, steps=3000):
+        theta, J = np.full(20, 10.0), Noisy(np.logspace(-1, 1, 20), sigma=1.0)
+        opt, tail = make(theta), []
+        for k in range(steps):
+            J.draw()
+            opt.step(J)
+            if k > steps - 500:
+                tail.append(theta.copy())
+        return float(np.mean(np.square(tail) @ J.h))
+    assert end(lambda theta: optim.VSGD(theta)) < 0.5 * end(lambda theta: optim.SGD(theta, lr=0.1))
+
+
+def test_state_is_saved_and_loaded():
+    theta, other = np.ones(5), np.ones(5)
+    one, two, J = optim.VSGD(theta), optim.VSGD(other), LeastSquares()
+    for _ in range(5):
+        one.step(J)
+    other[...] = theta
+    two.load_state_dict(one.state_dict())
+    for _ in range(5):
+        one.step(J)
+        two.step(J)
+    assert np.array_equal(theta, other)
+
+
+def test_groups_and_frozen_parameters():
+    theta = np.ones(5)
+    opt = optim.VSGD(theta, groups=[dict(params=slice(0, 2), frozen=True)])
+    alone = np.ones(5)
+    other = optim.VSGD(alone)
+    J = LeastSquares()
+    opt.step(J)
+    other.step(J)
+    assert np.array_equal(theta[:2], [1, 1]) and np.array_equal(theta[2:], alone[2:])
+
+
+def test_wrong_shapes_are_named():
+    class Wrong(LeastSquares):
+        def example_grads(self, theta):
+            return super().example_grads(theta).T
+    with pytest.raises(ValueError, match=r"must have shapes \(m, 5\) and \(5,\), got \(5, 8\) and \(5,\)"):
+        optim.VSGD(np.ones(5)).step(Wrong())
+
+
+def test_the_diagonal_is_not_the_gradient_of_the_sum():
+    """H times ones is not diag(H): (3, 4) where the diagonal is (2, 3)."""
+    H = np.array([[2.0, 1.0], [1.0, 3.0]])
+    assert list(H @ np.ones(2)) == [3, 4] and list(np.diag(H)) == [2, 3]

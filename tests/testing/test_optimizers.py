@@ -1,0 +1,114 @@
+"""check_optimizer is itself checked: planted mistakes, one per line of a box, are found and the line is named."""
+import numpy as np
+import pytest
+
+from minigrad import optim
+from minigrad.testing import boxes
+from minigrad.testing.optimizers import Disagreement, check_optimizer
+
+
+def adam(**wrong):
+    """Adam in a student's hand, with lines replaced."""
+    lines = {"s": "self.rho1 * self.s + (1 - self.rho1) * g", "r": "self.rho2 * self.r + (1 - self.rho2) * g * g",
+             "s_hat": "s / (1 - self.rho1 ** self.t)", "r_hat": "r / (1 - self.rho2 ** self.t)",
+             "theta": "self.theta - self.lr * s_hat / (np.sqrt(r_hat) + self.delta)"} | wrong
+
+    class Student(optim.FirstOrder):
+        state = ("s", "r")
+
+        def __init__(self, params, lr=0.001, rho1=0.9, rho2=0.999, delta=1e-8):
+            super().__init__(params, lr=lr, rho1=rho1, rho2=rho2, delta=delta)
+
+        def update(self, g):
+            names = {"self": self, "g": g, "np": np}
+            self.s = eval(lines["s"], names)
+            self.r = eval(lines["r"], names)
+            names |= {"s": self.s, "r": self.r}
+            names["s_hat"] = eval(lines["s_hat"], names)
+            names["r_hat"] = eval(lines["r_hat"], names)
+            self.theta = eval(lines["theta"], names)
+    return Student
+
+
+def test_the_right_one_passes_and_the_report_says_what_was_compared():
+    report = check_optimizer(adam(), boxes.adam)
+    assert set(report.differences) == {"g", "s", "r", "theta"} and report.steps == 25 and "25 steps" in repr(report)
+
+
+@pytest.mark.parametrize(("wrong", "symbol", "step"), [
+    (dict(s="self.rho1 * self.s + g"), "s", 1),
+    (dict(s="(1 - self.rho1) * self.s + self.rho1 * g"), "s", 1),
+    (dict(r="self.rho2 * self.r + (1 - self.rho2) * g"), "r", 1),
+    (dict(r="self.rho2 * self.r + (1 - g) * g * g"), "r", 1),
+    (dict(r="np.maximum(self.r, self.rho2 * self.r + (1 - self.rho2) * g * g)"), "r", None),
+    (dict(s_hat="s"), "theta", 1),
+    (dict(r_hat="r"), "theta", 1),
+    (dict(r_hat="r / (1 - self.rho2 ** (self.t + 1))"), "theta", 1),
+    (dict(s_hat="s / (1 - self.rho1)"), "theta", 2),
+    (dict(theta="self.theta + self.lr * s_hat / (np.sqrt(r_hat) + self.delta)"), "theta", 1),
+    (dict(theta="self.theta - self.lr * s_hat / np.sqrt(r_hat) + self.delta"), "theta", 1),
+    (dict(theta="self.theta - 0.05 * s_hat / (np.sqrt(r_hat) + self.delta)"), "theta", 1),
+    (dict(theta="self.theta - self.lr * g / (np.sqrt(r_hat) + self.delta)"), "theta", 2),
+    (dict(theta="self.theta - self.lr * s_hat / (np.sqrt(r_hat + self.delta))"), "theta", 1),
+], ids=str)
+def test_a_planted_mistake_is_found_at_its_line_and_step(wrong, symbol, step):
+    with pytest.raises(Disagreement) as caught:
+        check_optimizer(adam(**wrong), boxes.adam, tolerance=1e-11, rho2=0.99)
+    found = caught.value
+    assert found.symbol == symbol and (step is None or found.step == step)
+    assert found.line.startswith(f"{symbol} <- ") and found.line in str(found)
+    assert repr(found.got) in str(found) and repr(found.wanted) in str(found)
+    assert "Algorithm 8.7" in str(found)
+
+
+def test_torchs_momentum_is_not_8_2_and_the_check_says_so():
+    with pytest.raises(Disagreement, match=r"box momentum \(Algorithm 8.2\) at step 1 in v\[0\].*v <- alpha v - lr g"):
+        check_optimizer(optim.MomentumNotes, boxes.momentum)
+
+
+def test_a_constant_rate_hides_what_the_decaying_one_shows():
+    class Outside(optim.Momentum):
+        state = ("w",)
+
+        def update(self, g):
+            self.w = self.momentum * self.w + g
+            self.theta = self.theta - self.lr * self.w
+    check_optimizer(Outside, boxes.momentum, lr=0.05)
+    with pytest.raises(Disagreement, match="at step 2 in theta"):
+        check_optimizer(Outside, boxes.momentum)
+
+
+def test_a_gradient_written_to_is_noticed():
+    class Rude(optim.SGD):
+        def update(self, g):
+            g *= self.lr
+            self.theta = self.theta - g
+    with pytest.raises(Disagreement, match="step 1: the gradient it was given was written to"):
+        check_optimizer(Rude, boxes.sgd)
+
+
+def test_a_look_ahead_at_the_wrong_point_shows_in_the_gradient():
+    class Back(optim.Nesterov):
+        def point(self):
+            return self.theta - self.momentum * self.v
+    with pytest.raises(Disagreement) as caught:
+        check_optimizer(Back, boxes.nesterov)
+    assert caught.value.symbol == "g" and caught.value.step == 2 and "interim" in caught.value.line
+
+
+def test_symbols_that_the_optimizer_has_not_are_reported():
+    class Renamed(optim.FirstOrder):
+        state = ("velocity",)
+
+        def __init__(self, params, lr, momentum=0.9):
+            super().__init__(params, lr=lr, momentum=momentum)
+
+        def update(self, g):
+            self.velocity = self.momentum * self.velocity - self.lr * g
+            self.theta = self.theta + self.velocity
+    report = check_optimizer(Renamed, boxes.momentum)
+    assert report.skipped == ("v",) and "not compared (no such attribute): v" in repr(report)
+
+
+def test_a_factory_will_do():
+    check_optimizer(lambda theta, lr: optim.SGD(theta, lr), boxes.sgd)
