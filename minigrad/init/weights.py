@@ -84,7 +84,7 @@ def orthogonal(shape, gain=1.0, rng=None, dtype=default_dtype):
     q *= np.where(np.diag(r) < 0, -1.0, 1.0)      # without this, qr's own choice of signs makes E[q_00] negative
     if m < shape[-1]:
         q = q.T
-    return (gain * q).reshape(shape).astype(dtype)
+    return (gain * q).reshape(shape).astype(dtype, order="C")
 
 
 def gain(activation, slope=0.01, critical=False):
