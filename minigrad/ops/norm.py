@@ -1,0 +1,131 @@
+"""Batch normalization (8.35) to (8.37) and layer normalization, with derivatives through the mean and the deviation.
+
+    xhat = (x - mean) / sqrt(var + delta)        mean and (biased) variance: of the batch, part of the graph
+    y    = gamma xhat + beta
+
+The rules compute the mean and the variance again from x, so that what a second derivative sees depends on x everywhere.
+A rule that took them from the forward pass as constants would give right gradients and wrong Hessians.
+"""
+import numpy as np
+
+from minigrad import kernels
+from minigrad.core import data_of, primitive
+from minigrad.ops.conv import packed
+from minigrad.ops.elementwise import relu_gate, sqrt
+from minigrad.ops.reduce import mean, sum
+
+
+def _standardize(x, axes, delta):
+    """xhat, and 1 / sqrt(var + delta)."""
+    deviation = x - mean(x, axes, keepdims=True)
+    scale = 1 / sqrt(mean(deviation * deviation, axes, keepdims=True) + delta)
+    return deviation * scale, scale
+
+
+def _standardize_x(g, x, axes, delta):
+    """dJ/dx from g = dJ/dxhat: what is left of g when its mean and its part along xhat are taken out."""
+    xhat, scale = _standardize(x, axes, delta)
+    return scale * (g - mean(g, axes, keepdims=True) - xhat * mean(g * xhat, axes, keepdims=True))
+
+
+def _leading(x):
+    return tuple(range(x.ndim - 1))
+
+
+# ----------------------------------------------------------------------------------------------------------- batch norm
+
+@primitive
+def _batch_norm(x, gamma, beta, delta, relu, moments):
+    """moments (2, c) receives mean and variance, for the fused backward."""
+    c = x.shape[-1]
+    y = np.empty(x.shape, x.dtype)
+    kernels.norm.batch_norm(packed(x).reshape(-1, c), packed(gamma), packed(beta), delta, relu, y.reshape(-1, c),
+                            moments[0], moments[1])
+    return y
+
+
+def _gated(g, y, relu):
+    return relu_gate(g, data_of(y)) if relu else g
+
+
+_batch_norm.vjps(
+    lambda g, y, x, gamma, beta, delta, relu, _: _standardize_x(_gated(g, y, relu) * gamma, x, _leading(x), delta),
+    lambda g, y, x, gamma, beta, delta, relu, _: sum(_gated(g, y, relu) * _standardize(x, _leading(x), delta)[0],
+                                                     _leading(x)),
+    lambda g, y, x, gamma, beta, delta, relu, _: sum(_gated(g, y, relu), _leading(x)),
+    None, None, None)
+
+
+@_batch_norm.fused
+def _batch_norm_backward(g, y, wanted, out, x, gamma, beta, delta, relu, moments):
+    """All three gradients in one kernel call, those of gamma and beta straight into their slices of g if they may."""
+    c = x.shape[-1]
+    dx = np.empty(x.shape, x.dtype) if wanted[0] else None
+    dgamma, add_gamma = _place(wanted[1], out[1], gamma)
+    dbeta, add_beta = _place(wanted[2], out[2], beta)
+    kernels.norm.batch_norm_backward(
+        packed(g).reshape(-1, c), packed(x).reshape(-1, c), packed(gamma), packed(beta), moments[0], moments[1],
+        delta, relu, None if dx is None else dx.reshape(-1, c), dgamma, dbeta, add_gamma, add_beta)
+    return [dx, dgamma, dbeta, None, None, None]
+
+
+def _place(wanted, place, like):
+    if not wanted:
+        return None, False
+    return place or (np.empty(like.shape, like.dtype), False)
+
+
+def batch_norm(x, gamma, beta, delta=1e-5, relu=False, moments=None):
+    """Batch normalization with the statistics of this batch (8.35). x (..., c), gamma and beta (c,) -> like x.
+
+    Mean and biased variance are over all axes but the last: over examples, and over pixels too for images (n, h, w, c).
+    delta: inside the root, in units of x^2. relu: return max(y, 0), in the same pass. moments: None, or a (2, c) array
+    of x's dtype that receives mean and variance, for running averages. Raises ValueError for an empty batch.
+    Differs: delta is an argument (the book's 1e-8 allows gains of 1e4, which float32 does not survive).
+    """
+    shape = np.shape(x)
+    _check("batch_norm", x, shape, gamma, beta)
+    if 0 in shape:
+        raise ValueError(f"batch_norm: nothing to take the mean of (x {shape})")
+    if not delta >= 0:
+        raise ValueError(f"batch_norm: delta must be a number >= 0, got {delta!r}")
+    kept = np.empty((2, shape[-1]), x.dtype)
+    y = _batch_norm(x, gamma, beta, float(delta), bool(relu), kept)
+    if moments is not None:
+        moments[...] = kept
+    return y
+
+
+def _check(name, x, shape, gamma, beta):
+    if not shape or np.shape(gamma) != shape[-1:] or np.shape(beta) != shape[-1:]:
+        raise ValueError(f"{name}: gamma and beta must be {shape[-1:]}, the last axis of x {shape}, "
+                         f"got {np.shape(gamma)} and {np.shape(beta)}")
+    if x.dtype.kind != "f" or gamma.dtype != x.dtype or beta.dtype != x.dtype:
+        raise ValueError(f"{name}: x, gamma and beta must have one floating-point dtype, got {x.dtype}, {gamma.dtype} "
+                         f"and {beta.dtype}")
+
+
+# ----------------------------------------------------------------------------------------------------------- layer norm
+
+@primitive
+def _layer_norm(x, gamma, beta, delta):
+    return _standardize(x, (x.ndim - 1,), delta)[0] * gamma + beta
+
+
+_layer_norm.vjps(
+    lambda g, y, x, gamma, beta, delta: _standardize_x(g * gamma, x, (x.ndim - 1,), delta),
+    lambda g, y, x, gamma, beta, delta: g * _standardize(x, (x.ndim - 1,), delta)[0],
+    lambda g, y, x, gamma, beta, delta: g,
+    None)
+
+
+def layer_norm(x, gamma, beta, delta=1e-5):
+    """Layer normalization (Ba et al. 2016): like batch norm, with mean and variance of each example over its last axis.
+
+    x (..., c), gamma and beta (c,) -> like x. Raises ValueError if c is 0.
+    """
+    shape = np.shape(x)
+    _check("layer_norm", x, shape, gamma, beta)
+    if shape[-1] == 0 or not delta >= 0:
+        raise ValueError(f"layer_norm: wanted at least one feature and delta >= 0, got x {shape} and delta {delta!r}")
+    return _layer_norm(x, gamma, beta, float(delta))

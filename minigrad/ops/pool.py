@@ -1,0 +1,170 @@
+"""Pooling of channels-last images (n, h, w, c): max, average and fractional max.
+
+A window is a range of rows and one of columns; the ranges are data, so one kernel serves every kind of pooling. A
+window that hangs over the border is cut there.
+"""
+from functools import lru_cache
+
+import numpy as np
+
+from minigrad import kernels
+from minigrad.core import data_of, primitive
+from minigrad.ops.conv import packed, pair
+from minigrad.random import generator
+
+# ------------------------------------------------------------------------------------------------------------- windows
+
+
+@lru_cache(maxsize=256)
+def _sliding(name, length, size, stride, padding):
+    """Bounds [first, past the end) of the windows along an axis, (windows, 2): every `stride`, from -padding on."""
+    if padding >= size:
+        raise ValueError(f"{name}: padding must be smaller than the window, got padding {padding} and size {size}")
+    count = (length + 2 * padding - size) // stride + 1
+    if length < 1 or count < 1:
+        raise ValueError(f"{name}: a window of {size} does not fit into {length} pixels with padding {padding}")
+    first = np.arange(count, dtype=np.int64) * stride - padding
+    return _frozen(np.stack([np.maximum(first, 0), np.minimum(first + size, length)], axis=1))
+
+
+def _frozen(bounds):
+    bounds.flags.writeable = False       # it may be the argument of many calls
+    return bounds
+
+
+def _windows(name, x, size, stride, padding):
+    """-> rows, columns, and the number of pixels of a full window."""
+    _check(name, x)
+    size = pair(name, "size", size, 1)
+    stride = size if stride is None else pair(name, "stride", stride, 1)
+    padding = pair(name, "padding", padding, 0)
+    rows, columns = (_sliding(name, *along) for along in zip(x.shape[1:3], size, stride, padding))
+    return rows, columns, size[0] * size[1]
+
+
+def _check(name, x):
+    if not hasattr(x, "dtype") or x.ndim != 4 or x.dtype.kind != "f":
+        raise ValueError(f"{name}: x must be floating-point images (n, h, w, c), got {getattr(x, 'dtype', type(x))} "
+                         f"{np.shape(x)}")
+
+
+# ----------------------------------------------------------------------------------------------------------------- max
+
+@primitive
+def _max_pool2d(x, index, rows, columns, y):
+    """x at the places of its maxima (the gather). y: the result, where the search for them has found it already."""
+    if y is None:
+        y = np.empty(index.shape, x.dtype)
+        kernels.pool.max_pool2d_take(packed(x), index, rows, columns, y)
+    return y
+
+
+@primitive
+def _max_pool2d_x(g, index, rows, columns, size):
+    """g added up at the places of the maxima (the scatter), zeros elsewhere. size: (h, w) of the images."""
+    dx = np.empty((g.shape[0], *size, g.shape[3]), g.dtype)
+    kernels.pool.max_pool2d_x(packed(g), index, rows, columns, dx)
+    return dx
+
+
+_max_pool2d.vjps(lambda g, y, x, index, rows, columns, _: _max_pool2d_x(g, index, rows, columns, x.shape[1:3]),
+                 None, None, None, None)
+
+_max_pool2d_x.vjps(lambda u, y, g, index, rows, columns, size: _max_pool2d(u, index, rows, columns, None),
+                   None, None, None, None)
+
+
+def _maxima(x, rows, columns):
+    """The maxima over windows: found once, in the values; then they are places, and pooling is linear."""
+    values = packed(data_of(x))
+    shape = (x.shape[0], len(rows), len(columns), x.shape[3])
+    y, index = np.empty(shape, values.dtype), np.empty(shape, np.int32)
+    kernels.pool.max_pool2d(values, rows, columns, y, index)
+    return _max_pool2d(x, index, rows, columns, y)
+
+
+def max_pool2d(x, size, stride=None, padding=0):
+    """Largest number of each window. x (n, h, w, c) -> (n, oh, ow, c), oh = floor((h + 2 padding - size) / stride) + 1.
+
+    size, stride (default: size), padding: an integer, or a pair for rows and columns; padding < size, and never the
+    maximum. Of equal numbers the first (by rows, then columns) is the maximum and has the gradient; overlapping windows
+    add theirs. NaN is larger than every number.
+    """
+    rows, columns, _ = _windows("max_pool2d", x, size, stride, padding)
+    return _maxima(x, rows, columns)
+
+
+# ------------------------------------------------------------------------------------------------------------- average
+
+@primitive
+def _avg_pool2d(x, rows, columns, scale):
+    y = np.empty((x.shape[0], len(rows), len(columns), x.shape[3]), x.dtype)
+    kernels.pool.avg_pool2d(packed(x), rows, columns, scale, y)
+    return y
+
+
+@primitive
+def _avg_pool2d_x(g, rows, columns, scale, size):
+    dx = np.empty((g.shape[0], *size, g.shape[3]), g.dtype)
+    kernels.pool.avg_pool2d_x(packed(g), rows, columns, scale, dx)
+    return dx
+
+
+_avg_pool2d.vjps(lambda g, y, x, rows, columns, scale: _avg_pool2d_x(g, rows, columns, scale, x.shape[1:3]),
+                 None, None, None)
+
+_avg_pool2d_x.vjps(lambda u, y, g, rows, columns, scale, size: _avg_pool2d(u, rows, columns, scale),
+                   None, None, None, None)
+
+
+def avg_pool2d(x, size, stride=None, padding=0):
+    """Mean over each window; zeros of the padding count. x (n, h, w, c) -> (n, oh, ow, c). See max_pool2d."""
+    rows, columns, count = _windows("avg_pool2d", x, size, stride, padding)
+    return _avg_pool2d(x, rows, columns, 1 / count)
+
+
+# ---------------------------------------------------------------------------------------------------------- fractional
+
+def fractional_bounds(length, count, size, u, overlapping):
+    """Bounds (count, 2) of fractional pooling along an axis (Graham 2014): increments are floor and ceil of one number.
+
+        overlapping:  starts floor(alpha (i + u)) - floor(alpha u), alpha = (length - size) / (count - 1); `size` wide
+        disjoint:     the same with alpha = length / count; each window ends where the next begins
+
+    With 1 < alpha < 2 the increments are 1 and 2. The last window ends at the edge. u in [0, 1).
+    """
+    alpha = (length - size) / max(count - 1, 1) if overlapping else length / count
+    first = ((np.arange(count) + u) * alpha).astype(np.int64) - int(u * alpha)
+    if overlapping:
+        first[-1] = length - size
+        return np.stack([first, first + size], axis=1)
+    return np.stack([first, np.append(first[1:], length)], axis=1)
+
+
+def fractional_max_pool2d(x, output, size=2, overlapping=True, samples=None, rng=None):
+    """Max pooling by a factor that is no integer, over random windows (Graham 2014). x (n, h, w, c) -> (n, oh, ow, c).
+
+    output: (oh, ow), an integer for both, or a ratio in (0, 1): oh = floor(ratio h). size: of overlapping windows;
+    where they are disjoint they tile the image and size has no say. samples: the two random numbers in [0, 1) for rows
+    and columns, drawn from rng (an int, a Generator, or None: the thread's default) if not given; one draw serves the
+    whole batch. Ties, NaN and gradients as in max_pool2d.
+    """
+    name = "fractional_max_pool2d"
+    _check(name, x)
+    if isinstance(output, (float, np.floating)):
+        if not 0 < output < 1:
+            raise ValueError(f"{name}: a ratio must lie in (0, 1), got {output}")
+        output = tuple(int(n * output) for n in x.shape[1:3])
+    output, size = pair(name, "output", output, 1), pair(name, "size", size, 1)
+    if samples is None:
+        samples = generator(rng).random(2)
+    samples = np.asarray(samples, np.float64)
+    if samples.shape != (2,) or not ((samples >= 0) & (samples < 1)).all():
+        raise ValueError(f"{name}: samples must be two numbers in [0, 1), got {samples}")
+    for length, count, width in zip(x.shape[1:3], output, size):
+        if (count + width - 1 if overlapping else count) > length:
+            raise ValueError(f"{name}: {count} windows{f' of {width}' if overlapping else ''} do not fit into {length} "
+                             f"pixels (x {x.shape}, output {output})")
+    rows, columns = (fractional_bounds(*along, bool(overlapping))
+                     for along in zip(x.shape[1:3], output, size, samples))
+    return _maxima(x, rows, columns)
