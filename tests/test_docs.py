@@ -17,7 +17,7 @@ def examples():
             yield pytest.param(match[1], match[2], id=f"{name}-{text[:match.start()].count(chr(10)) + 1}")
 
 
-@pytest.mark.parametrize("code, after", examples())
+@pytest.mark.parametrize("code, after", list(examples()))
 def test_example_prints_what_the_text_says(code, after):
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, cwd=ROOT)
     assert done.returncode == 0, done.stderr
