@@ -25,7 +25,7 @@ from minigrad_ext.runtime cimport isa_level, threads_for
 
 cdef extern from "optim_table.h" nogil:
     ctypedef void (*mg_update)(void **a, const double *c, ptrdiff_t i, ptrdiff_t stop)
-    mg_update mg_updates[][2][3]
+    mg_update mg_updates[][2][2]
     int mg_sgd, mg_momentum, mg_interim, mg_nesterov_notes, mg_momentum_notes, mg_adagrad, mg_rmsprop
     int mg_rmsprop_nesterov, mg_adadelta, mg_adam, mg_adamax, mg_adamw, mg_delta_bar_delta, mg_rprop, mg_rprop_minus
     int mg_vsgd
@@ -55,8 +55,8 @@ cdef int launch(const char *name, int kernel, tuple arrays, tuple names, const d
             a[i] = views[i].buf
         disjoint(&gate)
         n = size(views[0])
-        update = mg_updates[kernel][gate.code == c"d"][isa_level()]
-        threads = threads_for(24.0 * n)
+        update = mg_updates[kernel][gate.code == c"d"][isa_level() > 0]
+        threads = threads_for(6.0 * count * n)                # Adam, four arrays: a second thread from 64k elements
         with nogil:
             split(update, a, c, n, threads)
     finally:

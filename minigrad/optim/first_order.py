@@ -66,11 +66,12 @@ class FirstOrder(Optimizer):
         After `step()` a method with an interim point leaves the parameters there, for the next backward.
         Slices without a gradient since zero_grad, and frozen ones, keep their bits, state and step count.
         """
-        theta, values, outcome, unwritten = self.check_theta(), self.values(self.k + 1), None, ()
+        theta, values, outcome = self.check_theta(), self.values(self.k + 1), None
         backward = J is None and g is None
         if backward:
             g, unwritten = self.left_by_backward(), self.params.unwritten
         else:
+            unwritten = getattr(self.params, "frozen", ())
             self.go_home()
             if J is not None:
                 value, g = self.evaluate(J, self.interim())
@@ -83,14 +84,14 @@ class FirstOrder(Optimizer):
             raise ValueError(f"{type(self).__name__}.step: no parameter has a gradient: call backward() first")
         if self.check_finite:
             self.refuse_non_finite(g, runs, outcome)
-        if not self.decoupled and any(value["weight_decay"] for value in values):
+        if not self.decoupled and any([value["weight_decay"] for value in values]):
             g = self.decayed(g, runs, values, backward)
         if self._at_point:
             self.check_untouched()
             theta = self._home
-        self.k += 1
+        self.__dict__["k"] += 1
         self.advance(theta, g, runs, values)
-        self._counts = self._next_counts
+        self.__dict__["_counts"] = self._next_counts
         if self._trace is not None:
             self.record(theta=theta, g=g, **self._state, **values[0])
         if backward and self._has_point:
@@ -100,10 +101,9 @@ class FirstOrder(Optimizer):
 
     def advance(self, theta, g, runs, values):
         """`update`, or its kernel, on every run of parameters that share a group and a step count."""
-        update = type(self).update
-        kernel, arguments = getattr(update, "kernel", None), getattr(update, "arguments", None)
+        attributes, kernel = self.__dict__, getattr(type(self).update, "kernel", None)
         for start, stop, group, t in runs:
-            self._now = now = self.view(start, stop, theta, values[group])
+            attributes["_now"] = now = self.view(start, stop, theta, values[group])
             now["g"], now["t"] = g if len(g) == stop - start else g[start:stop], t
             try:
                 if t == 1 and self._begins:
@@ -111,9 +111,9 @@ class FirstOrder(Optimizer):
                 if kernel is None:
                     self.update(now["g"])
                 else:
-                    kernel(*[now[name] for name in arguments])
+                    kernel(*[now[name] for name in type(self).update.arguments])
             finally:
-                self._now = None
+                attributes["_now"] = None
 
     def view(self, start, stop, theta, values):
         """The names `update` sees, for parameters start ... stop."""
@@ -132,7 +132,7 @@ class FirstOrder(Optimizer):
         """(start, stop, group, t) for maximal runs of parameters of equal group and step count; counts this step."""
         pieces, counts = self._pieces, self._counts
         if not unwritten and len(self.groups) == 1 and counts.count(counts[0]) == len(counts):
-            self._next_counts = [counts[0] + 1] * len(counts)
+            self.__dict__["_next_counts"] = [counts[0] + 1] * len(counts)
             return [(0, self.n, 0, counts[0] + 1)]
         runs, self._next_counts = [], list(counts)
         for i, (start, stop, name, group) in enumerate(pieces):
@@ -147,6 +147,8 @@ class FirstOrder(Optimizer):
     def values(self, k):
         """Every group's hyperparameters at step k, as numbers; ValueError if a schedule leaves its range."""
         rest = {name: self.at_step(name, value, k) if callable(value) else value for name, value in self._hyper.items()}
+        if len(self.groups) == 1:
+            return [rest]
         return [rest] + [rest | {name: self.at_step(name, value, k) if callable(value) else value
                                  for name, value in group.own.items()} for group in self.groups[1:]]
 
@@ -205,9 +207,11 @@ class FirstOrder(Optimizer):
 
     def groups_only(self):
         """(start, stop, group, None) for what is not frozen."""
-        if len(self.groups) == 1:
+        frozen = getattr(self.params, "frozen", ())
+        if len(self.groups) == 1 and not frozen:
             return [(0, self.n, 0, None)]
-        return [(start, stop, group, None) for start, stop, _, group in self._pieces if not self.groups[group].frozen]
+        return [(start, stop, group, None) for start, stop, name, group in self._pieces
+                if name not in frozen and not self.groups[group].frozen]
 
     def leave_at_point(self, theta):
         """Keep theta in _home and move the parameters to the interim point."""
@@ -217,7 +221,7 @@ class FirstOrder(Optimizer):
         if theta is not self._home:
             self._home[...] = theta
         live = self.params.theta
-        if len(self.groups) > 1:
+        if len(self.groups) > 1 or getattr(self.params, "frozen", ()):
             live[...] = self._home
         self.write_point(self._home, live)
         self._at_point, self._left = True, live[self._some]
