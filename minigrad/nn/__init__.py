@@ -5,6 +5,10 @@ from minigrad.nn.layers import (
     ELU, Embedding, Flatten, GELU, LeakyReLU, Linear, LogSoftmax, Maxout, ReLU, Residual, Sequential, Sigmoid, Softmax,
     Softplus, Tanh,
 )
+from minigrad.nn.convolution import (
+    AvgPool2d, Conv2d, ConvTranspose2d, FractionalMaxPool2d, GlobalAvgPool, MaxPool2d,
+)
+from minigrad.nn.normalization import BatchNorm, LayerNorm, redundant_biases
 from minigrad.nn.recurrent import LSTMCell, RNNCell
 from minigrad.nn.regularize import DropConnect, Dropout, DropoutAtTest, StochasticDepth
 from minigrad.nn import regularize

@@ -61,6 +61,7 @@ class Embedding(Module):
     The gradient of a symbol that occurs several times is the sum over its occurrences. Raises ValueError for labels
     outside [0, symbols): negative ones do not count from the end.
     """
+    unit_axis = None                      # its rows are vectors, not the weights of units
 
     def __init__(self, symbols, size, weights=init.normal, rng=None, dtype=default_dtype):
         positive("Embedding", symbols=symbols, size=size)

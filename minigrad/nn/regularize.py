@@ -8,8 +8,9 @@ import numpy as np
 
 from minigrad import init, ops
 from minigrad.core import default_dtype
-from minigrad.nn.layers import Embedding, Linear, Residual
+from minigrad.nn.layers import Linear, Residual
 from minigrad.nn.module import Module
+from minigrad.nn.parameters import Parameter
 from minigrad.random import generator
 
 
@@ -163,14 +164,17 @@ def max_norm(model, limit):
     """
     if not limit > 0:
         raise ValueError(f"max_norm: limit must be positive, got {limit}")
-    tables = {id(module.table) for _, module in model.modules() if isinstance(module, Embedding)}
-    scaled = 0
-    for _, p in model.named_parameters():
-        if p.ndim < 2 or not p.requires_grad or id(p) in tables:
-            continue
-        norms = np.sqrt(np.square(p.data, dtype=np.float64).sum(axis=tuple(range(p.ndim - 1))))
-        over = norms > limit * (1 + 4 * np.finfo(p.dtype).eps)            # what rounding leaves after a scaling
-        if over.any():
-            scaled += int(over.sum())
-            p.data = p.data * np.where(over, limit / np.where(over, norms, 1), 1).astype(p.dtype)
+    scaled, done = 0, set()
+    for _, module in model.modules():
+        unit = getattr(module, "unit_axis", -1)                           # the axis that counts the units
+        for p in vars(module).values():
+            if not isinstance(p, Parameter) or p.ndim < 2 or not p.requires_grad or unit is None or id(p) in done:
+                continue
+            done.add(id(p))
+            others = tuple(i for i in range(p.ndim) if i != unit % p.ndim)
+            norms = np.sqrt(np.square(p.data, dtype=np.float64).sum(axis=others, keepdims=True))
+            over = norms > limit * (1 + 4 * np.finfo(p.dtype).eps)        # what rounding leaves after a scaling
+            if over.any():
+                scaled += int(over.sum())
+                p.data = p.data * np.where(over, limit / np.where(over, norms, 1), 1).astype(p.dtype)
     return scaled

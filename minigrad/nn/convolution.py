@@ -1,0 +1,133 @@
+"""Layers for images, channels last: (n, h, w, c)."""
+import numpy as np
+
+from minigrad import init, ops
+from minigrad.core import default_dtype
+from minigrad.nn.layers import positive
+from minigrad.nn.module import Module
+from minigrad.nn.parameters import Parameter
+from minigrad.nn.regularize import own_generator
+
+
+def pair(layer, size):
+    """An integer, or one for the rows and one for the columns, as a pair."""
+    rows, columns = size if isinstance(size, tuple | list) and len(size) == 2 else (size, size)
+    positive(layer, size=rows)
+    positive(layer, size=columns)
+    return int(rows), int(columns)
+
+
+class Conv2d(Module):
+    """Convolution: (n, h, w, inputs) -> (n, oh, ow, outputs), oh = floor((h + 2 padding - size) / stride) + 1.
+
+    W is (kh, kw, inputs / groups, outputs): flattened, the matrix of a Linear that sees one window. size, stride,
+    dilation: an integer or a pair; padding: also "same" or ((top, bottom), (left, right)), see `ops.conv2d`. groups:
+    output channels of a group see its input channels only. bias=False: leave b out (redundant before batch norm).
+    weights, biases: initializers; rng: int, Generator or None.
+    """
+
+    def __init__(self, inputs, outputs, size, stride=1, padding=0, dilation=1, groups=1, bias=True,
+                 weights=init.fan_in_uniform, rng=None, dtype=default_dtype, biases=init.zeros):
+        inside = grouped(type(self).__name__, inputs, outputs, groups)
+        self.stride, self.padding, self.dilation, self.groups = stride, padding, dilation, groups
+        self.w = Parameter(weights((*pair("Conv2d", size), inside, outputs), rng=rng, dtype=dtype))
+        self.b = Parameter(biases((outputs,), dtype=dtype)) if bias else None
+
+    def forward(self, x):
+        return ops.conv2d(x, self.w, self.stride, self.padding, self.dilation, self.groups, self.b)
+
+    def describe(self):
+        kh, kw, inside, outputs = self.w.shape
+        return f"Conv2d({inside * self.groups}, {outputs}, {(kh, kw)}{self.options()})"
+
+    def options(self):
+        """What differs from a plain convolution, for `describe`."""
+        plain = (("stride", 1), ("padding", 0), ("output_padding", 0), ("dilation", 1), ("groups", 1))
+        other = [f", {name}={value!r}" for name, default in plain if (value := getattr(self, name, default)) != default]
+        return "".join(other) + ("" if self.b is not None else ", bias=False")
+
+
+def grouped(layer, inputs, outputs, groups):
+    """Channels that one group sees."""
+    positive(layer, inputs=inputs, outputs=outputs, groups=groups)
+    if inputs % groups or outputs % groups:
+        raise ValueError(f"{layer}: groups must divide inputs and outputs, got {groups} for {inputs} and {outputs}")
+    return inputs // groups
+
+
+class ConvTranspose2d(Conv2d):
+    """Transposed convolution, the gradient of a Conv2d(outputs, inputs) as a layer: (n, h, w, inputs) ->
+    (n, oh, ow, outputs), oh = (h - 1) stride - 2 padding + dilation (kh - 1) + 1 + output_padding.
+
+    W is (kh, kw, outputs / groups, inputs), that of the convolution the other way; its initializer is asked for
+    (kh, kw, inputs, outputs / groups), so that fan_in counts what comes in. Arguments as in Conv2d, padding not "same".
+    """
+    unit_axis = -2
+
+    def __init__(self, inputs, outputs, size, stride=1, padding=0, output_padding=0, dilation=1, groups=1, bias=True,
+                 weights=init.fan_in_uniform, rng=None, dtype=default_dtype, biases=init.zeros):
+        grouped("ConvTranspose2d", inputs, outputs, groups)
+        self.stride, self.padding, self.output_padding = stride, padding, output_padding
+        self.dilation, self.groups = dilation, groups
+        shape = (*pair("ConvTranspose2d", size), inputs, outputs // groups)
+        self.w = Parameter(np.swapaxes(weights(shape, rng=rng, dtype=dtype), -1, -2))
+        self.b = Parameter(biases((outputs,), dtype=dtype)) if bias else None
+
+    def forward(self, x):
+        return ops.conv_transpose2d(x, self.w, self.stride, self.padding, self.output_padding, self.dilation,
+                                    self.groups, self.b)
+
+    def describe(self):
+        kh, kw, outside, inputs = self.w.shape
+        return f"ConvTranspose2d({inputs}, {outside * self.groups}, {(kh, kw)}{self.options()})"
+
+
+# -------------------------------------------------------------------------------------------------------------- pooling
+
+class MaxPool2d(Module):
+    """Largest number of each window: (n, h, w, c) -> (n, oh, ow, c). stride: default size. See `ops.max_pool2d`."""
+    pool = staticmethod(ops.max_pool2d)
+
+    def __init__(self, size, stride=None, padding=0):
+        self.size, self.stride, self.padding = pair(type(self).__name__, size), stride, padding
+
+    def forward(self, x):
+        return self.pool(x, self.size, self.stride, self.padding)
+
+    def describe(self):
+        stride = "" if self.stride is None else f", stride={self.stride}"
+        return f"{type(self).__name__}({self.size}{stride}{f', padding={self.padding}' if self.padding else ''})"
+
+
+class AvgPool2d(MaxPool2d):
+    """Mean over each window, zeros of the padding included: (n, h, w, c) -> (n, oh, ow, c). stride: default size."""
+    pool = staticmethod(ops.avg_pool2d)
+
+
+class GlobalAvgPool(Module):
+    """Mean over all pixels: (n, h, w, c) -> (n, c)."""
+
+    def forward(self, x):
+        if x.ndim != 4:
+            raise ValueError(f"GlobalAvgPool: wanted images (n, h, w, c), got shape {x.shape}")
+        return ops.mean(x, axis=(1, 2))
+
+
+class FractionalMaxPool2d(Module):
+    """Max pooling over random windows, by a factor that is no integer (Graham 2014): (n, h, w, c) -> (n, oh, ow, c).
+
+    output: (oh, ow), an integer for both, or a ratio in (0, 1). size: of overlapping windows; disjoint ones tile the
+    image. Learning: windows are drawn at each call, once for the batch, from the layer's own generator. Test: those of
+    u = 1/2, the middle. Differs: the paper draws at test time too, and averages several passes.
+    """
+
+    def __init__(self, output, size=2, overlapping=True, rng=None):
+        self.output, self.size, self.overlapping = output, pair("FractionalMaxPool2d", size), bool(overlapping)
+        self.rng = own_generator(rng)
+
+    def forward(self, x):
+        samples = self.rng.random(2) if self.training else (0.5, 0.5)
+        return ops.fractional_max_pool2d(x, self.output, self.size, self.overlapping, samples)
+
+    def describe(self):
+        return f"FractionalMaxPool2d({self.output}, size={self.size}, overlapping={self.overlapping})"

@@ -1,0 +1,115 @@
+"""Batch normalization (8.7.1) and layer normalization as layers, and the biases that batch norm makes redundant."""
+import math
+
+import numpy as np
+
+from minigrad import init, ops
+from minigrad.core import Tensor, default_dtype, no_grad
+from minigrad.nn.layers import Sequential, positive
+from minigrad.nn.module import Module, fixed_statistics, observe, updating_statistics
+from minigrad.nn.parameters import Parameter
+
+
+class BatchNorm(Module):
+    """Batch normalization (8.35)-(8.37): (..., features) -> same shape, normalized over all axes but the last.
+
+        y = gamma (x - mu) / sqrt(delta + var) + beta
+
+    So one class serves dense layers (m, features) and images (n, h, w, features), with one mu and var for every pixel.
+    Learning: mu and var (biased) are those of the batch, and the derivative goes through them. Test: running averages,
+
+        running_mean <- (1 - momentum) running_mean + momentum mu
+        running_var  <- (1 - momentum) running_var  + momentum var m/(m - 1)       m values per feature
+
+    0 and 1 at first; updated at each call while learning, except inside `fixed_statistics` (an Objective). momentum may
+    be changed at any time; 1/k at the k-th batch gives plain means. relu=True: max(y, 0), in the same pass.
+    A batch of one value per feature in learning mode is refused: its variance is 0, and y would be beta whatever x.
+
+    Differs: delta is 1e-5, not 1e-8, at which float32 noise in a constant feature would be amplified 10,000 times; the
+    book averages the standard deviation, here it is the variance, as everywhere in practice; the running variance is
+    unbiased, as in PyTorch.
+    """
+    buffers = ("running_mean", "running_var")
+
+    def __init__(self, features, delta=1e-5, momentum=0.1, relu=False, dtype=default_dtype):
+        positive("BatchNorm", features=features)
+        if not 0 <= momentum <= 1:
+            raise ValueError(f"BatchNorm: momentum is the weight of the new batch, in [0, 1], got {momentum!r}")
+        self.delta, self.momentum, self.relu = delta, momentum, relu
+        self.gamma = Parameter(init.constant((features,), 1.0, dtype=dtype))
+        self.beta = Parameter(init.zeros((features,), dtype=dtype))
+        self.running_mean, self.running_var = np.zeros(features, dtype), np.ones(features, dtype)
+
+    def forward(self, x):
+        if not self.training:
+            return self.with_running_averages(x)
+        m = math.prod(x.shape[:-1])
+        if m == 1:
+            raise ValueError(f"BatchNorm: learning needs more than one value per feature, got x {x.shape}: "
+                             "use a larger batch (drop a last batch of one), or eval()")
+        moments = np.empty((2, x.shape[-1]), x.dtype)
+        y = ops.batch_norm(x, self.gamma, self.beta, self.delta, self.relu, moments)
+        if updating_statistics():
+            mean, var = moments
+            self.running_mean = (1 - self.momentum) * self.running_mean + self.momentum * mean
+            self.running_var = (1 - self.momentum) * self.running_var + self.momentum * (m / (m - 1)) * var
+        return y
+
+    def with_running_averages(self, x):
+        """What the layer computes at test time: an affine map of each feature."""
+        if x.shape[-1:] != self.gamma.shape or x.dtype != self.gamma.dtype:
+            raise ValueError(f"BatchNorm: the last axis of x must be {self.gamma.shape[0]}, its dtype "
+                             f"{self.gamma.dtype}, got x {x.dtype} {x.shape}")
+        scale = self.gamma * (1 / np.sqrt(self.running_var + self.delta))
+        y = x * scale + (self.beta - self.running_mean * scale)
+        return ops.relu(y) if self.relu else y
+
+    def describe(self):
+        return f"BatchNorm({self.gamma.shape[0]}{', relu=True' if self.relu else ''})"
+
+
+class LayerNorm(Module):
+    """Layer normalization (Ba et al. 2016): (..., features) -> same shape, each example over its own features.
+
+    y = gamma (x - mu) / sqrt(delta + var) + beta, alike in learning and test mode; no running averages.
+    """
+
+    def __init__(self, features, delta=1e-5, dtype=default_dtype):
+        positive("LayerNorm", features=features)
+        self.delta = delta
+        self.gamma = Parameter(init.constant((features,), 1.0, dtype=dtype))
+        self.beta = Parameter(init.zeros((features,), dtype=dtype))
+
+    def forward(self, x):
+        return ops.layer_norm(x, self.gamma, self.beta, self.delta)
+
+    def describe(self):
+        return f"LayerNorm({self.gamma.shape[0]})"
+
+
+def redundant_biases(model, x=None):
+    """Paths of layers whose bias does nothing, because a BatchNorm subtracts it again: give them bias=False (8.7.1).
+
+    Looks at neighbours in every Sequential; with an example input x (a batch), at what the model really does.
+    """
+    found = []
+    if x is None:
+        for path, module in model.modules():
+            if isinstance(module, Sequential):
+                for i, (layer, after) in enumerate(zip(module.layers, module.layers[1:])):
+                    if isinstance(after, BatchNorm) and getattr(layer, "b", None) is not None:
+                        found.append(f"{path}.{i}" if path else str(i))
+        return found
+    paths = {id(module): path for path, module in model.modules()}
+    made, alive = {}, []                       # id of an output -> path of the layer with a bias that made it
+
+    def note(module, inputs, y):
+        alive.append((inputs, y))              # no id is used again while we look
+        if isinstance(module, BatchNorm) and id(inputs[0]) in made:
+            found.append(made[id(inputs[0])])
+        elif getattr(module, "b", None) is not None and isinstance(y, Tensor):
+            made[id(y)] = paths.get(id(module), "?")
+
+    with no_grad(), fixed_statistics(model), observe(note):
+        model(x if isinstance(x, Tensor) else Tensor(x))
+    return list(dict.fromkeys(found))

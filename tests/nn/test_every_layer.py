@@ -1,0 +1,271 @@
+"""What holds for every layer: right first and second derivatives, PyTorch's values, its own dtype, fixed masks."""
+import copy
+
+import numpy as np
+import pytest
+
+from minigrad import init, nn, ops
+from minigrad.core import Tensor, tensor
+from minigrad.testing.gradients import gradcheck, gradgradcheck
+
+
+def images(function):
+    """PyTorch's channels-first function as one of channels-last images."""
+    return lambda x, *rest: function(x.permute(0, 3, 1, 2), *rest).permute(0, 2, 3, 1)
+
+
+def as_linear(x, p):
+    return x @ p["w"] + p["b"]
+
+
+def layer_lstm(torch, x, p):
+    zero = x.new_zeros(len(x), 4)
+    return torch.lstm_cell(x, (zero, zero), p["w"].T, p["u"].T, p["b"], 0 * p["b"])[0]
+
+
+class First(nn.Module):
+    """The first of several outputs, for checkers that want one."""
+
+    def __init__(self, cell):
+        self.cell = cell
+
+    def forward(self, x):
+        return self.cell(x)[0]
+
+
+def block(dtype):
+    return nn.Sequential(nn.Linear(4, 4, rng=2, dtype=dtype), nn.Tanh(), nn.Linear(4, 4, rng=3, dtype=dtype))
+
+
+def kernel(p):
+    return p["w"].permute(3, 2, 0, 1)
+
+
+# name -> make(dtype), shape of x, PyTorch's twin f(torch, x, parameters) or None
+LAYERS = {
+    "Linear": (lambda d: nn.Linear(4, 3, rng=0, dtype=d), (5, 4), lambda torch, x, p: as_linear(x, p)),
+    "Linear without bias, on more axes": (lambda d: nn.Linear(4, 3, bias=False, rng=0, dtype=d), (2, 3, 4),
+                                          lambda torch, x, p: x @ p["w"]),
+    "Maxout": (lambda d: nn.Maxout(4, 3, pieces=2, rng=0, dtype=d), (5, 4),
+               lambda torch, x, p: as_linear(x, p).reshape(5, 3, 2).amax(-1)),
+    "ReLU": (lambda d: nn.ReLU(), (5, 4), lambda torch, x, p: torch.relu(x)),
+    "Sigmoid": (lambda d: nn.Sigmoid(), (5, 4), lambda torch, x, p: torch.sigmoid(x)),
+    "Tanh": (lambda d: nn.Tanh(), (5, 4), lambda torch, x, p: torch.tanh(x)),
+    "Softplus": (lambda d: nn.Softplus(), (5, 4), lambda torch, x, p: torch.nn.functional.softplus(x)),
+    "GELU": (lambda d: nn.GELU(), (5, 4), lambda torch, x, p: torch.nn.functional.gelu(x)),
+    "LeakyReLU": (lambda d: nn.LeakyReLU(0.2), (5, 4), lambda torch, x, p: torch.nn.functional.leaky_relu(x, 0.2)),
+    "ELU": (lambda d: nn.ELU(0.7), (5, 4), lambda torch, x, p: torch.nn.functional.elu(x, 0.7)),
+    "Softmax": (lambda d: nn.Softmax(), (5, 4), lambda torch, x, p: torch.softmax(x, -1)),
+    "LogSoftmax": (lambda d: nn.LogSoftmax(axis=0), (5, 4), lambda torch, x, p: torch.log_softmax(x, 0)),
+    "Flatten": (lambda d: nn.Flatten(), (2, 3, 4), lambda torch, x, p: x.flatten(1)),
+    "Residual": (lambda d: nn.Residual(nn.Linear(4, 4, rng=0, dtype=d)), (5, 4),
+                 lambda torch, x, p: x + x @ p["f.w"] + p["f.b"]),
+    "Residual with shortcut": (lambda d: nn.Residual(nn.Linear(4, 3, rng=0, dtype=d),
+                                                     nn.Linear(4, 3, bias=False, rng=1, dtype=d)), (5, 4),
+                               lambda torch, x, p: x @ p["shortcut.w"] + x @ p["f.w"] + p["f.b"]),
+    "Conv2d": (lambda d: nn.Conv2d(2, 3, 3, padding=1, rng=0, dtype=d), (2, 5, 4, 2), lambda torch, x, p: images(
+        lambda z: torch.nn.functional.conv2d(z, kernel(p), p["b"], padding=1))(x)),
+    "Conv2d with everything": (
+        lambda d: nn.Conv2d(4, 6, (3, 2), stride=(2, 1), padding=((1, 1), (2, 2)), dilation=(1, 2), groups=2,
+                            bias=False, rng=0, dtype=d), (2, 6, 5, 4),
+        lambda torch, x, p: images(lambda z: torch.nn.functional.conv2d(
+            z, kernel(p), None, (2, 1), (1, 2), (1, 2), 2))(x)),
+    "ConvTranspose2d": (
+        lambda d: nn.ConvTranspose2d(4, 6, 3, stride=2, padding=1, output_padding=1, groups=2, rng=0, dtype=d),
+        (2, 3, 4, 4), lambda torch, x, p: images(lambda z: torch.nn.functional.conv_transpose2d(
+            z, kernel(p), p["b"], 2, 1, 1, 2))(x)),
+    "MaxPool2d": (lambda d: nn.MaxPool2d(3, stride=2, padding=1), (2, 6, 5, 3), lambda torch, x, p: images(
+        lambda z: torch.nn.functional.max_pool2d(z, 3, 2, 1))(x)),
+    "AvgPool2d": (lambda d: nn.AvgPool2d((2, 3)), (2, 6, 7, 3), lambda torch, x, p: images(
+        lambda z: torch.nn.functional.avg_pool2d(z, (2, 3)))(x)),
+    "GlobalAvgPool": (lambda d: nn.GlobalAvgPool(), (2, 4, 3, 5), lambda torch, x, p: x.mean((1, 2))),
+    "FractionalMaxPool2d": (lambda d: nn.FractionalMaxPool2d((4, 3), rng=0), (2, 7, 6, 2), None),
+    "FractionalMaxPool2d disjoint": (lambda d: nn.FractionalMaxPool2d(0.7, overlapping=False, rng=0), (2, 7, 6, 2),
+                                     None),
+    "BatchNorm": (lambda d: nn.BatchNorm(4, delta=0.1, dtype=d), (5, 4), lambda torch, x, p:
+                  torch.nn.functional.batch_norm(x, None, None, p["gamma"], p["beta"], True, 0.1, 0.1)),
+    "BatchNorm of images, with relu": (lambda d: nn.BatchNorm(3, relu=True, dtype=d), (3, 4, 2, 3), lambda torch, x, p:
+                                       images(lambda z: torch.relu(torch.nn.functional.batch_norm(
+                                           z, None, None, p["gamma"], p["beta"], True)))(x)),
+    "BatchNorm at test time": (lambda d: nn.BatchNorm(4, dtype=d).eval(), (1, 4), lambda torch, x, p:
+                               torch.nn.functional.batch_norm(x, torch.zeros(4, dtype=x.dtype),
+                                                              torch.ones(4, dtype=x.dtype), p["gamma"], p["beta"])),
+    "LayerNorm": (lambda d: nn.LayerNorm(5, dtype=d), (2, 3, 5), lambda torch, x, p:
+                  torch.nn.functional.layer_norm(x, (5,), p["gamma"], p["beta"])),
+    "Dropout": (lambda d: nn.Dropout(0.3, rng=0), (5, 4), None),
+    "DropoutAtTest": (lambda d: nn.DropoutAtTest(0.3, rng=0), (5, 4), None),
+    "DropoutAtTest at test time": (lambda d: nn.DropoutAtTest(0.3, rng=0).eval(), (5, 4), lambda torch, x, p: x * 0.7),
+    "DropConnect": (lambda d: nn.DropConnect(4, 3, 0.3, rng=0, dtype=d), (5, 4), None),
+    "DropConnect per example": (lambda d: nn.DropConnect(4, 3, 0.3, per="example", rng=0, dtype=d), (5, 4), None),
+    "DropConnect at test time": (lambda d: nn.DropConnect(4, 3, 0.3, rng=0, dtype=d).eval(), (5, 4),
+                                 lambda torch, x, p: as_linear(x, p)),
+    "StochasticDepth": (lambda d: nn.StochasticDepth(block(d), 0.4, rng=1), (5, 4), None),
+    "StochasticDepth per batch": (lambda d: nn.StochasticDepth(block(d), 0.4, per="batch", rng=1), (5, 4), None),
+    "RNNCell": (lambda d: nn.RNNCell(3, 4, rng=0, dtype=d), (5, 3), lambda torch, x, p: torch.rnn_tanh_cell(
+        x, x.new_zeros(5, 4), p["w"].T, p["u"].T, p["b"], 0 * p["b"])),
+    "LSTMCell": (lambda d: First(nn.LSTMCell(3, 4, rng=0, dtype=d)), (5, 3),
+                 lambda torch, x, p: layer_lstm(torch, x, {k[5:]: v for k, v in p.items()})),
+}
+every_layer = pytest.mark.parametrize("name", LAYERS)
+
+
+def made(name, dtype=np.float64):
+    make, shape, twin = LAYERS[name]
+    rng = np.random.default_rng(5)
+    layer = make(dtype)
+    for _, p in layer.named_parameters():                   # gamma 1 and beta 0 would hide mistakes
+        p.data = (p.data + 0.3 * rng.standard_normal(p.shape)).astype(dtype)
+    return layer, rng.standard_normal(shape).astype(dtype), twin
+
+
+def as_function(layer):
+    """f(x, *parameters) -> output with these parameters, and their values: so that a checker can differentiate all."""
+    places = [(module, name) for _, module in layer.modules() for name, p in vars(module).items()
+              if isinstance(p, nn.Parameter)]
+    own = [getattr(*place) for place in places]
+
+    def function(x, *parameters):
+        for (module, name), p in zip(places, parameters):
+            vars(module)[name] = p
+        try:
+            with nn.fixed_statistics(layer):
+                return layer(x)
+        finally:
+            for (module, name), p in zip(places, own):
+                vars(module)[name] = p
+
+    return function, [p.data.copy() for p in own]
+
+
+@every_layer
+def test_first_derivatives_with_random_cotangents(name):
+    layer, x, _ = made(name)
+    function, parameters = as_function(layer)
+    gradcheck(function, x, *parameters, name=name)
+
+
+@every_layer
+def test_second_derivatives_with_random_cotangents(name):
+    layer, x, _ = made(name)
+    function, parameters = as_function(layer)
+    gradgradcheck(function, x, *parameters, name=name)
+
+
+@every_layer
+def test_equals_pytorch_forward_and_back(name):
+    layer, x, twin = made(name)
+    if twin is None:
+        pytest.skip("random: see its own file")
+    torch = pytest.importorskip("torch")
+    ours = tensor(x, requires_grad=True)
+    theirs = torch.tensor(x, requires_grad=True)
+    p = {path: torch.tensor(q.data, requires_grad=True) for path, q in layer.named_parameters()}
+    y, z = layer(ours), twin(torch, theirs, p)
+    np.testing.assert_allclose(y.data, z.detach().numpy(), rtol=1e-11, atol=1e-12)
+    u = np.random.default_rng(1).standard_normal(y.shape)
+    y.backward(u)
+    z.backward(torch.tensor(u))
+    np.testing.assert_allclose(ours.grad, theirs.grad.numpy(), rtol=1e-10, atol=1e-11)
+    for path, q in layer.named_parameters():
+        if p[path].grad is None:
+            assert q.grad is None
+        elif q.grad is None:                                # the recurrent weights, without a state
+            assert np.abs(p[path].grad.numpy()).max() == 0
+        else:
+            np.testing.assert_allclose(q.grad, p[path].grad.numpy(), rtol=1e-10, atol=1e-11, err_msg=path)
+
+
+@every_layer
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_dtype_stays(name, dtype):
+    layer, x, _ = made(name, dtype)
+    for training in (True, False):
+        if training and "at test time" in name:
+            continue
+        layer.train(training)
+        a = tensor(x, requires_grad=True)
+        y = layer(a)
+        assert y.dtype == dtype and all(p.dtype == dtype for _, p in layer.named_parameters())
+        y.backward(np.ones(y.shape, dtype))
+        assert a.grad.dtype == dtype
+        assert all(p.grad is None or p.grad.dtype == dtype for _, p in layer.named_parameters())
+        state = layer.state_dict().values()
+        assert all(value.dtype == dtype for value in state)
+
+
+@every_layer
+def test_astype_there_and_back(name):
+    layer, x, _ = made(name)
+    layer.eval()
+    wanted = layer(Tensor(x)).data
+    narrow = copy.deepcopy(layer).astype(np.float32)
+    assert all(p.dtype == np.float32 for _, p in narrow.named_parameters())
+    np.testing.assert_allclose(narrow(Tensor(x.astype(np.float32))).data, wanted, rtol=1e-4, atol=1e-5)
+
+
+@every_layer
+def test_fixed_statistics_make_it_a_function_and_leave_no_trace(name):
+    layer, x, _ = made(name)
+    before = copy.deepcopy(layer.state_dict())
+    states = [rng.bit_generator.state for _, rng in layer.generators()]
+    results = []
+    for _ in range(2):
+        with nn.fixed_statistics(layer):
+            results.append(layer(Tensor(x)).data)
+    np.testing.assert_array_equal(*results)
+    assert states == [rng.bit_generator.state for _, rng in layer.generators()]
+    for path, value in layer.state_dict().items():
+        np.testing.assert_array_equal(value, before[path])
+
+
+@every_layer
+def test_test_mode_is_a_function_of_the_example_alone(name):
+    """No layer looks at the rest of the batch at test time, nor draws."""
+    layer, x, _ = made(name)
+    if name == "LogSoftmax":
+        pytest.skip("over the batch on purpose")
+    layer.eval()
+    whole = layer(Tensor(x)).data
+    one = layer(Tensor(x[-1:])).data
+    np.testing.assert_allclose(one[0], whole[-1], rtol=1e-12, atol=1e-13)
+
+
+@every_layer
+def test_layout_of_the_input_does_not_matter(name):
+    layer, x, _ = made(name)
+    strange = np.asfortranarray(np.repeat(x, 2, axis=-1))[..., ::2]
+    with nn.fixed_statistics(layer):
+        wanted = layer(Tensor(x)).data
+    with nn.fixed_statistics(layer):
+        np.testing.assert_allclose(layer(Tensor(strange)).data, wanted, rtol=1e-13, atol=1e-14)
+
+
+@every_layer
+def test_says_what_it_is(name):
+    layer, _, _ = made(name)
+    assert repr(layer).startswith(type(layer).__name__) and type(layer).__doc__
+
+
+def test_all_layers_are_listed():
+    """A new layer must come with an entry above."""
+    layers = {name for name, value in vars(nn).items() if isinstance(value, type) and issubclass(value, nn.Module)}
+    listed = {name.split()[0] for name in LAYERS}
+    assert layers - listed == {"Module", "Sequential", "Embedding"}          # these have tests of their own
+
+
+@pytest.mark.parametrize("make", [
+    lambda **o: nn.Linear(50, 40, **o), lambda **o: nn.Maxout(50, 40, **o), lambda **o: nn.Embedding(50, 40, **o),
+    lambda **o: nn.Conv2d(5, 8, 3, **o), lambda **o: nn.ConvTranspose2d(5, 8, 3, **o),
+    lambda **o: nn.DropConnect(50, 40, **o), lambda **o: nn.RNNCell(50, 40, **o), lambda **o: nn.LSTMCell(50, 40, **o)])
+def test_weights_come_from_rng_and_from_the_rule_that_is_passed(make):
+    first = [p.data for _, p in make(rng=3).named_parameters()]
+    for a, b in zip(first, [p.data for _, p in make(rng=3).named_parameters()]):
+        np.testing.assert_array_equal(a, b)
+    assert not np.array_equal(first[0], next(p.data for _, p in make(rng=4).named_parameters()))
+    ones = make(weights=lambda shape, rng, dtype: init.constant(shape, 1.0, dtype=dtype))
+    assert (next(p.data for _, p in ones.named_parameters()) == 1).all()
+
+
+def test_operators_work_as_layers():
+    model = nn.Sequential(nn.Linear(3, 2, rng=0), ops.relu, lambda x: x * 2)
+    assert model(Tensor(np.ones((4, 3), np.float32))).shape == (4, 2)
