@@ -1,4 +1,5 @@
 """The reverse sweep: `backward` fills the leaves' gradients, `grad` returns them."""
+import math
 from operator import attrgetter
 
 import numpy as np
@@ -147,6 +148,8 @@ def unbroadcast(d, shape):
     axes = tuple(range(extra)) + tuple(i + extra for i, n in enumerate(shape) if n == 1 and d.shape[i + extra] != 1)
     if axes:
         d = d.sum(axis=axes, keepdims=True)
+    if d.size != math.prod(shape):
+        raise ValueError(f"backward: a rule gives a gradient of shape {d.shape} for an argument of shape {shape}")
     return d.reshape(shape)
 
 

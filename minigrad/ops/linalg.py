@@ -61,7 +61,7 @@ def matmul(a, b):
 def _linear(x, w, b):
     """x (m, i) W (i, o) + b (o,) -> (m, o)."""
     out = np.empty((x.shape[0], w.shape[1]), x.dtype)
-    kernels.matmul.matmul(x, w, out, False, b)
+    kernels.matmul.matmul(x, w, out, False, b if b.flags.c_contiguous else b.copy())
     return out
 
 
