@@ -90,25 +90,8 @@ def train(model, args, train_set, test_set, transform=None, callbacks=()):
 def learning_curve(run, path):
     """Draw loss and error over the epochs into a PNG, if matplotlib is installed."""
     try:
-        import matplotlib
+        training.draw_learning_curve(run.history, path)
     except ImportError:
         print("no picture: matplotlib is not installed (pip install 'minigrad[examples]')", file=sys.stderr)
         return
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    epochs = [figures["epoch"] for figures in run.history]
-    figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
-    left.plot(epochs, [figures["loss"] for figures in run.history], "o-", label="training, mean over the epoch")
-    left.plot(epochs, [figures["validation_loss"] for figures in run.history], "s-", label="test, after the epoch")
-    left.set(xlabel="epoch", ylabel="cross-entropy", yscale="log", title="loss")
-    left.legend()
-    right.plot(epochs, [100 * figures["validation_error"] for figures in run.history], "s-", color="C1")
-    right.set(xlabel="epoch", ylabel="test error, %", ylim=(0, None), title="0-1 error")
-    for axes in (left, right):
-        axes.grid(alpha=0.3)
-        axes.xaxis.get_major_locator().set_params(integer=True)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=120)
-    plt.close(figure)
     print(f"learning curve: {path}")

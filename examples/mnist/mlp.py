@@ -23,7 +23,7 @@ def mlp(sizes, rng):
 
 def main(argv=None):
     parser = options(__doc__.split("\n")[0], epochs=10, batch=128)
-    parser.add_argument("--layers", type=positive(int), nargs="*", default=[256, 128], help="sizes of the hidden layers")
+    parser.add_argument("--layers", type=positive(int), nargs="*", default=[256, 128], help="hidden layers")
     args = parser.parse_args(argv)
 
     import numpy as np

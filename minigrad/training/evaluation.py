@@ -8,7 +8,7 @@ from minigrad.core import Tensor, no_grad
 
 
 class Evaluation(NamedTuple):
-    """loss: mean over the examples. error: share of wrong classes. confusion (k, k): rows the label, columns the answer.
+    """loss: mean over the examples. error: share of wrong classes. confusion (k, k): rows labels, columns answers.
 
     error and confusion are None where y is not a vector of classes."""
     loss: float

@@ -16,11 +16,13 @@ import signal
 import threading
 import time
 from math import isfinite
+from pathlib import Path
 
 import numpy as np
 
 from minigrad.core import Tensor, no_grad
 from minigrad.optim import NonFiniteError
+from minigrad.training.checkpoint import load_checkpoint
 from minigrad.training.evaluation import evaluate
 from minigrad.training.progress import progress_bar
 
@@ -68,7 +70,7 @@ class Run:
 
 
 def fit(model, loss, optimizer, batches, *, epochs=None, steps=None, validation=None, callbacks=(), accumulate=1,
-        progress=True, run=None):
+        progress=True, resume=None):
     """Train a model. Returns the Run, whose `history` has one dict per epoch.
 
     loss(model(x), y) -> Tensor (); the mean over a batch. optimizer: with `step()`, on model.parameters().
@@ -76,7 +78,7 @@ def fit(model, loss, optimizer, batches, *, epochs=None, steps=None, validation=
     validation: (x, y), evaluated after every epoch (test mode, parameters at theta). callbacks: `Callback`s.
     accumulate: gradients of so many batches make one step; batches of unequal size count by their examples, so that the
     step is that of one large batch. progress: a bar (tqdm if installed) and a line per epoch.
-    run: one to go on with, e.g. from `load_checkpoint`.
+    resume: a checkpoint to go on from with the same bits; if there is no such file yet, the run starts anew.
 
     Raises NonFiniteError before the step if the loss is NaN or infinite: parameters and state keep their bits.
     Ctrl-C ends the loop after the step at hand (callbacks still get their `end`); a second one interrupts at once.
@@ -87,8 +89,9 @@ def fit(model, loss, optimizer, batches, *, epochs=None, steps=None, validation=
         least = 1 if name == "accumulate" else 0
         if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < least):
             raise ValueError(f"fit: {name} must be a whole number, at least {least}, got {value!r}")
-    run = run or Run(model, loss, optimizer, batches, validation, callbacks)
-    run.reason = ""
+    run = Run(model, loss, optimizer, batches, validation, callbacks)
+    if resume is not None and Path(resume).exists():
+        load_checkpoint(resume, run, **_extras(callbacks))
     with _ctrl_c(run):
         try:
             run.tell("start")
@@ -104,13 +107,18 @@ def fit(model, loss, optimizer, batches, *, epochs=None, steps=None, validation=
     return run
 
 
+def _extras(callbacks):
+    """What else the checkpoints of this run hold, see `Checkpoint`."""
+    return {name: thing for callback in callbacks for name, thing in getattr(callback, "extras", {}).items()}
+
+
 def _epoch(run, accumulate, steps, epochs, progress):
     """One pass over the batches. True if it was complete."""
     run.model.train()
     began = time.perf_counter()
-    complete, group = True, []
+    complete, group, batches = True, [], iter(run.batches)
     with progress_bar(run, epochs, progress) as bar:
-        for batch in run.batches:
+        for batch in batches:
             group.append(batch)
             if len(group) == accumulate:
                 value = _step(run, group)
@@ -125,8 +133,11 @@ def _epoch(run, accumulate, steps, epochs, progress):
         if group and not run.reason:
             bar.update(_step(run, group))
             run.tell("step")
-    if not complete and _left(run.batches):
-        return False
+    if not complete:
+        if _left(run.batches):
+            return False
+        for _ in batches:                     # it was the last one: let the iterator finish its epoch
+            pass
     run.clock += time.perf_counter() - began
     run.epoch += 1
     run.figures = _figures(run)
