@@ -115,11 +115,10 @@ def _border(name, padding, sizes, spans, stride):
     return tuple((p, p) for p in pair(name, "padding", padding, 0))
 
 
-def _windows(name, x, w, stride, padding, dilation, groups):
-    """Check the shapes of x and w; -> windows, (oh, ow)."""
+def _channels(name, x, w, groups):
+    """Check that images of shape x and weights of shape w fit."""
     if len(x) != 4 or len(w) != 4:
         raise ValueError(f"{name}: x must be (n, h, w, c) and w (kh, kw, c, o), got x {x}, w {w}")
-    stride, dilation = pair(name, "stride", stride, 1), pair(name, "dilation", dilation, 1)
     if not isinstance(groups, (int, np.integer)) or groups < 1 or x[3] % groups or w[3] % groups:
         raise ValueError(f"{name}: groups must be an integer >= 1 that divides the channels of x and the outputs of w, "
                          f"got {groups!r} (x {x}, w {w})")
@@ -128,6 +127,12 @@ def _windows(name, x, w, stride, padding, dilation, groups):
         raise ValueError(f"{name}: w has {w[2]} input channels{of} but x has {x[3]} (x {x}, w {w})")
     if min(*x[1:], *w) < 1:
         raise ValueError(f"{name}: only the number of images may be 0 (x {x}, w {w})")
+
+
+def _windows(name, x, w, stride, padding, dilation, groups):
+    """Check the shapes of x and w; -> windows, (oh, ow)."""
+    _channels(name, x, w, groups)
+    stride, dilation = pair(name, "stride", stride, 1), pair(name, "dilation", dilation, 1)
     spans = [d * (k - 1) + 1 for d, k in zip(dilation, w)]
     border = _border(name, padding, x[1:3], spans, stride)
     size = tuple((n + sum(sides) - span) // s + 1 for n, sides, span, s in zip(x[1:3], border, spans, stride))
@@ -217,10 +222,9 @@ def conv_transpose2d(x, w, stride=1, padding=0, output_padding=0, dilation=1, gr
     of the sizes that conv2d maps to h is meant. padding: as in conv2d, but not "same". b (o,) or None.
     """
     x, w = _arrays(x, w)
-    if np.ndim(x) != 4 or np.ndim(w) != 4 or x.shape[3] != w.shape[3]:
-        raise ValueError(f"conv_transpose2d: wanted x (n, h, w, c) and w (kh, kw, o, c) with one c, "
-                         f"got x {x.shape}, w {w.shape}")
     name = "conv_transpose2d"
+    if np.ndim(x) != 4 or np.ndim(w) != 4 or x.shape[3] != w.shape[3]:
+        raise ValueError(f"{name}: wanted x (n, h, w, c) and w (kh, kw, o, c) with one c, got x {x.shape}, w {w.shape}")
     if isinstance(padding, str):
         raise ValueError(f"{name}: padding must be numbers, got {padding!r}")
     stride, dilation = pair(name, "stride", stride, 1), pair(name, "dilation", dilation, 1)
@@ -233,5 +237,11 @@ def conv_transpose2d(x, w, stride=1, padding=0, output_padding=0, dilation=1, gr
     if min(size) < 1:
         raise ValueError(f"{name}: nothing is left of the result, {size[0]} x {size[1]}, with padding {border} "
                          f"(x {x.shape}, w {w.shape})")
-    y = conv2d_x(x, w, size, stride, border, dilation, groups)
+    images = (x.shape[0], *size, w.shape[2] * groups)
+    _channels(name, images, w.shape, groups)
+    if min(x.shape[1:]) < 1:
+        raise ValueError(f"{name}: only the number of images may be 0 (x {x.shape})")
+    _fits(name, images)
+    _one_dtype(name, x, w)
+    y = _conv2d_x(x, w, (*stride, border[0][0], border[1][0], *dilation, int(groups)), size)
     return y if b is None else y + b
