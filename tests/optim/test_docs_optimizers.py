@@ -1,0 +1,101 @@
+"""docs/optimizers.md: every call in its tables is made, and agrees with its neighbours in the row as the page says."""
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from minigrad import optim
+from minigrad.optim import schedules
+
+PAGE = (Path(__file__).parents[2] / "docs" / "optimizers.md").read_text()
+START = np.linspace(-1.5, 2.0, 6)
+A, B = np.logspace(-1, 0.7, 6), np.linspace(-1, 1, 6)
+
+
+def table(title):
+    """The rows of the first table below a heading, as lists of cells."""
+    section = PAGE.split(f"## {title}\n")[1].split("\n## ")[0]
+    rows = [line.strip().strip("|").split("|") for line in section.splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in row] for row in rows[2:]]
+
+
+EQUAL = table("Equal to which call")
+NAMES = {name: getattr(optim, name) for name in optim.__all__}
+
+
+def call(cell, **names):
+    return eval(re.match(r"`(.*?)`", cell)[1], {**names})
+
+
+def grad(theta, k):
+    return A * theta - B - 0.3 * np.sin(0.7 * k + np.arange(6))
+
+
+def ours(cell, vector, steps):
+    p = vector(START.copy())
+    opt, points = call(cell, p=p, **NAMES), []
+    for k in range(steps):
+        p.backward(lambda theta, k=k: grad(theta, k))
+        opt.step()
+        points.append(p.theta.copy())
+    return np.array(points)
+
+
+@pytest.mark.parametrize("row", [row for row in EQUAL if row[1] != "-"], ids=lambda row: row[0])
+def test_the_pytorch_call_is_equal(row, vector):
+    torch = pytest.importorskip("torch")
+    w = torch.nn.Parameter(torch.tensor(START))
+    names = {name: getattr(torch.optim, name) for name in dir(torch.optim)}
+    opt, points = call(row[1], w=[w], **names), []
+    for k in range(100):
+        w.grad = torch.tensor(grad(w.detach().numpy(), k))
+        opt.step()
+        points.append(w.detach().numpy().copy())
+    np.testing.assert_allclose(ours(row[0], vector, 100), points, rtol=0, atol=1e-10)
+
+
+@pytest.mark.parametrize("row", [row for row in EQUAL if row[2] != "-"], ids=lambda row: row[0])
+def test_the_optax_call_is_equal(row, vector):
+    optax, jax = pytest.importorskip("optax"), pytest.importorskip("jax")
+    with jax.enable_x64(True):
+        rule, theta = call(row[2], **vars(optax)), jax.numpy.array(START)
+        state, points = rule.init(theta), []
+        for k in range(15):
+            step, state = rule.update(jax.numpy.array(grad(np.array(theta), k)), state, theta)
+            theta = theta + step
+            points.append(np.array(theta))
+    np.testing.assert_allclose(ours(row[0], vector, 15), points, rtol=0, atol=1e-10)
+
+
+def test_the_page_covers_every_first_order_method():
+    methods = {name for name, value in NAMES.items() if isinstance(value, type) and issubclass(value, optim.FirstOrder)}
+    assert {name for name in methods - {"FirstOrder"} if name not in PAGE} == set()
+
+
+@pytest.mark.parametrize("row", table("First steps"), ids=lambda row: row[0])
+def test_first_steps(row):
+    for g, wanted in zip((1.0, 1000.0), row[1:]):
+        theta = np.zeros(1)
+        call(row[0], p=theta, **NAMES).step(g=np.array([g]))
+        assert -theta[0] == pytest.approx(float(wanted), rel=1e-3)
+
+
+def test_the_ranges_are_those_of_the_page():
+    wrong = {"[0, inf)": [-1, np.inf], "[0, 1)": [-0.1, 1], "(0, inf)": [0, -1, np.inf]}
+    makers = dict(lr=optim.SGD, momentum=optim.Momentum, rho=optim.RMSProp, rho1=optim.Adam, rho2=optim.Adam,
+                  delta=optim.Adam, weight_decay=optim.AdamW)
+    for names, _, interval, _ in table("Hyperparameters"):
+        for name in re.findall(r"`(\w+)`", names):
+            for value in wrong[interval]:
+                with pytest.raises(ValueError, match=re.escape(f"{name} must be in {interval}")):
+                    makers[name](np.ones(2), **({"lr": 0.1} | {name: value}))
+
+
+def test_the_schedules_of_the_page_are_all_there_are():
+    section = PAGE.split("## Hyperparameters\n")[1]
+    assert all(re.search(rf"\b{name}\b", section) for name in schedules.KINDS)
+
+
+def test_the_example_runs():
+    exec(re.search(r"## Write your own\n\n```python\n(.*?)```", PAGE, re.S)[1], {})
