@@ -1,6 +1,6 @@
 """A small convolutional network with batch normalization on real MNIST, after LeNet.
 
-What it shows: 99.3 % and better on the 10,000 test digits after two minutes on a laptop, and what the network has learned.
+What it shows: 99.3 % and better on the 10,000 test digits after two minutes on a laptop, and what the network learned.
 What to look at: convnet_filters.png (the first layer's 5 x 5 filters: edges and strokes) and convnet_mistakes.png (the
 digits it gets wrong, with its answer and, in brackets, the label: many a label is doubtful).
 Try: --no-shift (train on the digits as they are), --no-batch-norm, --optimizer momentum, --epochs 2.
