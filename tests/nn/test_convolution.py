@@ -1,0 +1,116 @@
+"""Image layers: sizes, initial scales, random windows, and what they refuse. (Values: test_every_layer.)"""
+import math
+
+import numpy as np
+import pytest
+
+from minigrad import init, losses, nn, ops, optim
+from minigrad.core import Tensor
+
+
+def images(n=2, h=6, w=5, c=4, dtype=np.float32, seed=0):
+    return np.random.default_rng(seed).standard_normal((n, h, w, c)).astype(dtype)
+
+
+@pytest.mark.parametrize(("layer", "shape"), [
+    (nn.Conv2d(4, 7, 3, rng=0), (2, 4, 3, 7)), (nn.Conv2d(4, 7, 3, padding="same", rng=0), (2, 6, 5, 7)),
+    (nn.Conv2d(4, 7, (1, 5), stride=2, rng=0), (2, 3, 1, 7)), (nn.Conv2d(4, 8, 2, groups=4, rng=0), (2, 5, 4, 8)),
+    (nn.Conv2d(4, 2, 2, dilation=(5, 1), rng=0), (2, 1, 4, 2)),
+    (nn.ConvTranspose2d(4, 3, 2, stride=2, rng=0), (2, 12, 10, 3)), (nn.MaxPool2d(2), (2, 3, 2, 4)),
+    (nn.MaxPool2d((3, 2), stride=(1, 2)), (2, 4, 2, 4)), (nn.AvgPool2d(3, stride=1, padding=1), (2, 6, 5, 4)),
+    (nn.GlobalAvgPool(), (2, 4)), (nn.FractionalMaxPool2d((4, 3), rng=0), (2, 4, 3, 4)),
+    (nn.FractionalMaxPool2d(0.6, rng=0), (2, 3, 3, 4)),
+], ids=lambda value: value.describe() if isinstance(value, nn.Module) else "")
+def test_shapes(layer, shape):
+    assert layer(Tensor(images())).shape == shape
+    assert layer(Tensor(images(n=0))).shape == (0, *shape[1:]) or isinstance(layer, nn.GlobalAvgPool)
+
+
+def test_a_transposed_convolution_undoes_the_shape_of_a_convolution_and_is_its_gradient():
+    down = nn.Conv2d(4, 7, 3, stride=2, padding=1, bias=False, rng=0, dtype=np.float64)
+    up = nn.ConvTranspose2d(7, 4, 3, stride=2, padding=1, output_padding=(1, 0), bias=False, rng=0, dtype=np.float64)
+    assert up.w.shape == down.w.shape
+    up.w.data = down.w.data
+    x, g = Tensor(images(dtype=np.float64)), images(2, 3, 3, 7, np.float64, 1)
+    x.requires_grad = True
+    down(x).backward(g)
+    np.testing.assert_allclose(up(Tensor(g)).data, x.grad, rtol=1e-13, atol=1e-14)
+
+
+def test_fans_count_the_kernel_and_what_a_group_sees():
+    bounds = {nn.Conv2d(4, 60, 5, rng=0): 1 / math.sqrt(5 * 5 * 4),
+              nn.Conv2d(40, 80, 5, groups=4, rng=0): 1 / math.sqrt(5 * 5 * 10),
+              nn.ConvTranspose2d(4, 60, 5, rng=0): 1 / math.sqrt(5 * 5 * 4)}
+    for layer, bound in bounds.items():
+        assert 0.98 * bound < np.abs(layer.w.data).max() <= bound
+    he = nn.Conv2d(16, 300, 3, weights=init.he_normal, rng=0)
+    assert he.w.data.var() == pytest.approx(2 / (9 * 16), rel=0.05)
+
+
+def test_he_weights_keep_the_scale_of_relu_convolutions_and_others_lose_it():
+    x = images(4, 20, 20, 32)
+    for rule, wanted in ((init.he_normal, 1.0), (init.fan_in_uniform, 6.0 ** -5)):
+        layers = [f for i in range(5) for f in (nn.Conv2d(32, 32, 3, weights=rule, rng=i), ops.relu)]
+        y = nn.Sequential(*layers)(Tensor(x)).data
+        assert 0.5 < np.square(y).mean() / np.square(x).mean() / wanted < 2
+
+
+def test_fractional_windows_are_drawn_while_learning_and_fixed_otherwise():
+    layer, x = nn.FractionalMaxPool2d((5, 5), rng=0), Tensor(images(2, 9, 9, 2))
+    drawn = [layer(x).data for _ in range(6)]
+    assert len({y.tobytes() for y in drawn}) > 1
+    layer.eval()
+    np.testing.assert_array_equal(layer(x).data, layer(x).data)
+    layer.train()
+    with nn.fixed_statistics(layer):
+        first = layer(x).data
+    np.testing.assert_array_equal(layer(x).data, first)                   # its generator was put back
+
+
+def test_fractional_pooling_equals_pytorchs_for_the_same_samples():
+    torch = pytest.importorskip("torch")
+    layer, x = nn.FractionalMaxPool2d((5, 4), size=2, rng=7), images(3, 9, 8, 2, np.float64)
+    samples = np.random.default_rng(7).random(2)
+    theirs = torch.nn.functional.fractional_max_pool2d(
+        torch.tensor(x).permute(0, 3, 1, 2), 2, (5, 4),
+        _random_samples=torch.tensor(samples[::-1].copy()).expand(3, 2, 2))
+    ours = layer(Tensor(x)).data
+    np.testing.assert_array_equal(ours, theirs.permute(0, 2, 3, 1).numpy())
+
+
+def test_a_lenet_learns_one_batch_by_heart():
+    """All layers together: the loss of a batch falls to nothing under plain gradient descent."""
+    model = nn.Sequential(nn.Conv2d(1, 6, 5, bias=False, rng=0), nn.BatchNorm(6, relu=True), nn.MaxPool2d(2),
+                          nn.Conv2d(6, 12, 3, bias=False, rng=1), nn.BatchNorm(12, relu=True), nn.MaxPool2d(2),
+                          nn.Flatten(), nn.Dropout(0.1, rng=0), nn.Linear(48, 4, rng=2))
+    x, y = Tensor(images(16, 18, 18, 1)), np.arange(16) % 4
+    opt = optim.Momentum(model.parameters(), lr=0.1, momentum=0.5)
+    model.train()
+    for _ in range(40):
+        opt.zero_grad()
+        loss = losses.cross_entropy(model(x), y)
+        loss.backward()
+        opt.step()
+    assert losses.cross_entropy(model(x), y).item() < 0.05
+    assert losses.zero_one_error(model.eval()(x), y) == 0
+
+
+@pytest.mark.parametrize(("call", "message"), [
+    (lambda: nn.Conv2d(1, 8, 0), "Conv2d: size must be a positive integer, got 0"),
+    (lambda: nn.Conv2d(1, 8, (3, -1)), "Conv2d: size must be a positive integer, got -1"),
+    (lambda: nn.Conv2d(0, 8, 3), "Conv2d: inputs must be a positive integer, got 0"),
+    (lambda: nn.Conv2d(4, 6, 3, groups=4), "groups must divide inputs and outputs, got 4 for 4 and 6"),
+    (lambda: nn.ConvTranspose2d(4, 6, 3, groups=3), "ConvTranspose2d: groups must divide inputs and outputs"),
+    (lambda: nn.Conv2d(3, 8, 3)(Tensor(images())), r"conv2d: w has 3 input channels but x has 4 \(x \(2, 6, 5, 4\)"),
+    (lambda: nn.Conv2d(4, 8, 7)(Tensor(images())), "the window, 7 x 7, is larger than the image"),
+    (lambda: nn.Conv2d(4, 8, 3)(Tensor(images(dtype=np.float64))), "both be float32 or both float64"),
+    (lambda: nn.Conv2d(4, 8, 3)(Tensor(np.ones((5, 4), np.float32))), r"x must be \(n, h, w, c\)"),
+    (lambda: nn.Conv2d(4, 8, 3, padding="valid")(Tensor(images())), 'padding must be numbers or "same", got \'valid\''),
+    (lambda: nn.MaxPool2d(7)(Tensor(images())), "a window of 7 does not fit into 6 pixels"),
+    (lambda: nn.AvgPool2d("2"), "AvgPool2d: size must be a positive integer"),
+    (lambda: nn.GlobalAvgPool()(Tensor(np.ones((5, 4)))), r"wanted images \(n, h, w, c\), got shape \(5, 4\)"),
+    (lambda: nn.FractionalMaxPool2d(1.5)(Tensor(images())), r"a ratio must lie in \(0, 1\), got 1.5"),
+])
+def test_misuse_is_refused(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
