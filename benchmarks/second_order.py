@@ -33,7 +33,7 @@ METHODS = {
 
 @dataclass
 class Row:
-    """One method on one problem. ours, scipys: (f, |g|, evaluations). counts: SciPy converged. reached: f <= SciPy's."""
+    """One method on one problem. ours, scipys: (f, |g|, evaluations). counts: SciPy converged. reached: f as low."""
     method: str
     problem: str
     start: str

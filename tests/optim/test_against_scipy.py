@@ -1,4 +1,4 @@
-"""The criteria on the classic problems: as low as SciPy wherever SciPy converges, for at most 1.5 times its evaluations."""
+"""The criteria on the classic problems: as low as SciPy wherever SciPy converges, for at most 1.5 times the count."""
 import importlib.util
 import sys
 from pathlib import Path
