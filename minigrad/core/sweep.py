@@ -55,21 +55,17 @@ def _refuse_changed(order, name):
     if changes.latest < oldest:
         return
     written = [(reference(), when) for reference, when in list(changes.arrays.values()) if when > oldest]
-    for node in order:
-        if node.op is None:
-            continue
-        for parent, value in zip(node.parents, node.values):
-            if parent is not None and parent.op is None and parent.changed > node.number:
-                culprit = parent.name or "a leaf"
-            elif isinstance(value, np.ndarray) and any(
-                    when > node.number and array is not None and np.may_share_memory(value, array)
-                    for array, when in written):
-                culprit = "a constant (a frozen parameter, a detached view)"
-            else:
-                continue
-            raise RuntimeError(
-                f"{name}: {node.op.name} saved the value of {culprit}, which has changed since "
-                "(an optimizer's step, or p.data = ...); compute the result again before the backward")
+    found = [(node, parent.name or "a leaf") for node in order for parent in node.parents
+             if parent is not None and parent.op is None and parent.changed > node.number]
+    found = found or [
+        (node, "a constant (a frozen parameter, a detached view)") for node in order if node.op is not None
+        for value in node.values if isinstance(value, np.ndarray) and any(
+            when > node.number and array is not None and np.may_share_memory(value, array) for array, when in written)]
+    if found:
+        node, culprit = found[0]
+        raise RuntimeError(
+            f"{name}: {node.op.name} saved the value of {culprit}, which has changed since "
+            "(an optimizer's step, or p.data = ...); compute the result again before the backward")
 
 
 def _sweep(order, root, g, targets, retain_graph=False, create_graph=False):

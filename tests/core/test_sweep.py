@@ -1,0 +1,283 @@
+"""backward and grad: what they fill, what they refuse, and that they refuse before anything is touched."""
+import threading
+
+import numpy as np
+import pytest
+
+from minigrad import losses, nn, ops, optim
+from minigrad.core import Tensor, grad, no_grad, tensor, unbroadcast
+
+
+def leaf(*values):
+    return tensor(list(values), dtype=np.float64, requires_grad=True)
+
+
+def test_gradients_add_up_over_backwards():
+    x = leaf(1.0, 2.0)
+    (x * x).sum().backward()
+    (3 * x).sum().backward()
+    assert x.grad.tolist() == [5, 7]
+
+
+def test_backward_takes_a_cotangent_of_any_dtype():
+    x = tensor([1.0, 2.0], requires_grad=True)
+    (x * x).backward([1, 10])
+    assert x.grad.tolist() == [2, 40] and x.grad.dtype == np.float32
+    (x * x).backward(Tensor(np.array([0.0, 1.0])))
+    assert x.grad.tolist() == [2, 44] and x.grad.dtype == np.float32
+
+
+@pytest.mark.parametrize("make, error, message", [
+    (lambda x: (x * 2).backward(), ValueError, r"shape \(2,\), not a single number"),
+    (lambda x: (x * 2).backward(np.ones(3)), ValueError, r"g must have the shape of the Tensor, \(2,\), got \(3,\)"),
+    (lambda x: (x * 2).backward(np.ones((2, 1))), ValueError, r"\(2,\), got \(2, 1\)"),
+    (lambda x: (x * 2).backward(np.array([1j, 2])), ValueError, "g must hold numbers, got dtype complex128"),
+    (lambda x: tensor(1.0).backward(), RuntimeError, "no graph"),
+    (lambda x: (x > 0).sum().backward(), RuntimeError, "no graph"),
+    (lambda x: grad(x.sum(), tensor(1.0)), ValueError, "every x must be a Tensor with requires_grad=True"),
+    (lambda x: grad(x.sum(), [x, 3]), ValueError, "every x must be a Tensor with requires_grad=True, got 3"),
+    (lambda x: grad(3.0, x), ValueError, "y must be a Tensor, got float"),
+    (lambda x: grad(x * 2, x), ValueError, r"grad: the Tensor has shape \(2,\)"),
+])
+def test_misuse_is_refused(make, error, message):
+    x = leaf(1.0, 2.0)
+    with pytest.raises(error, match=message):
+        make(x)
+    assert x.grad is None
+
+
+def test_backward_of_a_leaf_is_its_cotangent():
+    x = leaf(1.0, 2.0)
+    x.backward([3, 4])
+    assert x.grad.tolist() == [3, 4]
+
+
+def test_a_freed_graph_is_refused_and_a_retained_one_is_not():
+    x = leaf(1.0, 2.0)
+    y = (x * x).sum()
+    y.backward(retain_graph=True)
+    y.backward()
+    assert x.grad.tolist() == [4, 8]
+    with pytest.raises(RuntimeError, match="backward: the graph behind sum was freed"):
+        y.backward()
+    assert x.grad.tolist() == [4, 8]
+
+
+def test_a_part_of_a_graph_that_was_freed_by_another_result_is_refused_before_anything_is_touched():
+    x, z = leaf(1.0, 2.0), leaf(3.0, 4.0)
+    shared = x * x
+    shared.sum().backward()
+    x.grad = None
+    with pytest.raises(RuntimeError, match="the graph behind multiply was freed"):
+        (shared * z).sum().backward()
+    assert x.grad is None and z.grad is None
+
+
+def test_grad_touches_no_grad_attribute_and_frees_the_graph_unless_told():
+    x = leaf(1.0, 2.0)
+    y = (x * x).sum()
+    assert grad(y, x, retain_graph=True).data.tolist() == [2, 4]
+    assert [g.data.tolist() for g in grad(y, [x, x])] == [[2, 4]] * 2
+    assert x.grad is None
+    with pytest.raises(RuntimeError, match="freed"):
+        grad(y, x)
+
+
+def test_grad_with_respect_to_results_on_the_way_and_to_what_is_not():
+    x, other = leaf(1.0, 2.0), leaf(1.0)
+    a = x * 3
+    y = (a * a).sum()
+    da, dx, dy, none = grad(y, [a, x, y, other])
+    assert da.data.tolist() == [6, 12] and dx.data.tolist() == [18, 36] and dy.data == 1 and none.data.tolist() == [0]
+
+
+def test_only_the_paths_that_lead_to_x_are_walked():
+    x, w = leaf(1.0, 2.0), leaf(3.0, 4.0)
+    calls = []
+
+    def watched(x):
+        from minigrad.core import primitive
+        op = primitive(lambda x: x * 2)
+        op.vjps(lambda g, y, x: calls.append(1) or g * 2)
+        return op(x)
+
+    y = (watched(w) * x).sum()
+    grad(y, x, retain_graph=True)
+    assert not calls
+    grad(y, w)
+    assert calls == [1]
+
+
+def test_results_of_grad_are_arrays_of_their_own():
+    x = leaf(1.0, 2.0)
+    a, b = grad((x + 0).sum(), [x, x])
+    a.data[0] = 7
+    assert b.data[0] == 1
+
+
+def test_create_graph_gives_derivatives_of_every_order():
+    x = leaf(0.7)
+    d = y = x.sin()
+    for order in range(1, 6):
+        d = grad(d.sum(), x, create_graph=True)
+        np.testing.assert_allclose(d.data, np.sin(0.7 + order * np.pi / 2), rtol=1e-14)
+    assert y.requires_grad
+
+
+def test_create_graph_differentiates_through_the_cotangent():
+    x, g = leaf(1.0, 2.0), leaf(3.0, 4.0)
+    d = grad(x * x, x, g, create_graph=True)                    # 2 g x
+    assert grad(d.sum(), g).data.tolist() == [2, 4]
+
+
+def test_create_graph_differentiates_through_a_cotangent_of_another_dtype():
+    x, g = tensor([1.0, 2.0], requires_grad=True), leaf(3.0, 4.0)
+    d = grad(x * x, x, g, create_graph=True)
+    assert d.dtype == np.float32 and grad(d.sum(), g).data.tolist() == [2, 4]
+
+
+def test_create_graph_works_under_no_grad():
+    x = leaf(3.0)
+    y = x * x * x
+    with no_grad():
+        g = grad(y, x, create_graph=True)
+    assert grad(g, x).item() == 18
+
+
+def test_a_plain_grad_is_not_recorded():
+    x = leaf(3.0)
+    assert not grad((x * x).sum(), x).requires_grad
+
+
+def test_unbroadcast():
+    d = np.arange(24.0).reshape(2, 3, 4)
+    for shape in ((2, 3, 4), (3, 4), (1, 4), (4,), (1,), (), (2, 1, 4), (2, 3, 1), (1, 1, 1)):
+        assert unbroadcast(d, shape).shape == shape and unbroadcast(d, shape).sum() == d.sum()
+    assert unbroadcast(np.zeros((0, 3)), (1, 3)).tolist() == [[0, 0, 0]]
+    with pytest.raises(ValueError, match=r"shape \(5,\) for an argument of shape \(3,\)"):
+        unbroadcast(np.zeros(5), (3,))
+
+
+# ------------------------------------------------------------------------------------- values changed since the forward
+
+CHANGES = {
+    "p.data = ...": lambda w: setattr(w, "data", w.data - 1),
+    "p.data -= ...": lambda w: setattr(w, "data", w.data.__isub__(1)),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize("name, function", [
+    ("multiply", lambda w: w * w), ("exp", lambda w: w.exp()), ("getitem", lambda w: w[:1] * 2),
+    ("add", lambda w: w + 1), ("reshape", lambda w: w.reshape(2, 1) * w),
+    ("concatenate", lambda w: ops.concatenate([w, w]))])
+def test_a_leaf_that_changed_is_refused_by_the_name_of_the_op(change, name, function):
+    w = leaf(1.0, 2.0)
+    y = function(w).sum()
+    CHANGES[change](w)
+    with pytest.raises(RuntimeError, match=f"{name}|multiply saved the value of a leaf, which has changed since"):
+        y.backward()
+    assert w.grad is None
+    with pytest.raises(RuntimeError, match="has changed since"):
+        grad(y, w)
+    function(w).sum().backward()                        # computed again, it is fine
+    assert w.grad is not None
+
+
+def test_a_constant_that_changed_in_place_through_its_tensor_is_refused():
+    x, c = leaf(1.0, 2.0), Tensor(np.array([3.0, 4.0]))
+    y = (x * c).sum()
+    c.data -= 1
+    with pytest.raises(RuntimeError, match="multiply saved the value of a constant"):
+        y.backward()
+    y = (x * c).sum()
+    c.data = np.array([5.0, 6.0])                       # replaced, not written: the graph has the old one
+    y.backward()
+    assert x.grad.tolist() == [2, 3]
+
+
+def a_model():
+    model = nn.Sequential(nn.Linear(3, 4, rng=0), nn.Tanh(), nn.Linear(4, 2, rng=1)).astype(np.float64)
+    x, y = np.random.default_rng(2).standard_normal((5, 3)), np.array([0, 1, 1, 0, 1])
+    return model, model.parameters(), lambda: losses.cross_entropy(model(Tensor(x)), y)
+
+
+def stepped(model, params):
+    opt = optim.SGD(params, lr=0.1)
+    model[0].w.grad = np.ones((3, 4))
+    opt.step()
+
+
+@pytest.mark.parametrize("change, name", [
+    (stepped, "[02]."), (lambda model, params: params.changed(), "[02]."),
+    (lambda model, params: setattr(model[2].w, "data", model[2].w.data * 2), "2.w"),
+    (lambda model, params: model.load_state_dict(model.state_dict()), "[02]."),
+])
+def test_a_step_between_forward_and_backward_is_refused_with_the_parameter_named(change, name):
+    model, params, loss = a_model()
+    J = loss()
+    change(model, params)
+    before = params.theta.copy()
+    with pytest.raises(RuntimeError, match=rf"linear saved the value of {name}"):
+        J.backward()
+    assert np.array_equal(params.theta, before)
+
+
+@pytest.mark.parametrize("hide", [
+    lambda model: model[0].freeze() and model[0].w, lambda model: model[0].w.detach(), lambda m: hidden_view(m)])
+def test_a_frozen_parameter_or_a_detached_view_that_changed_is_refused(hide):
+    model, params, loss = a_model()
+    w, x = hide(model), Tensor(np.ones((2, 3)), requires_grad=True)
+    y = (x @ (w if w.shape == (3, 4) else w.T)).sum()
+    params.theta[...] *= 2
+    params.changed()
+    with pytest.raises(RuntimeError, match="matmul saved the value of a constant"):
+        y.backward()
+
+
+def hidden_view(model):
+    with no_grad():
+        return model[0].w.T
+
+
+def test_a_step_of_another_model_is_no_obstacle():
+    model, params, loss = a_model()
+    other, others, _ = a_model()
+    J = loss()
+    others.theta[...] += 1
+    others.changed()
+    J.backward()
+    assert not params.unwritten
+
+
+def test_a_step_of_other_layers_is_no_obstacle():
+    model, params, loss = a_model()
+    first, second = model[0].parameters(), model[2].parameters()
+    J = (model[0](Tensor(np.ones((2, 3)))) ** 2).sum()
+    second.theta[...] += 1
+    second.changed()
+    J.backward()
+    assert not first.unwritten and second.unwritten == {"w", "b"}
+
+
+def test_eight_threads_train_eight_models_as_one_thread_does():
+    def train(i, out):
+        model, params, loss = a_model()
+        params.theta[...] += i
+        params.changed()
+        opt = optim.Adam(params, lr=0.01)
+        for _ in range(20):
+            opt.zero_grad()
+            loss().backward()
+            opt.step()
+        out[i] = params.theta.copy()
+
+    serial, parallel = {}, {}
+    for i in range(8):
+        train(i, serial)
+    threads = [threading.Thread(target=train, args=(i, parallel)) for i in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert all(np.array_equal(serial[i], parallel[i]) for i in range(8))
