@@ -173,7 +173,7 @@ def report(model, x, y=None, loss=None):
         result = model(x)
         J = None if loss is None else loss(result, y)
 
-    own = [[p for p in vars(module).values() if isinstance(p, Tensor) and p.requires_grad] for module, _ in seen]
+    own = [[p for _, p in module.own_parameters() if p.requires_grad] for module, _ in seen]
     wanted = {id(t): t for parts, (_, out) in zip(own, seen) for t in [out, *parts] if t.requires_grad}
     gradients = {}
     if J is not None and wanted and J.requires_grad:

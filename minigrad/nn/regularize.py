@@ -10,7 +10,6 @@ from minigrad import init, ops
 from minigrad.core import default_dtype
 from minigrad.nn.layers import Linear, Residual
 from minigrad.nn.module import Module
-from minigrad.nn.parameters import Parameter
 from minigrad.random import generator
 
 
@@ -167,8 +166,8 @@ def max_norm(model, limit):
     scaled, done = 0, set()
     for _, module in model.modules():
         unit = getattr(module, "unit_axis", -1)                           # the axis that counts the units
-        for p in vars(module).values():
-            if not isinstance(p, Parameter) or p.ndim < 2 or not p.requires_grad or unit is None or id(p) in done:
+        for _, p in module.own_parameters():
+            if p.ndim < 2 or not p.requires_grad or unit is None or id(p) in done:
                 continue
             done.add(id(p))
             others = tuple(i for i in range(p.ndim) if i != unit % p.ndim)

@@ -1,0 +1,198 @@
+"""Module: names, modes, state, observers, and the block in which nothing of a model changes."""
+import copy
+import threading
+
+import numpy as np
+import pytest
+
+from minigrad import losses, nn, ops, optim
+from minigrad.core import Tensor
+
+X = np.random.default_rng(0).standard_normal((6, 4)).astype(np.float32)
+
+
+class Net(nn.Module):
+    """Modules and parameters as attributes and in lists."""
+
+    def __init__(self, rng=0):
+        self.scale = nn.Parameter([2.0])
+        self.first = nn.Linear(4, 5, rng=rng)
+        self.blocks = [nn.Residual(nn.Linear(5, 5, rng=rng)), nn.Dropout(0.5, rng=rng), ops.relu]
+        self.biases = [nn.Parameter(np.zeros(5, np.float32)), nn.Parameter(np.zeros(5, np.float32))]
+        self.norm = nn.BatchNorm(5)
+
+    def forward(self, x):
+        x = self.first(x) * self.scale
+        for block, b in zip(self.blocks, [*self.biases, 0]):
+            x = block(x) + b
+        return self.norm(x)
+
+
+NAMES = ["scale", "biases.0", "biases.1", "first.w", "first.b", "blocks.0.f.w", "blocks.0.f.b", "norm.gamma",
+         "norm.beta"]
+
+
+def test_names_are_paths_in_order_of_definition():
+    model = Net()
+    assert [path for path, _ in model.named_parameters()] == NAMES
+    assert [path for path, _ in model.modules()] == ["", "first", "blocks.0", "blocks.0.f", "blocks.1", "norm"]
+    assert [path for path, _ in model.generators()] == ["blocks.1.rng"]
+    assert list(model.parameters().slices) == NAMES
+    assert set(model.state_dict()) == {*NAMES, "norm.running_mean", "norm.running_var"}
+
+
+def test_modes_reach_every_module():
+    model = Net()
+    assert all(module.training for _, module in model.modules())
+    assert model.eval() is model and not any(module.training for _, module in model.modules())
+    assert model.train().blocks[1].training
+
+
+def test_a_module_is_learned_by_the_usual_loop():
+    model, y = Net(), np.arange(6) % 5
+    opt = optim.Adam(model.parameters(), lr=0.05)
+    start = losses.cross_entropy(model(Tensor(X)), y).item()
+    for _ in range(30):
+        loss = losses.cross_entropy(model(Tensor(X)), y)
+        opt.zero_grad()
+        loss.backward()
+        opt.step()
+    assert loss.item() < 0.7 * start
+
+
+def test_freezing_keeps_bits_and_thawing_goes_on():
+    model, y = Net(), np.arange(6) % 5
+    opt = optim.Momentum(model.parameters(), lr=0.1, momentum=0.9)
+    model.first.freeze()
+    before = {name: p.data.copy() for name, p in model.named_parameters()}
+    losses.cross_entropy(model(Tensor(X)), y).backward()
+    assert model.first.w.grad is None and model.scale.grad is not None
+    opt.step()
+    for name, p in model.named_parameters():
+        assert np.array_equal(p.data, before[name]) == name.startswith("first"), name
+    model.freeze(False)
+    model.zero_grad()
+    losses.cross_entropy(model(Tensor(X)), y).backward()
+    assert model.first.w.grad is not None
+
+
+# ---------------------------------------------------------------------------------------------------------------- state
+
+def test_state_round_trip():
+    a, b = Net(0), Net(1)
+    a(Tensor(X))
+    b.load_state_dict(a.state_dict())
+    np.testing.assert_array_equal(a.eval()(Tensor(X)).data, b.eval()(Tensor(X)).data)
+    state = a.state_dict()
+    a.scale.data = a.scale.data + 1
+    assert state["scale"] == 2                                       # a copy
+
+
+def test_loading_lists_every_mismatch_and_then_changes_nothing():
+    model = Net()
+    state = Net(1).state_dict()
+    del state["scale"]
+    state["first.w"] = state["first.w"].T
+    state["first.b"] = state["first.b"].astype(np.float64)
+    state["extra"] = np.zeros(3)
+    before = model.state_dict()
+    with pytest.raises(ValueError) as error:
+        model.load_state_dict(state)
+    for part in ("scale is missing", "extra is not in the model", r"first.w is float32 (5, 4), wanted float32 (4, 5)",
+                 "first.b is float64 (5,), wanted float32 (5,)"):
+        assert part in str(error.value)
+    for name, value in model.state_dict().items():
+        np.testing.assert_array_equal(value, before[name])
+    good = {name: value for name, value in state.items() if not name.startswith("first")}
+    model.load_state_dict(good, strict=False)
+    np.testing.assert_array_equal(model.norm.gamma.data, good["norm.gamma"])
+    np.testing.assert_array_equal(model.first.w.data, before["first.w"])
+
+
+def test_loading_writes_into_theta_so_an_optimizer_goes_on():
+    model = Net()
+    parameters = model.parameters()
+    model.load_state_dict(Net(1).state_dict())
+    np.testing.assert_array_equal(parameters.theta[parameters.slices["first.w"]], model.first.w.data.ravel())
+    assert np.may_share_memory(parameters.theta, model.first.w.data)
+
+
+def test_a_deep_copy_shares_nothing_and_keeps_ties():
+    model = Net()
+    model.blocks[0].f.w = nn.Parameter(np.eye(5, dtype=np.float32))
+    model.tied = model.blocks[0].f.w
+    model.parameters()
+    twin = copy.deepcopy(model)
+    assert twin.tied is twin.blocks[0].f.w and twin.tied is not model.tied
+    assert not any(np.may_share_memory(p.data, q.data) for (_, p), (_, q)
+                   in zip(model.named_parameters(), twin.named_parameters()))
+    twin.parameters().theta[...] = 0
+    assert (model.tied.data == np.eye(5)).all() and (twin.tied.data == 0).all()
+    assert twin.blocks[1].rng is not model.blocks[1].rng
+
+
+# ------------------------------------------------------------------------------------------------------------ observers
+
+def test_observers_see_calls_in_order_of_execution_and_leave_on_exceptions():
+    model, seen = Net(), []
+    with nn.observe(lambda module, inputs, y: seen.append((type(module).__name__, inputs[0].shape, y.shape))):
+        model(Tensor(X))
+    assert [name for name, _, _ in seen] == ["Linear", "Linear", "Residual", "Dropout", "BatchNorm", "Net"]
+    assert seen[0] == ("Linear", (6, 4), (6, 5))
+    with pytest.raises(ZeroDivisionError), model.observe(lambda *_: 1 / 0):
+        model(Tensor(X))
+    count = len(seen)
+    model(Tensor(X))
+    assert len(seen) == count
+
+
+def test_fixed_statistics_is_restored_after_exceptions_nested_and_does_not_leak_into_other_threads():
+    model = Net()
+
+    def mean():
+        return model.norm.running_mean.copy()
+
+    with pytest.raises(ValueError, match="w must be"), nn.fixed_statistics(model), model.fixed_statistics():
+        model(Tensor(X[:, :3]))
+    with nn.fixed_statistics(model):
+        with nn.fixed_statistics(model):
+            model(Tensor(X))
+        model(Tensor(X))
+        assert (mean() == 0).all()
+        other = threading.Thread(target=lambda: model(Tensor(X)))
+        other.start()
+        other.join()
+        assert (mean() != 0).any()
+    before = mean()
+    model(Tensor(X))
+    assert not np.array_equal(mean(), before)
+
+
+def test_summary_counts_parameters_and_shows_shapes_without_a_trace():
+    model = Net()
+    before, state = model.state_dict(), model.blocks[1].rng.bit_generator.state
+    text = model.summary(X)
+    rows = {line.split()[0]: line for line in text.splitlines()}
+    assert "(6, 5)" in rows["first"] and rows["first"].endswith("25") and "Dropout(0.5)" in rows["blocks.1"]
+    assert rows["norm"].endswith("10") and text.splitlines()[-1].split()[-1] == str(model.parameters().n)
+    assert model.training and model.blocks[1].rng.bit_generator.state == state
+    for name, value in model.state_dict().items():
+        np.testing.assert_array_equal(value, before[name])
+    assert "Linear(4, 5)" in repr(model) and "(blocks.0): Residual" in repr(model)
+
+
+@pytest.mark.parametrize(("call", "message"), [
+    (lambda: Net().astype(np.float16), "wanted float32 or float64, got float16"),
+    (lambda: nn.Parameter(np.arange(3)), "wanted floating-point values, got int64"),
+])
+def test_misuse_is_refused(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
+
+
+def test_a_module_without_forward_says_so():
+    class Empty(nn.Module):
+        pass
+
+    with pytest.raises(NotImplementedError, match="Empty.forward is not written"):
+        Empty()(Tensor(X))
