@@ -175,6 +175,6 @@ def _unified(args, rules, name):
             if a.dtype.kind not in "fiub":
                 raise ValueError(f"{name}: argument {i} must hold numbers, got dtype {a.dtype}")
             if dtype is not None:
-                a = a.astype(dtype, copy=False)
+                a = a.astype(dtype, copy=not a.flags.aligned)
         unified.append(a)
     return unified
