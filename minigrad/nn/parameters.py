@@ -157,6 +157,11 @@ class Parameters:
         return {name for name, p in self.named.items() if not p.slot.written or p.node is None}
 
     @property
+    def frozen(self):
+        """Names of the parameters that no step may move (requires_grad is False)."""
+        return {name for name, p in self.named.items() if p.node is None}
+
+    @property
     def dtype(self):
         """float32 or float64."""
         return self.theta.dtype

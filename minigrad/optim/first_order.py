@@ -254,6 +254,7 @@ class FirstOrder(Optimizer):
         finally:
             if was_at_point:
                 self._paused = False
+            if was_at_point and not self._at_point:
                 self.leave_at_point(self.params.theta)
                 self.changed()
 

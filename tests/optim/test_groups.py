@@ -110,3 +110,42 @@ def test_a_wrong_group_is_refused(groups, message, vector):
     with pytest.raises(ValueError, match=message.replace("'*.w'", r"'\*.w'").replace("'0.*'", r"'0.\*'")
                        if "two groups, " in message else message):
         optim.SGD(vector(), lr=0.1, groups=groups)
+
+
+@pytest.mark.parametrize("method", [optim.Adam, optim.Nesterov, optim.AdaMax], ids=lambda method: method.__name__)
+@pytest.mark.parametrize("seed", range(8))
+def test_any_cut_equals_separate_optimizers(method, seed, vector):
+    """Random slices, random groups over them, random parameters without a gradient: as if each element were alone."""
+    rng = np.random.default_rng(seed)
+    sizes = {f"p{i}": int(rng.integers(1, 5)) for i in range(int(rng.integers(2, 9)))}
+    n = sum(sizes.values())
+    theta = rng.standard_normal(n)
+    cuts = np.sort(rng.choice(np.arange(n + 1), size=min(4, n + 1), replace=False))
+    groups = [dict(params=slice(int(a), int(b)), lr=float(rng.uniform(0.01, 0.2)), frozen=bool(rng.random() < 0.3))
+              for a, b in zip(cuts[::2], cuts[1::2]) if a < b]
+    p = vector(theta.copy(), sizes)
+    opt = method(p, lr=0.05, groups=groups)
+    rates, frozen = np.full(n, 0.05), np.zeros(n, dtype=bool)
+    for group in groups:
+        rates[group["params"]], frozen[group["params"]] = group["lr"], group["frozen"]
+    alone = [vector(theta[i:i + 1].copy(), {"x": 1}) for i in range(n)]
+    opts = [method(one, lr=rate) for one, rate in zip(alone, rates)]
+    for _ in range(12):
+        but = tuple(name for name in sizes if rng.random() < 0.3)
+        if len(but) == len(sizes):
+            continue
+        g = rng.standard_normal(n)
+        p.zero_grad()
+        p.backward(lambda at, g=g: g, but)
+        skipped = np.concatenate([np.full(size, name in but) for name, size in sizes.items()]) | frozen
+        if skipped.all():
+            continue
+        opt.step()
+        for i in np.flatnonzero(~skipped):
+            alone[i].g[:] = g[i]
+            alone[i].unwritten.clear()
+            opts[i].step()
+        with opt.at_theta():
+            for i, one in enumerate(alone):
+                with opts[i].at_theta():
+                    assert p.theta[i] == one.theta[0]
