@@ -1,0 +1,193 @@
+"""J(theta) of a model: derivatives against differences, nothing of the model changes, and both loops give one theta."""
+import inspect
+
+import numpy as np
+import pytest
+
+from minigrad import Objective, losses, nn, ops, optim
+from minigrad.core import Tensor, tensor
+
+rng = np.random.default_rng(0)
+x, labels = rng.standard_normal((7, 4)), rng.integers(0, 3, 7)
+
+
+def mlp(seed=0):
+    return nn.Sequential(nn.Linear(4, 5, rng=seed), nn.Tanh(), nn.Linear(5, 3, rng=seed + 1)).astype(np.float64)
+
+
+def an_objective(**options):
+    model = mlp()
+    return Objective(model, losses.cross_entropy, x, labels, **options)
+
+
+def test_value_gradient_and_hessian_vector_products_agree_with_differences():
+    J = an_objective(regularizer=lambda model: 0.1 * (model[0].w ** 2).sum())
+    theta, h = J.parameters.theta + 0.3, 1e-5
+    g = J.grad(theta)
+    for _ in range(5):
+        v, u = rng.standard_normal(theta.size), rng.standard_normal(theta.size)
+        np.testing.assert_allclose((J.value(theta + h * v) - J.value(theta - h * v)) / (2 * h), g @ v, rtol=1e-7)
+        Hv = J.hvp(theta, v)
+        np.testing.assert_allclose((J.grad(theta + h * v) - J.grad(theta - h * v)) / (2 * h), Hv, rtol=1e-5, atol=1e-8)
+        np.testing.assert_allclose(u @ Hv, v @ J.hvp(theta, u), rtol=1e-11)
+    value, again = J.value_and_grad(theta)
+    assert value == J.value(theta) == J(theta) and np.array_equal(again, g)
+
+
+def test_results_are_fresh_and_the_model_is_untouched():
+    J = an_objective()
+    params, model = J.parameters, J.model
+    losses.cross_entropy(model(Tensor(x)), labels).backward()
+    theta, g = params.theta.copy(), params.g.copy()
+    trial = theta + 1
+    a, b = J.grad(trial), J.grad(trial)
+    J.hvp(trial, a)
+    J.value()
+    own = J.grad()
+    assert a is not b
+    assert not any(np.shares_memory(part, params.g) or np.shares_memory(part, trial) for part in (a, b, own))
+    assert np.array_equal(params.theta, theta) and np.array_equal(params.g, g) and not params.unwritten
+    np.testing.assert_allclose(own, g, rtol=1e-13)
+    assert np.array_equal(trial, theta + 1)
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, MemoryError])
+def test_theta_is_restored_whatever_the_model_raises(error):
+    class Fails(nn.Module):
+        def __init__(self):
+            self.inner, self.raising = nn.Linear(4, 3, rng=0).astype(np.float64), False
+
+        def forward(self, x):
+            y = self.inner(x)
+            if self.raising:
+                raise error
+            return y
+
+    model = Fails()
+    J = Objective(model, losses.cross_entropy, x, labels)
+    theta = J.parameters.theta.copy()
+    model.raising = True
+    for call in (J.value, J.grad, lambda theta: J.hvp(theta, theta)):
+        with pytest.raises(error):
+            call(theta + 1)
+        assert np.array_equal(J.parameters.theta, theta) and J.parameters.unwritten == {"inner.w", "inner.b"}
+    model.raising = False
+    assert J.value(theta) == J.value()
+
+
+def test_theta_may_be_the_model_s_own_vector_or_overlap_it():
+    J = an_objective()
+    own = J.parameters.theta
+    before = own.copy()
+    assert J.value(own) == J.value() == J.value(own.copy()) == J.value(own[:])
+    assert J.value(own[::-1]) == J.value(before[::-1].copy()) != J.value()
+    assert np.array_equal(own, before)
+
+
+def test_frozen_layers_have_zeros():
+    J = an_objective()
+    J.model[0].freeze()
+    g = J.grad()
+    assert (g[:25] == 0).all() and g[25:].all()
+    v = rng.standard_normal(g.size)
+    assert (J.hvp(None, v)[:25] == 0).all() and J.hvp(None, v)[25:].any()
+    J.model.freeze()
+    assert (J.grad() == 0).all() and (J.hvp(None, v) == 0).all()
+
+
+def test_a_linear_objective_has_no_curvature():
+    model = nn.Linear(4, 1, rng=0).astype(np.float64)
+    J = Objective(model, lambda y, _: y.sum(), x, None)
+    assert (J.hvp(None, np.ones(5)) == 0).all()
+
+
+def test_what_does_not_fit_is_refused():
+    J = an_objective()
+    theta = J.parameters.theta.copy()
+    for call in (lambda: J.value(np.zeros(3)), lambda: J.grad(np.zeros((43, 1))), lambda: J.hvp(theta, np.zeros(3))):
+        with pytest.raises(ValueError, match=r"Objective: (theta|v) must have shape \(43,\), got"):
+            call()
+    assert np.array_equal(J.parameters.theta, theta)
+
+
+def test_a_graph_made_at_a_trial_point_is_refused_afterwards():
+    J = an_objective()
+    with J.at(J.parameters.theta + 1):
+        loss = J.tensor()
+    with pytest.raises(RuntimeError, match="has changed since"):
+        loss.backward()
+
+
+def test_random_layers_draw_the_same_at_every_evaluation_and_their_generators_are_put_back():
+    class Noisy(nn.Module):
+        def __init__(self):
+            self.w, self.rng = nn.Parameter(np.ones(3)), np.random.default_rng(4)
+
+        def forward(self, x):
+            return (self.w * self.rng.standard_normal(3)).sum()
+
+    model = Noisy()
+    J = Objective(model, lambda y, _: y * y, x, None)
+    state = model.rng.bit_generator.state
+    theta = np.array([1.0, 2.0, 3.0])
+    assert J.value(theta) == J.value(theta)
+    g, h = J.grad(theta), 1e-6
+    for i, e in enumerate(np.eye(3)):
+        np.testing.assert_allclose((J.value(theta + h * e) - J.value(theta - h * e)) / (2 * h), g[i], rtol=1e-6)
+    assert model.rng.bit_generator.state == state
+
+
+# ------------------------------------------------------------------------------------------------ both loops, one theta
+
+FIRST_ORDER = sorted(name for name, cls in vars(optim).items()
+                     if inspect.isclass(cls) and issubclass(cls, optim.FirstOrder) and cls is not optim.FirstOrder)
+RATES = {"AdaDelta": {}, "VSGD": None}
+
+
+@pytest.mark.parametrize("name", FIRST_ORDER)
+@pytest.mark.parametrize("extra", [{}, {"weight_decay": 0.01}])
+def test_step_after_backward_equals_step_with_an_objective(name, extra):
+    cls = getattr(optim, name)
+    if RATES.get(name, {}) is None:
+        pytest.skip(f"{name} asks its objective for more than a gradient")
+    paths = []
+    for with_objective in (False, True):
+        model = mlp()
+        params = model.parameters()
+        lr = optim.schedules.Linear(0.05, 0.01, 8) if name not in ("DeltaBarDelta", "Rprop", "RpropMinus") else 0.05
+        opt = cls(params, **RATES.get(name, {"lr": lr}), **extra)
+        J, path = Objective(model, losses.cross_entropy, x, labels), []
+        for _ in range(10):
+            if with_objective:
+                opt.step(J)
+            else:
+                opt.zero_grad()
+                losses.cross_entropy(model(Tensor(x)), labels).backward()
+                opt.step()
+            with opt.at_theta() as theta:
+                path.append(theta.copy())
+        paths.append(path)
+    np.testing.assert_allclose(paths[0], paths[1], rtol=0, atol=1e-13)
+    assert not np.allclose(paths[0][0], paths[0][-1])
+
+
+def test_a_second_order_method_moves_a_real_model():
+    J = an_objective(regularizer=lambda model: 0.01 * sum((p * p).sum() for p in model.parameters()))
+    start = J.value()
+    from minigrad.optim.quasi_newton import LBFGS
+    opt = LBFGS(J.parameters)
+    for _ in range(20):
+        opt.step(J)
+    assert J.value() < 0.5 * start
+
+
+def test_an_objective_of_a_bare_function():
+    class Bowl(nn.Module):
+        def __init__(self):
+            self.theta = nn.Parameter(np.array([3.0, -1.0]))
+
+        def forward(self, scale):
+            return ops.sum(self.theta ** 2 * scale)
+
+    J = Objective(Bowl(), lambda y, _: y, tensor([1.0, 10.0], dtype=np.float64), None)
+    assert J.value() == 19 and J.grad().tolist() == [6, -20] and J.hvp(None, np.ones(2)).tolist() == [2, 20]
