@@ -257,6 +257,38 @@ def test_lsuv_stops_after_the_iterations_it_may_make():
     assert (row.outcome, row.iterations) == ("not converged", 4)
 
 
+def test_lsuv_of_a_convolutional_net_with_batch_norm_and_residual_blocks():
+    x = np.random.default_rng(0).standard_normal((16, 10, 10, 2)).astype(np.float32)
+    model = nn.Sequential(nn.Conv2d(2, 6, 3, rng=0), nn.BatchNorm(6, relu=True), nn.MaxPool2d(2),
+                          nn.Residual(nn.Sequential(nn.Conv2d(6, 6, 3, padding="same", rng=1), nn.ReLU())),
+                          nn.ConvTranspose2d(6, 3, 2, rng=2), nn.Flatten(), nn.Maxout(75, 4, rng=3))
+    table = init.lsuv(model, x, rng=0)
+    assert [row.path for row in table] == ["0", "3.f.0", "4", "6"]
+    assert all(row.outcome == "converged" for row in table)
+    assert (model[1].running_mean == 0).all()
+    layers = (nn.Conv2d, nn.Linear)                              # ConvTranspose2d and Maxout are kinds of these
+    assert all(abs(y.var() - 1) < 0.02 for y in outputs(model, x, layers))
+
+
+def test_lsuv_and_report_of_recurrent_cells():
+    class Net(nn.Module):
+        def __init__(self):
+            self.embed, self.cell = nn.Embedding(5, 4, rng=0), nn.LSTMCell(4, 6, rng=0)
+            self.head = nn.Linear(6, 3, rng=0)
+
+        def forward(self, x):
+            h, c = self.cell(self.embed(x))
+            return self.head(self.cell(self.embed(x), (h, c))[0])
+
+    model, x = Net(), np.random.default_rng(0).integers(0, 5, 20)
+    before = model.cell.w.data.copy()
+    assert [(row.path, row.outcome) for row in init.lsuv(model, x)] == [("head", "converged")]
+    np.testing.assert_array_equal(model.cell.w.data, before)
+    rows = init.report(model, x, x % 3, losses.cross_entropy)
+    assert [row.path for row in rows] == ["embed", "cell", "embed", "cell", "head"]
+    assert all(row.g_std is not None and row.g_w_std is not None for row in rows)
+
+
 def test_lsuv_changes_nothing_but_weights():
     x = np.random.default_rng(0).standard_normal((64, 8)).astype(np.float32)
     model = nn.Sequential(nn.Linear(8, 8, biases=init.relu_bias, rng=0), nn.Dropout(0.3, rng=0), nn.Linear(8, 3, rng=1))

@@ -118,6 +118,13 @@ def test_label_smoothing_has_its_least_value_at_the_smoothed_distribution():
     assert np.abs(x.grad).max() < 1e-15
 
 
+@pytest.mark.parametrize("options", [{}, {"label_smoothing": 0.1}, {"weights": np.ones(2)}], ids=str)
+def test_equal_logits_of_any_size_cost_log_k(options):
+    for size in 10.0 ** np.arange(9):
+        x = np.full((3, 2), size, np.float32)
+        assert losses.cross_entropy(x, [0, 1, 0], **options) == pytest.approx(math.log(2), rel=1e-6)
+
+
 def test_cross_entropy_of_extreme_logits_is_finite():
     for dtype in (np.float32, np.float64):
         for options in ({}, {"label_smoothing": 0.1}, {"weights": np.ones(3)}):

@@ -49,9 +49,10 @@ def lsuv(model, x, tolerance=0.01, iterations=10, rng=None):
         W <- orthonormal
         until |Var(output) - 1| <= tolerance:  W <- W / sqrt(Var(output)),  at most `iterations` times
 
-    model: its weights `w` with two or more axes are replaced (dense and convolutional layers); biases, and everything
-    else, stay. x: one minibatch, an array or Tensor. The variance is that of all elements of the layer's output
-    together, in the model's present mode (dropout drops the same units all along; running averages are untouched).
+    model: the weights `w` of dense and convolutional layers are replaced. Biases, embeddings, recurrent cells (their
+    outputs are bounded, their weights serve every step) and everything else stay. x: one minibatch, an array or Tensor.
+    The variance is that of all elements of the layer's output together, in the model's present mode (dropout drops the
+    same units all along; running averages are untouched).
 
     Returns a Table of `Found`, one per layer. A dead or constant layer, or one that does not converge, is reported
     there, not raised, and a dead one keeps its orthonormal weights. Raises ValueError if no layer has weights.
@@ -79,7 +80,7 @@ def _weighted(model, x):
     order = {}
 
     def note(module, inputs, y):
-        if getattr(getattr(module, "w", None), "ndim", 0) >= 2:
+        if getattr(getattr(module, "w", None), "ndim", 0) >= 2 and not hasattr(module, "u"):      # u: recurrent
             order.setdefault(id(module), (paths.get(id(module), "?"), module))
 
     with no_grad(), model.fixed_statistics(), model.observe(note):
@@ -166,6 +167,7 @@ def report(model, x, y=None, loss=None):
     seen = []
 
     def note(module, inputs, output):
+        output = output[0] if isinstance(output, tuple) else output        # (h, c) of an LSTM cell: h
         if isinstance(output, Tensor) and not any(True for _ in module.children()):
             seen.append((module, output))
 
