@@ -1,7 +1,7 @@
 /* C <- [C +] A B [+ bias] for any strides of A, B and C, in float and double.
 
    B is packed in panels as wide as a tile (where packing pays), each panel meets all rows of A in the micro-kernel of
-   tile.h, and A is packed once where it meets three panels or more. Where the product of the transposes is cheaper
+   tile.h, and A is packed once where it meets three panels or more and does not lie well. Where the product of the transposes is cheaper
    (B^T A^T: no packing of a transposed B), that is what is computed, and C is stored transposed.
 
    Bits: every entry is a sum over k in order, cut at multiples of LONGEST, for all layouts, paths and numbers of threads.
@@ -17,6 +17,19 @@
 #define UNROLL _Pragma("GCC unroll 32")
 #else
 #define UNROLL
+#endif
+
+/* MG_ZIP(LOW, 4, a, b) is a0 b0 a1 b1; HIGH: a2 b2 a3 b3. Not defined where the compiler cannot say it. */
+#if !defined(MG_PLAIN_C) && (defined(__clang__) || __GNUC__ >= 12)
+#define MG_ZIP(half, numbers, a, b) __builtin_shufflevector(a, b, MG_PASTE(half, numbers))
+#define LOW_2 0, 2
+#define HIGH_2 1, 3
+#define LOW_4 0, 4, 1, 5
+#define HIGH_4 2, 6, 3, 7
+#define LOW_8 0, 8, 1, 9, 2, 10, 3, 11
+#define HIGH_8 4, 12, 5, 13, 6, 14, 7, 15
+#define LOW_16 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23
+#define HIGH_16 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31
 #endif
 
 #if defined(_MSC_VER)

@@ -24,7 +24,7 @@ static void W(rectangle)(const W(kernels) *kern, const W(gemm_t) *g, ptrdiff_t i
     W(strip_t) t;
     ptrdiff_t m = i1 - i0, lanes = kern->lanes;
     ptrdiff_t width = kern->vectors * lanes;
-    int direct = g->cb == 1 && m <= 2 * kern->rows; /* too few rows to pay for packing B */
+    int direct = (g->cb == 1 && m <= 4 * kern->rows) || g->n == 1; /* packing B would not pay */
     if (m == 1 && direct) width = GEMV_VECTORS * lanes;
     t.segments = 1;
     t.sa = t.sb = 0;
@@ -38,8 +38,9 @@ static void W(rectangle)(const W(kernels) *kern, const W(gemm_t) *g, ptrdiff_t i
         t.k = mg_least(LONGEST, g->k - p0);
         t.add = g->add || p0 > 0;
         int last = p0 + t.k == g->k;
-        int pack_a = mg_ceil(j1 - j0, width) >= 3 && m >= kern->rows
-            && mg_ceil(m, kern->rows) * kern->rows * t.k <= (ptrdiff_t)(ROWS_BYTES / sizeof(REAL));
+        /* A is packed where its rows are not contiguous, or where so many meet in one set of the cache */
+        int pack_a = (g->ca != 1 || g->ra * (ptrdiff_t)sizeof(REAL) % 1024 == 0) && mg_ceil(j1 - j0, width) >= 3
+            && m >= kern->rows && mg_ceil(m, kern->rows) * kern->rows * t.k <= (ptrdiff_t)(ROWS_BYTES / sizeof(REAL));
         t.block = pack_a ? kern->rows : 0;
         const REAL *a = g->a + i0 * g->ra + p0 * g->ca;
         if (pack_a) kern->pack_rows(m, t.k, kern->rows, a, g->ra, g->ca, W(rows_buffer));
@@ -69,7 +70,7 @@ static void W(rectangle)(const W(kernels) *kern, const W(gemm_t) *g, ptrdiff_t i
 static double W(cost)(const W(kernels) *kern, const W(gemm_t) *g) {
     double m = (double)g->m, n = (double)g->n, k = (double)g->k;
     double sums = m * k * (double)mg_ceil(g->n, kern->lanes);
-    double packing = g->cb == 1 ? (g->m <= 2 * kern->rows ? 0 : k * n / (double)kern->lanes * 2) : k * n;
+    double packing = g->cb == 1 ? (g->m <= 4 * kern->rows ? 0 : k * n / (double)kern->lanes * 2) : k * n;
     double storing = g->cc == 1 ? 0 : 1.5 * m * n;
     return sums + packing + storing;
 }

@@ -34,13 +34,51 @@
 typedef REAL NAME(vector);
 typedef REAL NAME(loose);
 #else
-#define LANES ((ptrdiff_t)(VECTOR_BYTES / sizeof(REAL)))
+#define LANES NUMBERS
 typedef REAL NAME(vector) __attribute__((vector_size(VECTOR_BYTES), may_alias));
 typedef REAL NAME(loose) __attribute__((vector_size(VECTOR_BYTES), aligned(sizeof(REAL)), may_alias)); /* any address */
 #endif
 
 #define LOAD(address) (*(const NAME(loose) *)(address))
 #define STORE(address, value) (*(NAME(loose) *)(address) = (value))
+
+#ifdef MG_ZIP
+/* r[i][j] <-> r[j][i] of a square of LANES vectors: the upper half zipped with the lower, log2(LANES) times. */
+MG_INLINE void NAME(transpose)(NAME(vector) *r) {
+    UNROLL for (int distance = 1; distance < LANES; distance *= 2) {
+        NAME(vector) zipped[LANES];
+        UNROLL for (int i = 0; i < LANES / 2; i++) {
+            zipped[2 * i] = MG_ZIP(LOW, NUMBERS, r[i], r[i + LANES / 2]);
+            zipped[2 * i + 1] = MG_ZIP(HIGH, NUMBERS, r[i], r[i + LANES / 2]);
+        }
+        UNROLL for (int i = 0; i < LANES; i++) r[i] = zipped[i];
+    }
+}
+
+/* C[i] <- [C +] sum_p A[i, p] B[p] [+ bias] for LANES rows of A, contiguous along p. The rows become lanes, so that the
+   sums still go in the order of p. */
+static void NAME(dots)(const MG_PASTE(strip_t, WIDTH) *t, const REAL *a, REAL *c, const REAL *bias) {
+    NAME(vector) total = {0};
+    REAL sum[LANES];
+    ptrdiff_t p = 0;
+    for (; p + LANES <= t->k; p += LANES) {
+        NAME(vector) r[LANES];
+        UNROLL for (int i = 0; i < LANES; i++) r[i] = LOAD(a + i * t->ra + p);
+        NAME(transpose)(r);
+        UNROLL for (int q = 0; q < LANES; q++) total += t->b[(p + q) * t->rb] * r[q];
+    }
+    for (; p < t->k; p++) { /* by vectors here too: a scalar loop might round the products, and other bits would come out */
+        for (int i = 0; i < LANES; i++) sum[i] = a[i * t->ra + p];
+        total += t->b[p * t->rb] * LOAD(sum);
+    }
+    STORE(sum, total);
+    for (int i = 0; i < LANES; i++) {
+        if (t->add) sum[i] += c[i * t->rc];
+        if (bias) sum[i] += bias[i * t->bi];
+        c[i * t->rc] = sum[i];
+    }
+}
+#endif
 
 /* One tile of mr rows and nv vectors, of which the first nr columns exist. mr and nv are constants where this is
    inlined, so that the accumulators live in registers. */
@@ -99,6 +137,11 @@ static void NAME(strip)(const MG_PASTE(strip_t, WIDTH) *t) {
         ra = 1;
         ca = t->block;
     }
+#ifdef MG_ZIP
+    if (t->nr == 1 && ca == 1 && !t->block && t->segments == 1)
+        for (; i + LANES <= t->m; i += LANES)
+            NAME(dots)(t, t->a + i * ra, t->c + i * t->rc, t->bias ? t->bias + i * t->bi : NULL);
+#endif
     switch (nv) {
     case 1:
         if (tall) ROWS(TALL_ROWS, 1)
@@ -144,7 +187,18 @@ static void NAME(pack)(ptrdiff_t k, ptrdiff_t nr, const REAL *b, ptrdiff_t rb, p
     }
     for (ptrdiff_t p0 = 0; p0 < k; p0 += 16) { /* 16 rows of the panel stay in L1 while columns of B are read along k */
         ptrdiff_t rows = k - p0 < 16 ? k - p0 : 16;
-        for (ptrdiff_t j = 0; j < wide; j++) {
+        ptrdiff_t j = 0;
+#ifdef MG_ZIP
+        if (rb == 1 && rows == 16)
+            for (; j + LANES <= nr; j += LANES)
+                for (ptrdiff_t p = p0; p < p0 + 16; p += LANES) {
+                    NAME(vector) r[LANES];
+                    UNROLL for (int i = 0; i < LANES; i++) r[i] = LOAD(b + p + (j + i) * cb);
+                    NAME(transpose)(r);
+                    UNROLL for (int i = 0; i < LANES; i++) STORE(panel + (p + i) * wide + j, r[i]);
+                }
+#endif
+        for (; j < wide; j++) {
             const REAL *column = b + p0 * rb + j * cb;
             REAL *to = panel + p0 * wide + j;
             if (j >= nr)

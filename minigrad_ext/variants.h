@@ -1,5 +1,5 @@
 /* Includes the text BODY once for every instruction set and width. Before: #define BODY "file.h".
-   The body finds REAL and WIDTH (float f32, double f64), NAME(x), VECTOR_BYTES and ISA (0 baseline, 1 AVX2 and FMA, 2 AVX-512), and gives
+   The body finds REAL and WIDTH (float f32, double f64), NAME(x), VECTOR_BYTES, NUMBERS (of REAL in a vector) and ISA (0 baseline, 1 AVX2 and FMA, 2 AVX-512), and gives
    its functions names NAME(f); after it, VARIANTS(f, f32)[isa] is f for that instruction set:
 
        #define BODY "softmax_body.h"
@@ -12,17 +12,21 @@
 #define VECTOR_BYTES 16
 #define REAL float
 #define WIDTH f32
+#define NUMBERS 4
 #define NAME(x) x##_base_f32
 #include BODY
 #undef REAL
 #undef WIDTH
+#undef NUMBERS
 #undef NAME
 #define REAL double
 #define WIDTH f64
+#define NUMBERS 2
 #define NAME(x) x##_base_f64
 #include BODY
 #undef REAL
 #undef WIDTH
+#undef NUMBERS
 #undef NAME
 #undef ISA
 #undef VECTOR_BYTES
@@ -43,17 +47,21 @@
 #endif
 #define REAL float
 #define WIDTH f32
+#define NUMBERS 8
 #define NAME(x) x##_avx2_f32
 #include BODY
 #undef REAL
 #undef WIDTH
+#undef NUMBERS
 #undef NAME
 #define REAL double
 #define WIDTH f64
+#define NUMBERS 4
 #define NAME(x) x##_avx2_f64
 #include BODY
 #undef REAL
 #undef WIDTH
+#undef NUMBERS
 #undef NAME
 #undef ISA
 #undef VECTOR_BYTES
@@ -70,17 +78,21 @@
 #define VECTOR_BYTES 64
 #define REAL float
 #define WIDTH f32
+#define NUMBERS 16
 #define NAME(x) x##_avx512_f32
 #include BODY
 #undef REAL
 #undef WIDTH
+#undef NUMBERS
 #undef NAME
 #define REAL double
 #define WIDTH f64
+#define NUMBERS 8
 #define NAME(x) x##_avx512_f64
 #include BODY
 #undef REAL
 #undef WIDTH
+#undef NUMBERS
 #undef NAME
 #undef ISA
 #undef VECTOR_BYTES
