@@ -86,6 +86,22 @@ class SecondOrder(Optimizer):
             finite = math.isfinite(value) and math.isfinite(norm(g))
         return (value if finite else math.inf), g
 
+    def products(self, J, theta, kind):
+        """v -> H v ("hvp") or G v ("ggnvp") at theta: from one recorded graph where J has `linearize`, else one by one.
+
+        All products of a step are of one J at one theta. They count as evaluations.
+        """
+        if hasattr(J, "linearize"):
+            product = getattr(J.linearize(theta), kind)
+        else:
+            method = getattr(J, kind)
+            product = lambda v: method(theta, v)
+
+        def counted(v):
+            self.spent += 1
+            return product(v)
+        return counted
+
     def gain_ratio(self, value, new_value, predicted):
         """(actual + r) / (predicted + r) fall of J; its rounding r keeps the ratio near 1 where both are noise."""
         r = rounding(value, self.dtype)

@@ -15,9 +15,9 @@ class HessianFree(Descent):
 
     G: Gauss-Newton matrix, J.ggnvp. All of value, g and G are of the one J given to the step (one minibatch).
     CG starts from 0.95 times the last solution and stops at iteration i when k = max(10, i/10) iterations have gained
-    less than a part k * progress of q, the quadratic; preconditioner P = (mean_i g_i^2 + lambda)^0.75 where J has
-    `example_grads` (m, n) (else none). Of the iterates i = 1, 1.3, 1.3^2, ... the last one from which going back makes
-    J worse is taken (backtracking), then a line search.
+    less than a part k * progress of q, the quadratic. Its preconditioner is P = (mean_i g_i^2 + lambda)^0.75 where J has
+    `example_grad_squares` (n,) or `example_grads` (m, n), else none. Of the iterates i = 1, 1.3, 1.3^2, ... the last
+    one from which going back makes J worse is taken (backtracking), then a line search.
     lambda (`damping` at first; unit of G) follows ratio = (J(theta + d) - J(theta)) / q(d), with
     q(d) = g.d + d.G d/2 *without* the damping term: below 1/4 times 3/2, above 3/4 times 2/3.
     Differs: Martens sums over examples, J is their mean, and so are the squared gradients in P.
@@ -49,14 +49,15 @@ class HessianFree(Descent):
 
     def solve(self, J, theta, g, b, damping):
         """CG on (G + lambda I) x = b. Returns its result and the iterates kept: [(x, x.G x), ...]."""
+        ggnvp = self.products(J, theta, "ggnvp")
+
         def product(v):
-            return J.ggnvp(theta, v) + damping * v
+            return ggnvp(v) + damping * v
 
         preconditioner = None
-        if self.precondition and hasattr(J, "example_grads"):
-            P = (np.mean(np.square(J.example_grads(theta)), axis=0) + damping) ** self.dtype.type(0.75)
+        if self.precondition and (squares := self.gradient_squares(J, theta)) is not None:
+            P = (squares + damping) ** self.dtype.type(0.75)
             preconditioner = lambda r: r / P
-            self.spent += 1
         kept, model = [], []
         mark = 1.0
 
@@ -77,10 +78,19 @@ class HessianFree(Descent):
         start = self.dtype.type(self.now("warm")) * self.solution if self.solution.any() else None
         solved = linear_cg(product, b, start, preconditioner, tolerance=1e-12 * math.sqrt(dot(b, b)),
                            iterations=self.iterations, stop=stop)
-        self.spent += solved.products
         if np.isfinite(solved.x).all() and solved.x.any() and not (kept and kept[-1][0] is solved.x):
             keep(solved.x, solved.residual)
         return solved, kept
+
+    def gradient_squares(self, J, theta):
+        """mean_i g_i^2 (n,) over the examples, or None where J cannot tell."""
+        if hasattr(J, "example_grad_squares"):
+            self.spent += 1
+            return J.example_grad_squares(theta)
+        if hasattr(J, "example_grads"):
+            self.spent += 1
+            return np.mean(np.square(J.example_grads(theta)), axis=0)
+        return None
 
     def backtrack(self, J, theta, kept):
         """From the last kept iterate back as long as J falls: (d, d.G d, J(theta + d))."""

@@ -65,7 +65,26 @@ class Counted:
                 self.products += 1
                 return method(theta, v)
             return counted
+        if name == "linearize":
+            return lambda theta: CountedProducts(method(theta), self)
         return method
+
+
+class CountedProducts:
+    """J.linearize(theta), its products counted."""
+
+    def __init__(self, linearized, counted):
+        self.linearized, self.counted = linearized, counted
+
+    def __getattr__(self, name):
+        method = getattr(self.linearized, name)
+        if name not in ("hvp", "ggnvp"):
+            return method
+
+        def product(v):
+            self.counted.products += 1
+            return method(v)
+        return product
 
 
 def minimize(opt, J, steps, tolerance=0.0, path=None, callback=None):

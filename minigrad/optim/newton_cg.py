@@ -28,12 +28,11 @@ class NewtonCG(Descent):
     needs = ("hvp",)
 
     def direction(self, J, theta, value, g):
-        solved = linear_cg(lambda v: J.hvp(theta, v), -g, tolerance=forcing(g))
-        self.spent += solved.products
+        hvp = self.products(J, theta, "hvp")
+        solved = linear_cg(hvp, -g, tolerance=forcing(g))
         self.note = solved.reason
         if solved.reason == "negative curvature" and not solved.x.any():
-            curvature = abs(dot(g, J.hvp(theta, g)))
-            self.spent += 1
+            curvature = abs(dot(g, hvp(g)))
             return -g * self.dtype.type(dot(g, g) / curvature if curvature else 1.0)
         return solved.x
 
@@ -56,16 +55,15 @@ class TrustRegion(SecondOrder):
         self.declare("radius", np.array([self.validated("radius", radius)]))
 
     def advance(self, J, theta, value, g):
-        radius, known = float(self.radius[0]), []
+        radius, known, hvp = float(self.radius[0]), [], self.products(J, theta, "hvp")
         for _ in range(self.tries):
             walk = iter(known)
 
             def product(v, walk=walk):
                 Hv = next(walk, None)
                 if Hv is None:
-                    Hv = J.hvp(theta, v)
+                    Hv = hvp(v)
                     known.append(Hv)
-                    self.spent += 1
                 return Hv
 
             solved = linear_cg(product, -g, tolerance=forcing(g), radius=radius)
@@ -117,7 +115,7 @@ class KrylovSaddleFree(SaddleFreeNewton):
         self.declare("last", np.zeros(self.n, self.dtype))
 
     def direction(self, J, theta, value, g):
-        Q, HQ = [], []
+        Q, HQ, hvp = [], [], self.products(J, theta, "hvp")
 
         def extend(v):
             """Append v's part orthogonal to Q, with its product. False if nothing is left of v."""
@@ -130,8 +128,7 @@ class KrylovSaddleFree(SaddleFreeNewton):
             if not left > 1e-8 * size:
                 return False
             Q.append(q / left)
-            HQ.append(np.asarray(J.hvp(theta, Q[-1].astype(self.dtype)), np.float64))
-            self.spent += 1
+            HQ.append(np.asarray(hvp(Q[-1].astype(self.dtype)), np.float64))
             return True
 
         v = g
