@@ -4,7 +4,7 @@ from math import isfinite
 
 import numpy as np
 
-from minigrad.optim import schedules
+from minigrad.optim.saving import Saved
 
 # Where a hyperparameter may lie, by name; a class adds its own in `ranges`. Elsewhere: any finite number.
 RANGES = {
@@ -82,7 +82,7 @@ def in_range(value, interval):
            (value <= high if interval[-1] == "]" else value < high)
 
 
-class Optimizer:
+class Optimizer(Saved):
     """The base of all optimizers.
 
     params: a float array (n,), updated in place, or an object with theta (n,), g (n,) and slices (name -> slice), such
@@ -234,7 +234,7 @@ class Optimizer:
         """`with opt.at_theta():` the parameters are at theta. Only methods with an interim point are ever elsewhere."""
         yield self.theta
 
-    # ---- watching and saving
+    # ---- watching
 
     @contextmanager
     def trace(self):
@@ -250,71 +250,6 @@ class Optimizer:
         """Called by `step` when it is done: copies the symbols into the trace, if one is being taken."""
         if self._trace is not None:
             self._trace.append({name: np.array(value) for name, value in symbols.items()})
-
-    def state_dict(self):
-        """Everything the next step depends on but theta: a flat dict of arrays, numbers and strings (all copies)."""
-        state = {"kind": type(self).__name__, "n": self.n, "k": self.k}
-        state.update((f"hyper.{name}", self.described(value)) for name, value in self._hyper.items())
-        state.update((f"state.{name}", array.copy()) for name, array in self._state.items())
-        return state
-
-    def load_state_dict(self, state):
-        """Continue where `state` was saved. One ValueError lists every mismatch, and then nothing has changed."""
-        own, problems, hyper = self.state_dict(), [], {}
-        problems += [f"{key} is missing" for key in own if key not in state]
-        problems += [f"{key} is not known" for key in state if key not in own]
-        for key in (key for key in own if key in state):
-            mine, theirs = own[key], state[key]
-            if isinstance(mine, np.ndarray):
-                theirs = np.asarray(theirs)
-                if theirs.shape != mine.shape or theirs.dtype != mine.dtype:
-                    problems.append(f"{key} is {theirs.shape} {theirs.dtype}, wanted {mine.shape} {mine.dtype}")
-            elif key in ("kind", "n"):
-                if mine != theirs:
-                    problems.append(f"{key} is {theirs!r}, wanted {mine!r}")
-            elif key.startswith(("hyper.", "group.")):
-                try:
-                    hyper[key] = self.restored(key, theirs)
-                except ValueError as error:
-                    problems.append(str(error))
-            elif isinstance(theirs, bool) or int(theirs) != theirs or theirs < 0:
-                problems.append(f"{key} is {theirs!r}, wanted a count")
-        problems += self.state_problems(state)
-        if problems:
-            raise ValueError(f"{type(self).__name__}.load_state_dict: " + "; ".join(problems))
-        self.take_state(state, hyper)
-
-    def described(self, value):
-        """A hyperparameter as state_dict holds it: a number or a text."""
-        return schedules.describe(value)
-
-    def restored(self, key, value):
-        """A saved hyperparameter as it is assigned: the number, the schedule, or our own where it was a function."""
-        name = key.rpartition(".")[2]
-        mine = self.own_hyper(key)
-        if isinstance(value, str):
-            if value.startswith("custom"):
-                if not callable(mine):
-                    raise ValueError(f"{key} was {value}: give the optimizer that function before loading")
-                return mine
-            value = schedules.restore(value)
-        return self.validated(name, value)
-
-    def own_hyper(self, key):
-        """Our own value of what state_dict calls `key`."""
-        return self._hyper[key.removeprefix("hyper.")]
-
-    def state_problems(self, state):
-        """More mismatches than shapes show; a subclass may add to the list."""
-        return []
-
-    def take_state(self, state, hyper):
-        """Assign what load_state_dict found to be right."""
-        self.k = int(state["k"])
-        for name in self._hyper:
-            self._hyper[name] = hyper[f"hyper.{name}"]
-        for name, array in self._state.items():
-            array[...] = state[f"state.{name}"]
 
     def __repr__(self):
         hyper = ", ".join(f"{name}={value!r}" for name, value in self._hyper.items())

@@ -1,13 +1,12 @@
 """First-order methods: a subclass writes `update(g)`, one pass of its loop, and `point()` if g is taken elsewhere."""
-from contextlib import contextmanager
-
 import numpy as np
 
-from minigrad.optim.base import NonFiniteError, Optimizer, Step
+from minigrad.optim.base import NonFiniteError, Step
 from minigrad.optim.groups import Group, cut, make_groups
+from minigrad.optim.interim import InterimPoint
 
 
-class FirstOrder(Optimizer):
+class FirstOrder(InterimPoint):
     """A first-order optimizer is its algorithm box:
 
         class Momentum(FirstOrder):
@@ -41,17 +40,11 @@ class FirstOrder(Optimizer):
         self.groups = [Group(self, "the rest"), *make_groups(self, groups)]
         self._pieces = cut(slices, self.groups, type(self).__name__)
         self._counts = [0] * len(self._pieces)
-        self._decayed = self._home = self._left = None      # _home: theta, while the parameters are elsewhere
-        self._at_point = self._paused = False               # _paused: home for the time of `at_theta`
-        self._has_point = type(self).point is not FirstOrder.point
+        self._decayed = None
         self._begins = type(self).begin is not FirstOrder.begin
 
     def update(self, g):
         """One pass of the method's loop on self.theta and the state, given the gradient g."""
-        raise NotImplementedError
-
-    def point(self):
-        """Where the gradient belongs, for methods that do not take it at theta."""
         raise NotImplementedError
 
     def begin(self):
@@ -179,96 +172,6 @@ class FirstOrder(Optimizer):
                 raise NonFiniteError(f"{type(self).__name__}.step: the gradient of {', '.join(bad)} is not finite "
                                      f"at step {self.k + 1}; nothing was changed")
 
-    # ---- the interim point
-
-    def interim(self):
-        """Where the next gradient belongs: theta itself, or a fresh array with `point()` of the next step."""
-        if not self._has_point:
-            return self.params.theta
-        theta = self._home if self._at_point else self.params.theta
-        out = theta.copy()
-        self.write_point(theta, out)
-        return out
-
-    def write_point(self, theta, out):
-        """out <- point(); what is frozen stays at theta."""
-        point, values = type(self).point, self.values(self.k + 1)
-        kernel = getattr(point, "kernel", None)
-        for start, stop, group, _ in self.groups_only():
-            self._now = now = self.view(start, stop, theta, values[group])
-            now["out"] = out[start:stop]
-            try:
-                if kernel is None:
-                    now["out"][...] = self.point()
-                else:
-                    kernel(*[now[name] for name in point.arguments])
-            finally:
-                self._now = None
-
-    def groups_only(self):
-        """(start, stop, group, None) for what is not frozen."""
-        frozen = getattr(self.params, "frozen", ())
-        if len(self.groups) == 1 and not frozen:
-            return [(0, self.n, 0, None)]
-        return [(start, stop, group, None) for start, stop, name, group in self._pieces
-                if name not in frozen and not self.groups[group].frozen]
-
-    def leave_at_point(self, theta):
-        """Keep theta in _home and move the parameters to the interim point."""
-        if self._home is None:
-            self._home = np.empty_like(theta)
-            self._some = np.linspace(0, self.n - 1, min(self.n, 64)).astype(int)
-        if theta is not self._home:
-            self._home[...] = theta
-        live = self.params.theta
-        if len(self.groups) > 1 or getattr(self.params, "frozen", ()):
-            live[...] = self._home
-        self.write_point(self._home, live)
-        self._at_point, self._left = True, live[self._some]
-
-    def untouched(self):
-        return np.array_equal(self.params.theta[self._some], self._left, equal_nan=True)
-
-    def check_untouched(self):
-        """ValueError if somebody changed the parameters at the interim point: the next step would undo it."""
-        if not self.untouched():
-            raise ValueError(f"{type(self).__name__}: the parameters were at the interim point, where the next "
-                             f"backward belongs, and were changed there: change them inside `with opt.at_theta():`")
-
-    def go_home(self):
-        """Put theta back, to the bit, if the parameters are at the interim point."""
-        if self._at_point:
-            self.check_untouched()
-            self.params.theta[...] = self._home
-            self._at_point = False
-            self.changed()
-
-    @contextmanager
-    def at_theta(self):
-        """`with opt.at_theta():` the parameters are at theta (to evaluate, save or change them), then back."""
-        was_at_point = self._at_point
-        self.go_home()
-        self._paused = self._paused or was_at_point
-        try:
-            yield self.params.theta
-        finally:
-            if was_at_point:
-                self._paused = False
-            if was_at_point and not self._at_point:
-                self.leave_at_point(self.params.theta)
-                self.changed()
-
-    def set_hyper(self, name, value):
-        super().set_hyper(name, value)
-        self.moved_hyper()
-
-    def moved_hyper(self):
-        """The interim point depends on the hyperparameters: follow a change between two steps."""
-        if self.__dict__.get("_at_point") and self._now is None:
-            self.check_untouched()
-            self.leave_at_point(self._home)
-            self.changed()
-
     # ---- saving
 
     def state_dict(self):
@@ -279,6 +182,7 @@ class FirstOrder(Optimizer):
         state = super().state_dict()
         for i, group in enumerate(self.groups[1:], 1):
             state.update((f"group.{i}.{name}", self.described(value)) for name, value in group.own.items())
+            state[f"frozen.{i}"] = int(group.frozen)
         return state | {"stops": np.array([stop for _, stop, _, _ in self._pieces]),
                         "counts": np.array(self._counts), "at_point": int(self._at_point or self._paused)}
 
@@ -289,9 +193,12 @@ class FirstOrder(Optimizer):
         return super().own_hyper(key)
 
     def state_problems(self, state):
+        problems = []
         if "stops" in state and not np.array_equal(state["stops"], [stop for _, stop, _, _ in self._pieces]):
-            return ["stops: the parameters or groups are cut differently"]
-        return []
+            problems.append("stops: the parameters or groups are cut differently")
+        if np.any(np.asarray(state.get("counts", 0)) < 0):
+            problems.append("counts are negative")
+        return problems
 
     def take_state(self, state, hyper):
         if self._at_point and self.untouched():
@@ -300,6 +207,7 @@ class FirstOrder(Optimizer):
         super().take_state(state, hyper)
         for i, group in enumerate(self.groups[1:], 1):
             group.own.update((name, hyper[f"group.{i}.{name}"]) for name in group.own)
+            group.frozen = bool(state[f"frozen.{i}"])
         self._counts = [int(count) for count in state["counts"]]
         if state["at_point"] and not self._paused:
             self.leave_at_point(self.params.theta)

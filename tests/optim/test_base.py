@@ -245,3 +245,25 @@ def test_a_schedule_of_ones_own_must_be_given_again(vector):
     assert other.lr is mine
     with pytest.raises(ValueError, match="give the optimizer that function before loading"):
         optim.SGD(vector(), lr=0.1).load_state_dict(state)
+
+
+def test_a_thawed_group_stays_thawed_and_wrong_counts_are_refused(vector):
+    groups = {"0.w": dict(frozen=True)}
+    opt, other = (optim.SGD(vector(), lr=0.1, groups=groups) for _ in range(2))
+    opt.groups[1]["frozen"] = False
+    other.load_state_dict(opt.state_dict())
+    assert not other.groups[1]["frozen"]
+    with pytest.raises(ValueError, match="counts are negative"):
+        other.load_state_dict(opt.state_dict() | {"counts": np.array([-1, 0, 0])})
+    with pytest.raises(ValueError, match="k is 'x', wanted a count; at_point is None, wanted a count"):
+        other.load_state_dict(opt.state_dict() | {"k": "x", "at_point": None})
+
+
+def test_an_optimizer_can_be_deep_copied(quadratic):
+    theta = np.ones(4)
+    opt = optim.Adam(theta, lr=0.1)
+    opt.step(quadratic(4))
+    twin = copy.deepcopy(opt)
+    opt.step(quadratic(4))
+    twin.step(quadratic(4))
+    assert np.array_equal(twin.theta, theta) and twin.theta is not theta and twin.k == opt.k == 2
