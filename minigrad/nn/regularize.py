@@ -25,14 +25,6 @@ def probability(layer, p):
     return float(p)
 
 
-def kept(rng, p, shape, dtype, scale=True):
-    """A mask: 0 with probability p, else 1/(1 - p), whose expectation is 1 (scale=False: else 1)."""
-    mask = (rng.random(shape, dtype=np.float32) >= np.float32(p)).astype(dtype)
-    if scale and p < 1:
-        mask *= 1 / (1 - p)
-    return mask
-
-
 # -------------------------------------------------------------------------------------------------------- dropped units
 
 class Dropout(Module):
@@ -48,7 +40,7 @@ class Dropout(Module):
     def forward(self, x):
         if not self.training or self.p == 0:
             return x
-        return x * kept(self.rng, self.p, x.shape, x.dtype)
+        return ops.dropout(x, self.p, self.rng)
 
     def describe(self):
         return f"{type(self).__name__}({self.p})"
@@ -66,7 +58,7 @@ class DropoutAtTest(Dropout):
             return x
         if not self.training:
             return x * (1 - self.p)
-        return x * kept(self.rng, self.p, x.shape, x.dtype, scale=False)
+        return x * ops.drop_mask(x.shape, self.p, self.rng, x.dtype, scale=False)
 
 
 class DropConnect(Linear):
@@ -87,8 +79,9 @@ class DropConnect(Linear):
         if not self.training or self.p == 0:
             return super().forward(x)
         if self.per == "batch":
-            return ops.linear(x, self.w * kept(self.rng, self.p, self.w.shape, self.w.dtype), self.b)
-        w = self.w * kept(self.rng, self.p, (*x.shape[:-1], *self.w.shape), self.w.dtype)     # (m, inputs, outputs)
+            return ops.linear(x, self.w * ops.drop_mask(self.w.shape, self.p, self.rng, self.w.dtype), self.b)
+        mask = ops.drop_mask((*x.shape[:-1], *self.w.shape), self.p, self.rng, self.w.dtype)     # (m, inputs, outputs)
+        w = self.w * mask
         y = ops.reshape(ops.matmul(ops.reshape(x, (*x.shape[:-1], 1, x.shape[-1])), w), (*x.shape[:-1], -1))
         return y if self.b is None else y + self.b
 
@@ -119,7 +112,7 @@ class StochasticDepth(Residual):
     def forward(self, x):
         if not self.training or self.p == 0:
             return super().forward(x)
-        mask = kept(self.rng, self.p, len(x) if self.per == "example" else 1, x.dtype)
+        mask = ops.drop_mask(len(x) if self.per == "example" else 1, self.p, self.rng, x.dtype)
         if self.per == "batch" and mask[0] == 0:
             return x if self.shortcut is None else self.shortcut(x)
         return self.plus(x, self.f(x) * mask.reshape(-1, *(1,) * (x.ndim - 1)))

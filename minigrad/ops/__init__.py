@@ -14,6 +14,7 @@ from minigrad.ops.shape import (
     swapaxes, transpose,
 )
 from minigrad.ops.softmax import log_softmax, softmax, softmax_cross_entropy
+from minigrad.ops.units import drop_mask, dropout, embedding, maxout
 from minigrad.ops import operators
 
 operators.attach(Tensor)

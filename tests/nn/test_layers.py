@@ -151,7 +151,7 @@ def test_skip_connections_carry_the_gradient_to_the_first_layer():
     (lambda: nn.Embedding(4, 0), "Embedding: size must be a positive integer"),
     (lambda: nn.Embedding(4, 3)([4]), r"labels must lie in \[0, 4\), got 4 to 4"),
     (lambda: nn.Embedding(4, 3)([0, -1]), r"labels must lie in \[0, 4\), got -1 to 0"),
-    (lambda: nn.Embedding(4, 3)(X), "labels must be integers, got float32"),
+    (lambda: nn.Embedding(4, 3)(X), "embedding: labels must be integers, got float32"),
     (lambda: nn.Sequential(nn.ReLU(), 3), "layer 1 must be a module or a function, got int"),
     (lambda: nn.Residual(nn.Linear(4, 3, rng=0))(Tensor(X)), r"f\(x\) has shape \(5, 3\), the skip \(5, 4\)"),
     (lambda: nn.Residual(nn.Linear(4, 3, rng=0), nn.Linear(4, 1, rng=0))(Tensor(X)), r"the skip \(5, 1\)"),

@@ -36,6 +36,16 @@ def test_data_and_gradients_are_views_into_theta_and_g():
     assert (model[2].b.data == 7).all()
 
 
+def test_writing_a_parameter_changes_theta_and_writing_theta_changes_the_model():
+    model = mlp()
+    params = model.parameters()
+    model[2].b.data = np.arange(3.0)
+    assert np.array_equal(params.theta[-3:], [0, 1, 2])
+    params.theta[...] = 0
+    params.changed()
+    assert (model(Tensor(x)).data == 0).all()
+
+
 def test_a_module_is_a_contiguous_slice_of_its_model():
     model = mlp()
     params = model.parameters()

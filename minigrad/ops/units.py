@@ -1,0 +1,52 @@
+"""What layers of units ask for beyond arithmetic: lookup in a table, the largest of several pieces, dropped units."""
+import numpy as np
+
+from minigrad.core import data_of
+from minigrad.ops.elementwise import multiply
+from minigrad.ops.reduce import max
+from minigrad.ops.shape import getitem, reshape
+from minigrad.random import generator
+
+
+def embedding(table, labels):
+    """Rows of a table: table (k, d), labels (...) integers in [0, k) -> (..., d).
+
+    The gradient of a row that is read several times is the sum. Negative labels do not count from the end: ValueError.
+    """
+    labels, shape = np.asarray(data_of(labels)), np.shape(table)
+    if len(shape) != 2:
+        raise ValueError(f"embedding: the table must be (symbols, size), got shape {shape}")
+    if labels.dtype.kind not in "iu":
+        raise ValueError(f"embedding: labels must be integers, got {labels.dtype}")
+    if labels.size and (labels.min() < 0 or labels.max() >= shape[0]):
+        raise ValueError(f"embedding: labels must lie in [0, {shape[0]}), got {labels.min()} to {labels.max()}")
+    return getitem(table, labels)
+
+
+def maxout(x, pieces):
+    """The largest of each `pieces` neighbours of the last axis (Goodfellow et al. 2013): (..., k pieces) -> (..., k).
+
+    A tie shares the gradient.
+    """
+    shape = np.shape(x)
+    if pieces < 1 or not shape or shape[-1] % pieces:
+        raise ValueError(f"maxout: pieces must be at least 1 and divide the last axis of x {shape}, got {pieces}")
+    return max(reshape(x, (*shape[:-1], shape[-1] // pieces, pieces)), axis=-1)
+
+
+def drop_mask(shape, p, rng=None, dtype=np.float32, scale=True):
+    """An array that is 0 with probability p, else 1/(1 - p), so that its expectation is 1 (scale=False: else 1).
+
+    rng: an int, a Generator, or None: the thread's default. p = 1 gives zeros.
+    """
+    if not 0 <= p <= 1:
+        raise ValueError(f"drop_mask: p is the probability of dropping, in [0, 1], got {p!r}")
+    mask = (generator(rng).random(shape, dtype=np.float32) >= np.float32(p)).astype(dtype)
+    if scale and p < 1:
+        mask *= 1 / (1 - p)
+    return mask
+
+
+def dropout(x, p, rng=None):
+    """x times a `drop_mask` (Srivastava et al. 2014): each element is 0 with probability p, else divided by 1 - p."""
+    return multiply(x, drop_mask(np.shape(x), p, rng, x.dtype))
