@@ -1,0 +1,141 @@
+"""Linearization: the graph of J = loss(z(theta)) at one point, recorded once, for any number of products."""
+import numpy as np
+
+from minigrad.core import OPS, Tensor, grad, no_grad, wrap
+from minigrad.derivatives.products import inner
+
+
+class Tangent:
+    """<dy/dleaves, v> for any v, as a Tensor that remembers how it depends on everything but v.
+
+    y: Tensor, g: dJ/dy (a Tensor, () and 1 by default). A layer h W + b gets its direction V, c where it stands:
+    <h' G, V> + <sum G, c> = <G, h V + c>, G the gradient of its output. So the gradient of W is never formed, which is
+    one matrix product less. Other leaves are paired with their gradients.
+    """
+
+    def __init__(self, y, leaves, g=None):
+        uses = consumers(y, leaves)
+        self.layers = {}                      # node of a layer -> {position of the argument: index of the leaf}
+        self.others = []                      # leaves that something else reads as well
+        for k, use in enumerate(uses):
+            if all((node.op.name, position) in LAYERS for node, position in use):
+                for node, position in use:
+                    self.layers.setdefault(node, {})[position] = k
+            else:
+                self.others.append(k)
+        targets = [wrap(node.data, node) for node in self.layers] + [leaves[k] for k in self.others]
+        self.gs = grad(y, targets, g, create_graph=True)
+
+    def __call__(self, vs):
+        """vs: one array per leaf, None for zeros."""
+        left, right = [], []
+        for (node, at), G in zip(self.layers.items(), self.gs):
+            given = {position: vs[k] for position, k in at.items() if vs[k] is not None}
+            if given:
+                left.append(G)
+                right.append(_moved(node, given))
+        for k, g in zip(self.others, self.gs[len(self.layers):]):
+            if vs[k] is not None:
+                left.append(g)
+                right.append(vs[k])
+        return inner(left, right) if left else None
+
+
+LAYERS = {("linear", 1), ("linear", 2), ("matmul", 1), ("conv2d", 1), ("conv2d_bias", 1), ("conv2d_bias", 2)}
+
+
+def _moved(node, given):
+    """The layer's output for the weights and bias in `given` (position -> array), as a Tensor of its input."""
+    x = node.values[0] if node.parents[0] is None else wrap(node.values[0], node.parents[0])
+    if 1 not in given:
+        return np.broadcast_to(given[2], node.data.shape)
+    plain, rest = {"linear": ("matmul", ()), "conv2d_bias": ("conv2d", node.values[3:])}.get(
+        node.op.name, (node.op.name, node.values[2:]))
+    if 2 in given:
+        return OPS[node.op.name](x, given[1], given[2], *rest)
+    return OPS[plain](x, given[1], *rest)
+
+
+def consumers(y, leaves):
+    """For each leaf, the (node, position of the argument) at which the graph of y reads it."""
+    found = {leaf.node: [] for leaf in leaves}
+    seen, pending = {y.node, None}, [] if y.node is None else [y.node]
+    for node in pending:                      # grows while it is read
+        for position, parent in enumerate(node.parents):
+            if parent in found:
+                found[parent].append((node, position))
+            if parent not in seen:
+                seen.add(parent)
+                pending.append(parent)
+    return [found[leaf.node] for leaf in leaves]
+
+
+class Linearization:
+    """Gradient, Hessian and Gauss-Newton products at one point.
+
+    leaves: the Tensors to differentiate by. J: Tensor (), computed from them. z, loss: the model's output and the
+    function with J = loss(z) (+ penalty), for `jvp`, `vjp`, `ggnvp`; penalty: a Tensor () of the leaves or None.
+    Vectors are lists of arrays, one per leaf, None for zeros. The first product of a kind records a graph (memory: that
+    of the graph); each further one is a sweep over it, about two gradients. Symmetric to rounding.
+    """
+
+    def __init__(self, leaves, J, z=None, loss=None, penalty=None):
+        self.leaves, self.J, self.z, self.loss, self.penalty = leaves, J, z, loss, penalty
+        self._recorded = {}
+
+    def _once(self, name, make):
+        if name not in self._recorded:
+            with no_grad(enabled=True):
+                self._recorded[name] = make()
+        return self._recorded[name]
+
+    def _of(self, tangent, vs, xs):
+        """The derivative of <tangent, vs> with respect to xs, a list of arrays."""
+        with no_grad(enabled=True):
+            gv = tangent(vs)
+        if not isinstance(gv, Tensor):
+            return [np.zeros_like(x.data) for x in xs]
+        return [d.data for d in grad(gv, xs, retain_graph=True)]
+
+    def grad(self):
+        """The gradient of J."""
+        return [g.data for g in grad(self.J, self.leaves, retain_graph=True)]
+
+    def hvp(self, vs, k=None):
+        """H v; only its k-th part if k is given."""
+        tangent = self._once("J", lambda: Tangent(self.J, self.leaves))
+        return self._of(tangent, vs, self.leaves if k is None else [self.leaves[k]])
+
+    # ---- through the output
+
+    def _linear(self):
+        """(u, <J' u, .>), linear in u; J = dz/dtheta."""
+        u = Tensor(np.zeros(self.z.shape, self.z.dtype), requires_grad=True)
+        return u, Tangent(self.z, self.leaves, u)
+
+    def jvp(self, vs):
+        """(dz/dtheta) v, an array of the shape of z."""
+        u, tangent = self._once("z", self._linear)
+        return self._of(tangent, vs, [u])[0]
+
+    def vjp(self, u):
+        """(dz/dtheta)' u, for u of the shape of z."""
+        return [d.data for d in grad(self.z, self.leaves, u, retain_graph=True)]
+
+    def _loss_tangent(self):
+        """(z, <dL/dz, .>) on a graph of its own that begins at z."""
+        z = Tensor(self.z.data, requires_grad=True)
+        return z, Tangent(self.loss(z), [z])
+
+    def loss_hvp(self, w):
+        """H_L w, H_L the Hessian of the loss with respect to the output. w, result: the shape of z."""
+        z, tangent = self._once("loss", self._loss_tangent)
+        return self._of(tangent, [w], [z])[0]
+
+    def ggnvp(self, vs):
+        """G v = J' H_L J v, plus the Hessian of the penalty times v."""
+        Gv = self.vjp(self.loss_hvp(self.jvp(vs)))
+        if self.penalty is not None:
+            tangent = self._once("penalty", lambda: Tangent(self.penalty, self.leaves))
+            Gv = [a + b for a, b in zip(Gv, self._of(tangent, vs, self.leaves))]
+        return Gv

@@ -1,0 +1,119 @@
+"""Products with Jacobians and Hessians, each for the price of a few gradients (Pearlmutter 1994)."""
+import numpy as np
+
+from minigrad.core import Tensor, grad, is_recording, no_grad, primitive, wrap
+from minigrad.ops import reshape
+
+
+@primitive
+def _inner(*pairs):
+    total = sum(np.vdot(a, b) for a, b in zip(pairs[::2], pairs[1::2]))
+    return np.asarray(total, pairs[0].dtype)
+
+
+_inner.vjps_each(lambda i, u, y, *pairs: u * pairs[i ^ 1])
+
+
+def inner(vs, gs):
+    """sum_i <v_i, g_i>: two lists of arrays or Tensors of equal shapes -> ()."""
+    return _inner(*[a for pair in zip(vs, gs) for a in pair])
+
+
+# ---- arguments
+
+def as_inputs(name, x):
+    """(list of Tensors to differentiate by, whether x was a single one, whether results keep their history)."""
+    single = not isinstance(x, tuple)
+    xs, again = [], False
+    for a in (x,) if single else x:
+        if isinstance(a, Tensor) and a.requires_grad:
+            again = is_recording()
+            with no_grad(enabled=True):
+                xs.append(reshape(a, a.shape))    # a node of its own: what else f does with `a` is not its argument
+            continue
+        a = Tensor(a.data if isinstance(a, Tensor) else a)
+        if a.dtype.kind != "f":
+            raise ValueError(f"{name}: x must be floating-point, got {a.dtype}")
+        xs.append(Tensor(a.data, requires_grad=True))
+    return xs, single, again
+
+
+def as_directions(name, v, xs, single):
+    """(list of arrays or Tensors of the shapes of xs, whether one of them has a history)."""
+    vs = [v] if single else list(v)
+    if len(vs) != len(xs):
+        raise ValueError(f"{name}: wanted one v for each of the {len(xs)} x, got {len(vs)}")
+    out = []
+    for a, x in zip(vs, xs):
+        a = a if isinstance(a, Tensor) and a.requires_grad else \
+            np.asarray(a.data if isinstance(a, Tensor) else a, dtype=x.dtype)
+        if a.shape != x.shape:
+            raise ValueError(f"{name}: v must have the shape of x, {x.shape}, got {a.shape}")
+        out.append(a)
+    return out, is_recording() and any(isinstance(a, Tensor) for a in out)
+
+
+def call(name, f, xs, scalar=False):
+    """f(*xs), which must be a Tensor (a number, if scalar)."""
+    with no_grad(enabled=True):
+        y = f(*xs)
+    if not isinstance(y, Tensor):
+        raise ValueError(f"{name}: f must return a Tensor, got {type(y).__name__}")
+    if scalar and y.size != 1:
+        raise ValueError(f"{name}: f must return a single number, got shape {y.shape}")
+    return y
+
+
+def _detached(results, single, again):
+    if not again:
+        results = [wrap(r.data, None) for r in results]
+    return results[0] if single else results
+
+
+# ---- products
+
+def vjp(f, x, u):
+    """J' u, where J = df/dx: u of the shape of f(x) -> the shape of x. One gradient."""
+    xs, single, again = as_inputs("vjp", x)
+    again = again or (is_recording() and isinstance(u, Tensor) and u.requires_grad)
+    return _detached(grad(call("vjp", f, xs), xs, u, create_graph=again), single, again)
+
+
+def jvp(f, x, v):
+    """J v, where J = df/dx: v of the shape of x -> the shape of f(x). About three gradients.
+
+    J' u is linear in u, whatever u is; so the derivative of <J' u, v> with respect to u is J v, exactly.
+    """
+    xs, single, again = as_inputs("jvp", x)
+    vs, tracked = as_directions("jvp", v, xs, single)
+    again = again or tracked
+    y = call("jvp", f, xs)
+    with no_grad(enabled=True):
+        u = Tensor(np.zeros(y.shape, y.dtype), requires_grad=True)
+        gu = inner(vs, grad(y, xs, u, create_graph=True))
+    return _detached([grad(gu, u, create_graph=again)], True, again)
+
+
+def hvp(f, x, v):
+    """H v, where H is the Hessian of f: x -> a number: the gradient of g . v. v, result: the shape of x."""
+    xs, single, again = as_inputs("hvp", x)
+    vs, tracked = as_directions("hvp", v, xs, single)
+    again = again or tracked
+    gs = grad(call("hvp", f, xs, scalar=True), xs, create_graph=True)
+    with no_grad(enabled=True):
+        gv = inner(vs, gs)
+    return _detached(grad(gv, xs, create_graph=again), single, again)
+
+
+def ggnvp(f, loss, x, v):
+    """G v, the Gauss-Newton product for loss(f(x)): G = J' H_L J, J = df/dx, H_L the Hessian of the loss at z = f(x).
+
+    The Hessian of loss(f(x)) without the part that comes from f's own curvature (Schraudolph 2002). G is positive
+    semidefinite wherever the loss is convex in z: squared error of outputs, cross-entropy of logits (softmax and
+    logarithm belong to the loss, not to f). About four gradients. Results have no history.
+    """
+    xs, single, _ = as_inputs("ggnvp", x)
+    vs, _ = as_directions("ggnvp", v, xs, single)
+    z = call("ggnvp", f, xs)
+    Jv = jvp(f, tuple(a.data for a in xs), tuple(a.data if isinstance(a, Tensor) else a for a in vs))
+    return _detached(grad(z, xs, hvp(loss, z.data, Jv.data)), single, False)

@@ -1,0 +1,195 @@
+"""Products and matrices of derivatives: closed forms, differences, PyTorch, and derivatives of the products."""
+import numpy as np
+import pytest
+
+from minigrad import derivatives, ops
+from minigrad.core import Tensor, grad, is_recording, no_grad, tensor
+from minigrad.derivatives import ggnvp, hessian, hessian_diagonal, hvp, jacobian, jvp, vjp
+
+A = np.array([[2.0, -1.0, 0.5], [-1.0, 3.0, 0.25], [0.5, 0.25, 1.0]])
+
+
+def quadratic(x):
+    return 0.5 * ops.sum(x * ops.matmul(A.astype(x.dtype), x))
+
+
+def field(x):
+    """R^3 -> R^2."""
+    return ops.stack([ops.sin(x[0]) * x[1], ops.exp(x[2]) + x[0] * x[0] * x[1]])
+
+
+def field_jacobian(x):
+    return np.array([[np.cos(x[0]) * x[1], np.sin(x[0]), 0], [2 * x[0] * x[1], x[0] ** 2, np.exp(x[2])]])
+
+
+def quartic(x):
+    return ops.sum(x**4) + x[0] * x[1] * x[2]
+
+
+def quartic_hessian(x):
+    H = np.diag(12 * x**2)
+    for i, j, k in ((0, 1, 2), (0, 2, 1), (1, 2, 0)):
+        H[i, j] = H[j, i] = x[k]
+    return H
+
+
+X = np.array([0.3, -1.2, 0.7])
+V = np.array([1.0, 2.0, -0.5])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_products_equal_closed_forms(dtype):
+    x, v, u = X.astype(dtype), V.astype(dtype), np.array([0.5, -2.0], dtype)
+    tolerance = 1e-5 if dtype == np.float32 else 1e-13
+    for got, expected in [
+        (vjp(field, x, u), field_jacobian(X).T @ u), (jvp(field, x, v), field_jacobian(X) @ V),
+        (hvp(quartic, x, v), quartic_hessian(X) @ V), (hvp(quadratic, x, v), A @ V),
+        (jacobian(field, x), field_jacobian(X)), (hessian(quartic, x), quartic_hessian(X)),
+        (hessian_diagonal(quartic, x), np.diag(quartic_hessian(X))),
+    ]:
+        assert got.dtype == dtype and not got.requires_grad
+        np.testing.assert_allclose(got.data, expected, rtol=tolerance, atol=tolerance)
+
+
+def test_jacobian_by_columns_when_there_are_more_outputs_than_inputs():
+    def tall(x):
+        return ops.concatenate([field(x), 2 * x, x * x])
+    x = X.copy()
+    expected = np.vstack([field_jacobian(X), 2 * np.eye(3), np.diag(2 * X)])
+    np.testing.assert_allclose(jacobian(tall, x).data, expected, rtol=1e-13)
+
+
+def test_shapes_of_matrices_of_arrays():
+    x = np.arange(6.0).reshape(2, 3) / 7
+    assert jacobian(lambda x: ops.matmul(x, np.ones((3, 4))), x).shape == (2, 4, 2, 3)
+    H = hessian(lambda x: ops.sum(ops.exp(x)), x)
+    assert H.shape == (2, 3, 2, 3)
+    np.testing.assert_allclose(H.data.reshape(6, 6), np.diag(np.exp(x.ravel())), rtol=1e-13)
+
+
+def test_several_arguments_are_a_tuple():
+    def f(a, b):
+        return ops.sum(a * a * b)
+    a, b = np.array([1.0, 2.0]), np.array([3.0, -1.0])
+    va, vb = np.array([0.5, 1.0]), np.array([-1.0, 2.0])
+    Ha, Hb = hvp(f, (a, b), (va, vb))
+    np.testing.assert_allclose(Ha.data, 2 * b * va + 2 * a * vb)
+    np.testing.assert_allclose(Hb.data, 2 * a * va)
+    blocks = hessian(f, (a, b))
+    np.testing.assert_allclose(blocks[0][1].data, np.diag(2 * a))
+    np.testing.assert_allclose(blocks[1][1].data, np.zeros((2, 2)))
+    np.testing.assert_allclose(jacobian(lambda a, b: a * b, (a, b))[1].data, np.diag(a))
+    np.testing.assert_allclose(jvp(lambda a, b: a * b, (a, b), (va, vb)).data, va * b + a * vb)
+
+
+def test_products_nest_to_any_order():
+    """d^3/dx^3 of x^5 by jvp of jvp of jvp; the gradient of v.Hv with respect to x and to v."""
+    one = np.ones(1)
+
+    def third(x):
+        f = lambda x: x**5
+        for _ in range(3):
+            f = (lambda g: lambda x: jvp(g, x, one))(f)
+        return f(x)
+    np.testing.assert_allclose(third(np.array([1.5])).data, 60 * 1.5**2, rtol=1e-13)
+
+    x, v = tensor(X, requires_grad=True), tensor(V, requires_grad=True)
+    dx, dv = grad(ops.sum(v.detach() * hvp(quartic, x, v)), [x, v])
+    third = 24 * X * V * V                              # d/dx_i of v.Hv, diagonal part
+    third += 2 * np.array([V[1] * V[2], V[0] * V[2], V[0] * V[1]])
+    np.testing.assert_allclose(dx.data, third, rtol=1e-12)
+    np.testing.assert_allclose(dv.data, quartic_hessian(X) @ V, rtol=1e-12)
+
+
+def test_jvp_differs_only_by_the_argument_not_by_what_the_function_closes_over():
+    """No perturbation confusion: d/dx [x * d/dy (x + y)] = 1."""
+    one = np.ones(())
+
+    def outer(x):
+        return x * jvp(lambda y: x + y, x, one)
+    np.testing.assert_allclose(jvp(outer, np.array(3.0), one).data, 1.0)
+
+
+def test_hvp_and_jvp_agree_with_differences():
+    rng = np.random.default_rng(0)
+    W = rng.standard_normal((4, 5))
+
+    def f(x):
+        return ops.logsumexp(ops.tanh(ops.matmul(x, W)))
+    x, v, h = rng.standard_normal(4), rng.standard_normal(4), 1e-5
+
+    def g(a):
+        t = tensor(a, requires_grad=True)
+        return grad(f(t), t).data
+    np.testing.assert_allclose(hvp(f, x, v).data, (g(x + h * v) - g(x - h * v)) / (2 * h), rtol=1e-7, atol=1e-9)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_equal_to_torch(seed):
+    torch = pytest.importorskip("torch")
+    rng = np.random.default_rng(seed)
+    W, x, v, u = (rng.standard_normal(s) for s in ((4, 3), (4,), (4,), (3,)))
+    F = torch.autograd.functional
+    tx, tv, tu, tW = (torch.tensor(a) for a in (x, v, u, W))
+    tf = lambda a: torch.tanh(a @ tW) * torch.sin(a).sum()
+    f = lambda a: ops.tanh(ops.matmul(a, W)) * ops.sum(ops.sin(a))
+    loss, tloss = lambda z: ops.logsumexp(z) + ops.sum(z * z), lambda z: torch.logsumexp(z, 0) + (z * z).sum()
+    pairs = [
+        (jvp(f, x, v), F.jvp(tf, tx, tv)[1]), (vjp(f, x, u), F.vjp(tf, tx, tu)[1]),
+        (jacobian(f, x), F.jacobian(tf, tx)),
+        (hvp(lambda a: loss(f(a)), x, v), F.hvp(lambda a: tloss(tf(a)), tx, tv)[1]),
+        (hessian(lambda a: loss(f(a)), x), F.hessian(lambda a: tloss(tf(a)), tx)),
+        (ggnvp(f, loss, x, v), F.jacobian(tf, tx).T @ F.hessian(tloss, tf(tx)) @ F.jacobian(tf, tx) @ tv),
+    ]
+    for ours, theirs in pairs:
+        np.testing.assert_allclose(ours.data, theirs.numpy(), rtol=1e-11, atol=1e-12)
+
+
+def test_hutchinson_is_unbiased_and_exact_for_diagonal_hessians():
+    x = X.copy()
+    np.testing.assert_allclose(hessian_diagonal(lambda x: ops.sum(x**4), x, samples=1, rng=0).data, 12 * X**2)
+    estimate = hessian_diagonal(quadratic, x, samples=2000, rng=0).data
+    spread = np.sqrt(2 * (A**2 - np.diag(np.diag(A) ** 2)).sum(axis=1) / 2000)
+    assert (abs(estimate - np.diag(A)) < 4 * spread).all()
+    again = hessian_diagonal(quadratic, x, samples=2000, rng=0).data
+    assert np.array_equal(estimate, again)
+
+
+def test_the_diagonal_is_not_the_gradient_of_the_sum_of_the_gradient():
+    np.testing.assert_allclose(hessian_diagonal(quadratic, X.copy()).data, [2, 3, 1])
+    np.testing.assert_allclose(hvp(quadratic, X.copy(), np.ones(3)).data, A.sum(axis=1))
+
+
+def test_what_does_not_depend_gives_zeros():
+    x = X.copy()
+    constant = lambda x: tensor(np.ones(2))
+    assert not jvp(constant, x, V).data.any() and jvp(constant, x, V).shape == (2,)
+    assert not vjp(constant, x, np.ones(2)).data.any()
+    assert not hvp(lambda x: ops.sum(x), x, V).data.any()
+    assert not hessian(lambda x: ops.sum(x), x).data.any()
+    assert not hessian_diagonal(lambda x: ops.sum(2 * x), x).data.any()
+
+
+def test_no_side_effects_and_works_under_no_grad():
+    x = tensor(X, requires_grad=True)
+    with no_grad():
+        out = hvp(quartic, x, V)
+        assert not is_recording()
+    assert x.grad is None
+    np.testing.assert_allclose(out.data, quartic_hessian(X) @ V, rtol=1e-12)
+
+
+def test_errors_say_what_was_wanted():
+    with pytest.raises(ValueError, match="hvp: f must return a single number"):
+        hvp(field, X.copy(), V)
+    with pytest.raises(ValueError, match=r"jvp: v must have the shape of x, \(3,\), got \(2,\)"):
+        jvp(field, X.copy(), np.ones(2))
+    with pytest.raises(ValueError, match="floating-point"):
+        jvp(field, np.arange(3), V)
+    with pytest.raises(ValueError, match="must return a Tensor"):
+        vjp(lambda x: 3.0, X.copy(), V)
+    with pytest.raises(ValueError, match="samples"):
+        hessian_diagonal(quartic, X.copy(), samples=0)
+    with pytest.raises(ValueError, match="one v for each"):
+        hvp(lambda a, b: ops.sum(a * b), (X.copy(), V), (V,))
+    assert isinstance(derivatives.grad(quartic(t := Tensor(X.copy(), requires_grad=True)), t), Tensor)
