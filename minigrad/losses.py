@@ -65,19 +65,20 @@ def cross_entropy(logits, labels, label_smoothing=0.0, weights=None, reduction="
     m, k = np.shape(logits)
     if not 0 <= label_smoothing <= 1:
         raise ValueError(f"cross_entropy: label_smoothing must lie in [0, 1], got {label_smoothing}")
-    t = np.full((m, k), label_smoothing / k, logits.dtype)
-    t[np.arange(m), labels] += 1 - label_smoothing
-    total = m
-    if weights is not None:
-        weights = np.asarray(data_of(weights))
-        if weights.shape != (k,) or not (weights >= 0).all():
+    if weights is None:
+        each = np.ones(k, logits.dtype)
+    else:
+        each = np.asarray(data_of(weights)).astype(logits.dtype)
+        if each.shape != (k,) or not (each >= 0).all():
             raise ValueError(f"cross_entropy: weights must be ({k},), one for each class and none negative, got "
-                             f"{weights.tolist()}, shape {weights.shape}")
-        t *= weights.astype(t.dtype)
-        total = float(weights[labels].sum(dtype=np.float64))
-    values = -ops.sum(ops.log_softmax(logits) * t, axis=1)
+                             f"{each.tolist()}, shape {each.shape}")
+    log_p = ops.log_softmax(logits)
+    values = -ops.getitem(log_p, (np.arange(m), labels)) * each[labels]
+    if label_smoothing > 0:
+        values = (1 - label_smoothing) * values - ops.sum(log_p * (label_smoothing / k * each), axis=1)
     if weights is None or reduction != "mean":
         return _reduce("cross_entropy", values, reduction)
+    total = float(each[labels].sum(dtype=np.float64))
     if total == 0:
         raise ValueError("cross_entropy: the weights of all labels are 0 (or there are none): no mean exists")
     return ops.sum(values) / total
@@ -111,7 +112,8 @@ def kl_divergence(logits, target, reduction="mean"):
         raise ValueError("kl_divergence: each row of the target must hold probabilities that sum to 1, got a least "
                          f"of {values.min():.4g} and sums from {values.sum(axis=1).min():.4g}")
     log_p = ops.log(ops.where(values > 0, p, 1.0))
-    return _reduce("kl_divergence", ops.sum(p * (log_p - ops.log_softmax(logits)), axis=1), reduction)
+    log_q = ops.where(values > 0, ops.log_softmax(logits), 0.0)
+    return _reduce("kl_divergence", ops.sum(p * (log_p - log_q), axis=1), reduction)
 
 
 def zero_one_error(logits, labels):

@@ -125,6 +125,19 @@ def test_equal_logits_of_any_size_cost_log_k(options):
         assert losses.cross_entropy(x, [0, 1, 0], **options) == pytest.approx(math.log(2), rel=1e-6)
 
 
+def test_classes_that_are_ruled_out_by_a_logit_of_minus_infinity():
+    x = np.array([[0.5, -np.inf, 1.5], [1.0, 2.0, -np.inf]])
+    wanted = losses.cross_entropy(x, [0, 1])
+    assert np.isfinite(wanted)
+    for options in ({"weights": np.ones(3)}, {"reduction": "none"}):
+        z = tensor(x, requires_grad=True)
+        y = losses.cross_entropy(z, [0, 1], **options)
+        assert np.mean(y.data) == pytest.approx(wanted, rel=1e-13)
+        y.backward(np.ones(y.shape))
+        assert np.isfinite(z.grad).all() and z.grad[0, 1] == 0
+    assert losses.kl_divergence(x, np.eye(3)[[0, 1]]) == pytest.approx(wanted, rel=1e-13)
+
+
 def test_cross_entropy_of_extreme_logits_is_finite():
     for dtype in (np.float32, np.float64):
         for options in ({}, {"label_smoothing": 0.1}, {"weights": np.ones(3)}):
