@@ -5,6 +5,7 @@ from minigrad_ext.gate cimport mg_openmp
 
 cdef extern from "simd.h" nogil:
     int mg_isa_found()
+    int mg_processors()
     int mg_keep_memory(long bytes)
 
 NAMES = ("baseline", "avx2", "avx512")
@@ -99,7 +100,7 @@ def _start():
     if wish not in available():
         raise ValueError(f"MINIGRAD_ISA={wish}: this machine and build have {', '.join(available())}")
     _isa = NAMES.index(wish)
-    wish = os.environ.get("MINIGRAD_NUM_THREADS") or str(min(os.cpu_count() or 1, 256))
+    wish = os.environ.get("MINIGRAD_NUM_THREADS") or str(min(mg_processors(), 256))
     if not wish.isdecimal() or int(wish) < 1:
         raise ValueError(f"MINIGRAD_NUM_THREADS={wish}: must be an int >= 1")
     set_num_threads(int(wish))

@@ -25,8 +25,10 @@
 #ifdef _OPENMP
 #include <omp.h>
 static inline int mg_openmp(void) { return 1; }
+static inline int mg_processors(void) { return omp_get_num_procs(); } /* those this process may run on */
 #else
 static inline int mg_openmp(void) { return 0; }
+static inline int mg_processors(void) { return 1; }
 #endif
 
 /* Subnormals cost 10 times a normal number (Adam's moments of dead units decay into them after about 900 steps).

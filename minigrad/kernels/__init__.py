@@ -7,7 +7,7 @@ wants that); `MINIGRAD_REQUIRE_EXT=1` turns a missing extension into an error.
     compiled             True if every family that has a source is built and switched on
     isa                  "avx512", "avx2", "baseline", or "numpy" where nothing is compiled
     missing              the families that should be compiled and are not
-    set_num_threads(n)   kernels use at most n threads (default: MINIGRAD_NUM_THREADS, else all processors)
+    set_num_threads(n)   kernels use at most n threads (default: MINIGRAD_NUM_THREADS, else all processors allowed)
 """
 import importlib
 import importlib.util

@@ -73,6 +73,14 @@ def test_environment_sets_the_number_of_threads():
     assert wrong.returncode != 0 and "MINIGRAD_NUM_THREADS=many" in wrong.stderr
 
 
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="no affinity here")
+def test_default_is_the_processors_this_process_may_use():
+    code = ("import os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))}); "
+            "import minigrad_ext.runtime as r; print(r.get_num_threads())")
+    done = run(code, MINIGRAD_NUM_THREADS="", OMP_PROC_BIND="false")
+    assert done.stdout.strip() == "1", done.stderr
+
+
 def test_isa_is_one_of_those_available():
     assert runtime.isa() in runtime.available() and runtime.available()[0] == "baseline"
 
