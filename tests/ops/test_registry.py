@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import mutually_broadcastable_shapes
 
-from minigrad import ops
+from minigrad import derivatives, ops
 from minigrad.core import OPS, Tensor
 from minigrad.testing.gradients import gradcheck, gradgradcheck
 
@@ -263,6 +263,11 @@ def einsum(d):
     return (lambda *xs: ops.einsum(text, *xs)), [d.any(*[size[i] for i in part]) for part in parts]
 
 
+def inner(d):
+    shapes = [d.shape(0, 2) for _ in range(d.rng.integers(1, 4))]
+    return OPS["inner"], [d.any(*shape) for shape in shapes for _ in range(2)]
+
+
 def softmax(name):
     def entry(d):
         shape = d.shape(1, 4, SIZES[1:])
@@ -297,7 +302,7 @@ ENTRIES = {
     "concatenate": concatenate, "pad": pad,
     "sum": reduction("sum"), "max": reduction("max", "distinct", False), "min": reduction("min", "distinct", False),
     "logsumexp": reduction("logsumexp", empty=False), "norm": reduction("norm"),
-    "matmul": matmul, "linear": linear, "einsum": einsum,
+    "matmul": matmul, "linear": linear, "einsum": einsum, "inner": inner,
     "softmax": softmax("softmax"), "log_softmax": softmax("log_softmax"), "softmax_cross_entropy": cross_entropy,
 }
 COMPOSED = {       # functions of ops that are made of the above
@@ -310,6 +315,7 @@ COMPOSED = {       # functions of ops that are made of the above
     "dot": lambda d: (ops.dot, [d.any(4), d.any(4)]),
 }
 NO_GRADIENT = {"argmax", "argmin"}
+assert derivatives                         # imported for the op it defines
 tally = []                                 # (entries, decided by the relative term) of every check made
 
 
