@@ -32,7 +32,7 @@ Conventions for the families:
   - ndim -1 accepts any number of axes. `shape2`, `shape4` and `want` compare sizes and name what came.
   - never `if real is float` in a `def`: pick `worker[float]` or `worker[double]` from gate.code.
   - workers are `cdef void worker(...) noexcept nogil`; each thread brackets its work with `before = mg_flush_on()` and
-  - workers are `cdef void worker(...) noexcept nogil`; each thread brackets its work with `before = mg_flush_on()` and
+    `mg_flush_off(before)` (simd.h), inside `with parallel(num_threads=threads)`. Scalars: in double, then cast once.
   - threads split outputs, never sums; with `threads_for` small problems stay on one.
 
 Why Py_buffer and not typed memoryviews: a pair of PyObject_GetBuffer and PyBuffer_Release costs half of acquiring and
