@@ -15,9 +15,11 @@ class VSGD(FirstOrder):
         tau <- (1 - g_bar^2 / v_bar) tau + 1            memory; the old tau was used above
         theta <- theta - rate g
 
-    J must have example_grads(theta) (m, n) and hessian_diagonal(theta) (n,), so each step costs m gradients and the
-    diagonal; `step()` after a backward is refused. rate has the units theta^2/J it must have. The averages start from
-    the first batch, v_bar at `slow` times its value (so the start is slow), tau at 2.
+    J must have hessian_diagonal(theta) (n,) and example_grad_squares(theta) (n,), g2 itself, or example_grads(theta)
+    (m, n); `step()` after a backward is refused. The exact diagonal costs n Hessian-vector products a step; samples=s
+    takes an estimate from s of them, hessian_diagonal(theta, s, rng), drawn from `seed` and the step's number.
+    rate has the units theta^2/J it must have. The averages start from the first batch, v_bar at `slow` times its value
+    (so the start is slow), tau at 2.
     Differs: 0 where v_bar = 0. slow is 2 as in the authors' program, n/10 in the paper; no outlier detection;
     h is exact where the paper approximates it by a backward pass of second derivatives.
     """
@@ -25,25 +27,38 @@ class VSGD(FirstOrder):
     work = ("g2", "h")
     ranges = {"delta": "(0, inf)", "slow": "[1, inf)"}
 
-    def __init__(self, params, slow=2.0, delta=1e-5, **options):
+    def __init__(self, params, slow=2.0, delta=1e-5, samples=None, seed=0, **options):
         super().__init__(params, slow=slow, delta=delta, **options)
+        if samples is not None and (isinstance(samples, bool) or not isinstance(samples, int) or samples < 1):
+            raise ValueError(f"VSGD: samples must be a count of Hessian-vector products or None, got {samples!r}")
+        self.samples, self.seed = samples, seed
 
     def step(self, J=None):
         """One step on J, which gives per-example gradients and the diagonal of the Hessian as well."""
         if J is None:
             raise ValueError("VSGD.step: needs an objective with example_grads and hessian_diagonal: step(J)")
-        self.need(J, "example_grads", "hessian_diagonal")
+        if hasattr(J, "example_grad_squares"):
+            self.need(J, "hessian_diagonal")
+        else:
+            self.need(J, "example_grads", "hessian_diagonal")
         return super().step(J)
 
     def evaluate(self, J, theta):
         value, g = super().evaluate(J, theta)
-        each = np.asarray(J.example_grads(theta))
-        h = np.asarray(J.hessian_diagonal(theta))
-        if each.ndim != 2 or each.shape[1] != self.n or h.shape != (self.n,):
-            raise ValueError(f"VSGD.step: example_grads and hessian_diagonal must have shapes (m, {self.n}) and "
-                             f"({self.n},), got {each.shape} and {h.shape}")
-        self._work["g2"][...] = np.einsum("mi,mi->i", each, each) / len(each)
-        self._work["h"][...] = h
+        if hasattr(J, "example_grad_squares"):
+            g2 = np.asarray(J.example_grad_squares(theta))
+        else:
+            each = np.asarray(J.example_grads(theta))
+            if each.ndim != 2 or each.shape[1] != self.n:
+                raise ValueError(f"VSGD.step: example_grads must have shape (m, {self.n}), got {each.shape}")
+            g2 = np.einsum("mi,mi->i", each, each) / len(each)
+        rng = np.random.default_rng([self.seed, self.k])
+        h = np.asarray(J.hessian_diagonal(theta) if self.samples is None else
+                       J.hessian_diagonal(theta, self.samples, rng))
+        if g2.shape != (self.n,) or h.shape != (self.n,):
+            raise ValueError(f"VSGD.step: example_grad_squares and hessian_diagonal must have shape ({self.n},), "
+                             f"got {g2.shape} and {h.shape}")
+        self._work["g2"][...], self._work["h"][...] = g2, h
         return value, g
 
     def begin(self):
