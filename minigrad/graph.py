@@ -55,7 +55,8 @@ def dot(y, names=None):
     leaves, constants = {}, 0
     edges = []
     for node in nodes:
-        text = "\n".join([label[node]] * (node in label) + [node.op.name, _shape(node.data.shape)])
+        name = f"{label[node]}\n" if node in label else ""
+        text = f"{name}{node.op.name}\n{_shape(node.data.shape)}"
         lines.append(f"  n{number[node]} [label={_quoted(text)}];")
         for parent, value in zip(node.parents, node.values):
             if parent is None:
