@@ -1,9 +1,19 @@
-"""Fixtures shared by the tests: damaged files, and the memory a piece of code asks for."""
+"""What was tested (the header), and shared fixtures: damaged files, the memory a piece of code asks for."""
 import contextlib
 import tracemalloc
 import types
 
 import pytest
+
+import minigrad
+
+
+def pytest_report_header(config):
+    """A silent fallback to NumPy would hide a broken build: the header says what runs."""
+    kernels = minigrad.kernels
+    missing = f", not built: {', '.join(kernels.missing)}" if kernels.missing else ""
+    return f"minigrad {minigrad.__version__}: kernels compiled: {kernels.compiled}{missing}, isa: {kernels.isa}, " \
+           f"threads: {minigrad.get_num_threads()}"
 
 
 @pytest.fixture
