@@ -15,8 +15,8 @@ class HessianFree(Descent):
 
     G: Gauss-Newton matrix, J.ggnvp. All of value, g and G are of the one J given to the step (one minibatch).
     CG starts from 0.95 times the last solution and stops at iteration i when k = max(10, i/10) iterations have gained
-    less than a part k * progress of q, the quadratic. Its preconditioner is P = (mean_i g_i^2 + lambda)^0.75 where J has
-    `example_grad_squares` (n,) or `example_grads` (m, n), else none. Of the iterates i = 1, 1.3, 1.3^2, ... the last
+    less than a part k * progress of q, the quadratic. It is preconditioned by P = (mean_i g_i^2 + lambda)^0.75 where J
+    has `example_grad_squares` (n,) or `example_grads` (m, n). Of the iterates i = 1, 1.3, 1.3^2, ... the last
     one from which going back makes J worse is taken (backtracking), then a line search.
     lambda (`damping` at first; unit of G) follows ratio = (J(theta + d) - J(theta)) / q(d), with
     q(d) = g.d + d.G d/2 *without* the damping term: below 1/4 times 3/2, above 3/4 times 2/3.

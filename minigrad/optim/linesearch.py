@@ -209,7 +209,9 @@ def strong_wolfe(phi, step=1.0, c1=1e-4, c2=0.9, max_evaluations=30, largest=1e1
             if t >= largest:
                 return Found(t, value, slope, evaluations, "unbounded", False)
             further = t - before[0]
-            t = min(_clip(cubic_minimizer(*before, *here), t + 1.1 * further, t + 4 * further), largest)
+            # it bends down: no minimum to foresee, so as far as allowed (More and Thuente 1994, their fourth case)
+            ahead = math.inf if slope <= before[2] else cubic_minimizer(*before, *here)
+            t = min(_clip(ahead, t + 1.1 * further, t + 4 * further), largest)
         else:                                                            # 3.6: zoom
             width = high[0] - low[0]
             if abs(width) <= 1e-15 * max(abs(low[0]), abs(high[0])) or low[0] + 0.1 * width == low[0]:

@@ -160,11 +160,15 @@ class LevenbergMarquardt(SecondOrder):
         self.declare("factor", np.array([self.validated("radius", radius)]))
         self.declare("radius", np.zeros(1))          # 0: not yet known
         self.declare("scale", np.zeros(self.n))
+        self._residuals = (None, None, None)         # J, theta, r as the last step left them
 
     def advance(self, J, theta, value, g):
-        r = np.asarray(J.residuals(theta), np.float64)
+        known, there, r = self._residuals
+        if known is not J or not np.array_equal(there, theta):
+            r = np.asarray(J.residuals(theta), np.float64)
+            self.spent += 1
         A = np.asarray(J.jacobian(theta), np.float64)
-        self.spent += 2
+        self.spent += 1
         cost = float(r @ r)
         if not (math.isfinite(cost) and np.isfinite(A).all()):
             return "residuals are not finite"
@@ -200,6 +204,7 @@ class LevenbergMarquardt(SecondOrder):
                 if math.isfinite(new_value):
                     self.radius[0] = radius
                     self.scale = D
+                    self._residuals = (J, new, new_r)
                     return self.move(J, new, new_value, new_g)
                 radius = 0.1 * length
         return "no decrease"

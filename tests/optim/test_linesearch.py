@@ -161,3 +161,28 @@ def test_searches_by_name():
     assert named("wolfe") is strong_wolfe and named(backtracking) is backtracking
     with pytest.raises(ValueError, match="wolfe, backtracking, exact, full"):
         named("newton")
+
+
+def test_whatever_the_function_the_reason_is_true():
+    """600 random sums of a polynomial, a sine and a NaN barrier, steps from 1e-4 to 1e4: what is claimed holds."""
+    rng, reasons = np.random.default_rng(0), set()
+    for _ in range(600):
+        P = np.polynomial.Polynomial(rng.standard_normal(rng.integers(2, 6)) * 10 ** rng.uniform(-3, 3))
+        D, w, a = P.deriv(), 10 ** rng.uniform(-2, 2), rng.standard_normal() * 10 ** rng.uniform(-2, 2)
+        wall = 10 ** rng.uniform(-2, 4) if rng.random() < 0.3 else math.inf
+        phi = lambda t: float(P(t)) + a * math.sin(w * t) if t < wall else math.nan
+        dphi = lambda t: float(D(t)) + a * w * math.cos(w * t) if t < wall else math.nan
+        c2 = rng.choice([0.9, 0.4, 0.1])
+        found = strong_wolfe((phi, dphi), 10 ** rng.uniform(-4, 4), 1e-4, c2)
+        reasons.add(found.reason)
+        armijo = found.value <= phi(0) + 1e-4 * found.step * dphi(0) + 1e-14 * abs(phi(0))
+        assert found.evaluations <= 30
+        if found.reason == "wolfe":
+            assert armijo and abs(found.slope) <= -c2 * dphi(0)
+        elif found.reason == "armijo":
+            assert armijo and found.step > 0
+        elif found.reason == "unbounded":
+            assert found.step >= 1e10 and found.value < phi(0)
+        else:
+            assert found.reason == "not a descent direction" and dphi(0) >= 0 and found.step == 0
+    assert reasons == {"wolfe", "armijo", "unbounded", "not a descent direction"}

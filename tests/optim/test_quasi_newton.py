@@ -1,4 +1,6 @@
 """BFGS and L-BFGS (section 8.6.3): the theory on quadratics, the dense formula as oracle, bad pairs, memory."""
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -112,6 +114,25 @@ def test_lbfgs_memory_is_two_rows_of_n_per_pair():
     opt = LBFGS(np.zeros(n, np.float32), memory=memory)
     held = sum(array.nbytes for array in opt._state.values())
     assert 2 * memory * n * 4 <= held <= 2 * memory * n * 4 + 1000
+
+
+def test_lbfgs_peak_memory_is_of_order_memory_times_n():
+    """Measured: 2 rows per pair and a constant number of work vectors, whatever the number of steps."""
+    n, memory = 20_000, 10
+    h = np.geomspace(1, 100, n)
+
+    class Bowl:
+        def value_and_grad(self, theta):
+            return float(theta @ (h * theta)) / 2, h * theta
+    tracemalloc.start()
+    try:
+        opt = LBFGS(np.ones(n), memory=memory)
+        for _ in range(25):
+            assert opt.step(Bowl()).reason == ""
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak <= (2 * memory + 20) * n * 8
 
 
 def test_wrong_memory_is_refused():

@@ -33,6 +33,16 @@ def test_descends_on_a_network(method, dtype):
         assert (np.diff(result.values) <= 1e-6).all()
 
 
+def test_levenberg_marquardt_fits_a_network_to_its_data():
+    """9 examples, 13 parameters: squared error goes to zero to rounding; residuals come from the model."""
+    rng = np.random.default_rng(0)
+    model = nn.Sequential(nn.Linear(1, 4, rng=1, dtype=np.float64), ops.tanh, nn.Linear(4, 1, rng=2, dtype=np.float64))
+    x = np.linspace(-2, 2, 9)[:, None]
+    J = mg.Objective(model, losses.mean_squared_error, x, np.sin(2 * x) + 0.1 * rng.standard_normal((9, 1)))
+    result = optim.minimize(optim.LevenbergMarquardt(model.parameters()), J, 300)
+    assert result.value < 1e-12
+
+
 @pytest.mark.parametrize("method, kind", [(optim.NewtonCG, "hvp"), (optim.TrustRegion, "hvp"),
                                           (optim.HessianFree, "ggnvp"), (optim.KrylovSaddleFree, "hvp")])
 def test_products_of_a_step_come_from_one_graph_and_are_counted(method, kind, monkeypatch):
