@@ -90,6 +90,7 @@ class LayerNorm(Module):
 def redundant_biases(model, x=None):
     """Paths of layers whose bias does nothing, because a BatchNorm subtracts it again: give them bias=False (8.7.1).
 
+    Its gradient is 0 up to rounding, and methods that divide a gradient by its own size (Adam) walk along the rounding.
     Looks at neighbours in every Sequential; with an example input x (a batch), at what the model really does.
     """
     found = []
