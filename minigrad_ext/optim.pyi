@@ -27,7 +27,7 @@ def delta_bar_delta(
     theta: ndarray, g: ndarray, rate: ndarray, d: ndarray, kappa: float, phi: float, rho: float
 ) -> None: ...
 def rprop(
-    theta: ndarray, g: ndarray, rate: ndarray, g_before: ndarray, v: ndarray, up: float, down: float,
+    theta: ndarray, g: ndarray, rate: ndarray, g_before: ndarray, up: float, down: float,
     smallest: float, largest: float
 ) -> None: ...
 def rprop_minus(

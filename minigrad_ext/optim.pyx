@@ -91,7 +91,6 @@ cdef tuple THETA_G_S_U = (b"theta", b"g", b"s", b"u")
 cdef tuple THETA_V_OUT = (b"theta", b"v", b"out")
 cdef tuple THETA_G_RATE_D = (b"theta", b"g", b"rate", b"d")
 cdef tuple THETA_G_RATE_BEFORE = (b"theta", b"g", b"rate", b"g_before")
-cdef tuple THETA_G_RATE_BEFORE_V = (b"theta", b"g", b"rate", b"g_before", b"v")
 cdef tuple VSGD = (b"theta", b"g", b"g_bar", b"v_bar", b"h_bar", b"tau", b"g2", b"h")
 
 
@@ -149,7 +148,7 @@ def adadelta(theta, g, r, u, double lr, double rho, double delta):
 
 def adam(theta, g, s, r, double lr, double rho1, double rho2, double delta, double t):
     """s, r: averages of g and g*g;  theta <- theta - lr s^/(sqrt(r^) + delta) (algorithm 8.7). t >= 1."""
-    cdef double[8] c = [lr, rho1, 1 - rho1, rho2, 1 - rho2, delta, 1 - pow(rho1, t), 1 - pow(rho2, t)]
+    cdef double[7] c = [lr / (1 - pow(rho1, t)), rho1, 1 - rho1, rho2, 1 - rho2, delta, 1 / (1 - pow(rho2, t))]
     launch("adam", mg_adam, (theta, g, s, r), THETA_G_S_R, c)
 
 
@@ -161,8 +160,8 @@ def adamax(theta, g, s, u, double lr, double rho1, double rho2, double t):
 
 def adamw(theta, g, s, r, double lr, double rho1, double rho2, double delta, double weight_decay, double eta, double t):
     """s^, r^ as in adam;  theta <- theta - eta (lr s^/(sqrt(r^) + delta) + weight_decay theta). t >= 1."""
-    cdef double[10] c = [lr, rho1, 1 - rho1, rho2, 1 - rho2, delta, 1 - pow(rho1, t), 1 - pow(rho2, t),
-                         weight_decay, eta]
+    cdef double[9] c = [lr / (1 - pow(rho1, t)), rho1, 1 - rho1, rho2, 1 - rho2, delta, 1 / (1 - pow(rho2, t)),
+                        weight_decay, eta]
     launch("adamw", mg_adamw, (theta, g, s, r), THETA_G_S_R, c)
 
 
@@ -172,10 +171,10 @@ def delta_bar_delta(theta, g, rate, d, double kappa, double phi, double rho):
     launch("delta_bar_delta", mg_delta_bar_delta, (theta, g, rate, d), THETA_G_RATE_D, c)
 
 
-def rprop(theta, g, rate, g_before, v, double up, double down, double smallest, double largest):
+def rprop(theta, g, rate, g_before, double up, double down, double smallest, double largest):
     """The rate follows the signs of g_before and g; a step of it against the sign of g, or back (Rprop 1993)."""
     cdef double[4] c = [up, down, smallest, largest]
-    launch("rprop", mg_rprop, (theta, g, rate, g_before, v), THETA_G_RATE_BEFORE_V, c)
+    launch("rprop", mg_rprop, (theta, g, rate, g_before), THETA_G_RATE_BEFORE, c)
 
 
 def rprop_minus(theta, g, rate, g_before, double up, double down, double smallest, double largest):

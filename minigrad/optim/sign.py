@@ -37,15 +37,16 @@ class DeltaBarDelta(FirstOrder):
 class Rprop(FirstOrder):
     """Resilient propagation (Riedmiller and Braun 1993): the step back included.
 
-        where g_before g > 0:  rate <- min(up rate, largest);   v = -sign(g) rate;  theta <- theta + v;  g_before <- g
-        where g_before g < 0:  rate <- max(down rate, smallest); theta <- theta - v (step back);         g_before <- 0
-        elsewhere:                                              v = -sign(g) rate;  theta <- theta + v;  g_before <- g
+        where g_before g > 0:  rate <- min(up rate, largest);    theta <- theta - sign(g) rate;   g_before <- g
+        where g_before g < 0:  the last step is taken back;  rate <- max(down rate, smallest);    g_before <- 0
+        elsewhere:                                               theta <- theta - sign(g) rate;   g_before <- g
 
-    Of g only the sign counts. rate: (n,), starts at lr, units of theta like smallest and largest. After a step back
-    g_before is 0, so that the rate does not shrink twice. up = down = 1 is the Manhattan rule. Only for full batches:
-    of nine gradients 0.1 and one -0.9, which sum to 0, it makes a large step. Differs: nothing.
+    Of g only the sign counts. rate: (n,), starts at lr, units of theta like smallest and largest. The last step was
+    -sign(g_before) rate, so that it need not be kept. After a step back g_before is 0, so that the rate does not shrink
+    twice. up = down = 1 is the Manhattan rule. Only for full batches: of nine gradients 0.1 and one -0.9, which sum to
+    0, it makes a large step. Differs: nothing.
     """
-    state = ("rate", "g_before", "v")
+    state = ("rate", "g_before")
     ranges = {"up": "[1, inf)", "down": "(0, 1]", "smallest": "[0, inf)", "largest": "(0, inf)"}
 
     def __init__(self, params, lr=0.1, up=1.2, down=0.5, smallest=1e-6, largest=50.0, **options):
@@ -54,14 +55,14 @@ class Rprop(FirstOrder):
     def begin(self):
         self.rate = self.lr
 
-    @compiled_as("rprop(theta, g, rate, g_before, v, up, down, smallest, largest)")
+    @compiled_as("rprop(theta, g, rate, g_before, up, down, smallest, largest)")
     def update(self, g):
         agreement = self.g_before * g
         turned = agreement < 0
+        back = np.sign(self.g_before) * self.rate
         self.rate = np.where(agreement > 0, np.minimum(self.up * self.rate, self.largest),
                              np.where(turned, np.maximum(self.down * self.rate, self.smallest), self.rate))
-        self.v = np.where(turned, -self.v, -np.sign(g) * self.rate)
-        self.theta = self.theta + self.v
+        self.theta = self.theta + np.where(turned, back, -np.sign(g) * self.rate)
         self.g_before = np.where(turned, 0, g)
 
 
@@ -75,8 +76,6 @@ class RpropMinus(Rprop):
 
     PyTorch's Rprop is this one (its first rate is 0.01, ours the paper's 0.1). Differs: nothing.
     """
-    state = ("rate", "g_before")
-
     @compiled_as("rprop_minus(theta, g, rate, g_before, up, down, smallest, largest)")
     def update(self, g):
         agreement = self.g_before * g
