@@ -29,14 +29,14 @@ class InterimPoint(Optimizer):
             return self.params.theta
         theta = self._home if self._at_point else self.params.theta
         out = theta.copy()
-        self.write_point(theta, out)
+        self.write_point(theta, out, self.movable())
         return out
 
-    def write_point(self, theta, out):
-        """out <- point(); what is frozen stays at theta."""
+    def write_point(self, theta, out, pieces):
+        """out <- point() in the pieces given."""
         point, values = type(self).point, self.values(self.k + 1)
         kernel = getattr(point, "kernel", None)
-        for start, stop, group, _ in self.groups_only():
+        for start, stop, group in pieces:
             self._now = now = self.view(start, stop, theta, values[group])
             now["out"] = out[start:stop]
             try:
@@ -47,12 +47,12 @@ class InterimPoint(Optimizer):
             finally:
                 self._now = None
 
-    def groups_only(self):
-        """(start, stop, group, None) for what is not frozen."""
+    def movable(self):
+        """(start, stop, group) for what is not frozen; one piece where that is everything and one group."""
         frozen = getattr(self.params, "frozen", ())
         if len(self.groups) == 1 and not frozen:
-            return [(0, self.n, 0, None)]
-        return [(start, stop, group, None) for start, stop, name, group in self._pieces
+            return [(0, self.n, 0)]
+        return [(start, stop, group) for start, stop, name, group in self._pieces
                 if name not in frozen and not self.groups[group].frozen]
 
     def leave_at_point(self, theta):
@@ -65,14 +65,14 @@ class InterimPoint(Optimizer):
             self._some = np.linspace(0, self.n - 1, min(self.n, 64)).astype(int)
         if theta is not self._home:
             self._home[...] = theta
-        live = self.params.theta
-        if len(self.groups) > 1 or getattr(self.params, "frozen", ()):
-            live[...] = self._home
-        self.write_point(self._home, live)
-        self._at_point, self._left = True, live[self._some]
+        live, pieces = self.params.theta, self.movable()
+        if len(pieces) != 1 or pieces[0][:2] != (0, self.n):
+            live[...] = self._home                                      # what is frozen stays at theta
+        self.write_point(self._home, live, pieces)
+        self._at_point, self._left = True, live[self._some].tobytes()
 
     def untouched(self):
-        return np.array_equal(self.params.theta[self._some], self._left, equal_nan=True)
+        return self.params.theta[self._some].tobytes() == self._left
 
     def check_untouched(self):
         """ValueError if somebody changed the parameters at the interim point: the next step would undo it."""

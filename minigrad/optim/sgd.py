@@ -83,7 +83,7 @@ class NesterovNotes(Momentum):
     def book_theta(self):
         """theta - alpha v: the theta of algorithm 8.3, a fresh (n,) array."""
         theta, values = self.theta.copy(), self.values(self.k + 1)
-        for start, stop, group, _ in self.groups_only():
+        for start, stop, group in self.movable():
             theta[start:stop] -= values[group]["momentum"] * self.v[start:stop]
         return theta
 
