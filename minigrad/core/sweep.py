@@ -43,17 +43,17 @@ def _reachable(root, name):
                 seen.add(parent)
                 order.append(parent)
     order.sort(key=_number, reverse=True)
-    if changes.latest > order[-1].number:  # something has changed since the oldest node or leaf was made
-        _refuse_changed(order, name)
+    oldest = len(order) - 1               # the oldest node that is no leaf
+    while oldest and order[oldest].op is None:
+        oldest -= 1
+    if changes.latest > order[oldest].number:
+        _refuse_changed(order, order[oldest].number, name)
     return order
 
 
-def _refuse_changed(order, name):
+def _refuse_changed(order, oldest, name):
     """Raise for the node that saved values before they changed, if there is one: those of a leaf, or an array in a
     memory that was written since (a frozen parameter, a detached view)."""
-    oldest = next((node.number for node in reversed(order) if node.op is not None), changes.latest)
-    if changes.latest < oldest:
-        return
     written = [(reference(), when) for reference, when in list(changes.arrays.values()) if when > oldest]
     found = [(node, parent.name or "a leaf") for node in order for parent in node.parents
              if parent is not None and parent.op is None and parent.changed > node.number]

@@ -181,8 +181,9 @@ class Parameters:
     def changed(self):
         """To be called after theta was modified in place: graphs recorded before may no longer be used."""
         changes.wrote(self.theta)
+        now = changes.latest
         for p in self.named.values():
-            p.slot.changed = changes.latest
+            p.slot.changed = now
 
     def __iter__(self):
         return iter(self.named.values())
