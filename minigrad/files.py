@@ -320,3 +320,26 @@ def _json(path, text):
     except (ValueError, RecursionError) as error:
         raise FormatError(path, "header", "a JSON object", str(error)) from None
     return header
+
+
+# --- models
+
+def save(path, model):
+    """Write a model's parameters and buffers to one file, atomically; it opens in the safetensors package.
+
+    model: anything with state_dict() -> {name: array}. For an optimizer that looks ahead, inside `opt.at_theta()`.
+    """
+    save_tensors(path, model.state_dict(), {"minigrad.kind": "model"})
+
+
+def load(path, model):
+    """Take over the parameters and buffers that `save` wrote, or those of the model in a checkpoint. Returns the model.
+
+    Raises FormatError for a damaged file, ValueError with every mismatch for one of another model; nothing has changed
+    then. A file without our checksum is refused: see `load_tensors`, and `minigrad.pytorch` for models of PyTorch.
+    """
+    tensors, metadata = load_tensors(path, hashed=True)
+    if metadata.get("minigrad.kind") == "checkpoint":
+        tensors = {name.removeprefix("model/"): array for name, array in tensors.items() if name.startswith("model/")}
+    model.load_state_dict(tensors)
+    return model

@@ -1,5 +1,10 @@
-"""Training: the loop, its callbacks, evaluation, checkpoints."""
-from minigrad.training.evaluation import Evaluation, evaluate, predict, test_mode
-from minigrad.training.loop import Callback, Run, fit, line, refresh_batch_norm
-from minigrad.training.callbacks import Checkpoint, EarlyStopping, LearningCurve, draw_learning_curve
+"""Training: the loop, its callbacks, evaluation, checkpoints, the learning-rate range test."""
+from minigrad.training.evaluation import Evaluation, evaluate, in_test_mode, predict
+from minigrad.training.run import Callback, Run
+from minigrad.training.loop import fit
+from minigrad.training.progress import line
+from minigrad.training.callbacks import Checkpoint, ClipGradient, EarlyStopping
+from minigrad.training.averaging import Averaging, refresh_batch_norm
+from minigrad.training.curve import LearningCurve, draw_learning_curve
 from minigrad.training.checkpoint import load_checkpoint, save_checkpoint
+from minigrad.training.rate_test import RateTest, rate_test

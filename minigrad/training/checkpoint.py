@@ -1,7 +1,9 @@
 """Checkpoints: everything a run needs to go on with the same bits, in one file, written so that a crash loses nothing.
 
-The file has the safetensors layout (see `minigrad.files`): arrays for parameters, buffers and optimizer state, one JSON
-text for the rest: hyperparameters and schedules, step counts, generators, the order of the data, the history.
+The file has the safetensors layout (see `minigrad.files`): the arrays of each part as tensors "part/name", all other
+values as one JSON text in the uint8 tensor "json". The parts: model, frozen, optimizer (with its schedules), generators
+(those of the layers and the thread's default), batches (their order), run (counters, history, losses), and the state of
+callbacks and extras. A part is any pair of `state_dict` and `load_state_dict`.
 """
 import json
 
@@ -10,88 +12,118 @@ import numpy as np
 from minigrad import random
 from minigrad.files import FormatError, load_tensors, save_tensors
 
-VERSION = 1
+KIND = {"minigrad.kind": "checkpoint", "minigrad.checkpoint": "1"}
 
 
 def save_checkpoint(path, run, **extras):
     """Write the state of a Run to `path`, atomically: whenever the process dies, the old file or the new one is there.
 
-    extras: further objects with state_dict and load_state_dict, by name (a PolyakAverage, say).
+    extras: further objects with state_dict and load_state_dict, by name.
     """
-    tensors, plain = {}, {"version": VERSION}
-    with run.optimizer.at_theta():
-        parts = {"model": run.model.state_dict(), "optimizer": run.optimizer.state_dict()}
-    parts.update({f"extra.{name}": thing.state_dict() for name, thing in extras.items()})
-    parts.update({f"callback.{i}": callback.state_dict() for i, callback in enumerate(run.callbacks)
-                  if hasattr(callback, "state_dict")})
-    for part, state in parts.items():
-        plain[part] = {}
-        for name, value in state.items():
-            if isinstance(value, np.ndarray):
-                tensors[f"{part}/{name}"] = value
-            else:
-                plain[part][name] = value
-    tensors["losses"] = np.array(run.losses, np.float64)
-    plain["run"] = {name: getattr(run, name) for name in ("epoch", "steps", "examples", "total", "count", "clock")}
-    plain["history"] = run.history
-    plain["generators"] = {name: random.capture(rng) for name, rng in run.model.generators()}
-    plain["default_generator"] = random.capture()
-    plain["batches"] = run.batches.state() if hasattr(run.batches, "state") else None
-    save_tensors(path, tensors, {"minigrad checkpoint": json.dumps(plain)})
+    tensors, rest = {}, {}
+    with run.at_theta():
+        for part, (save, _) in _parts(run, extras).items():
+            state = save()
+            rest[part] = {name: value for name, value in state.items() if not isinstance(value, np.ndarray)}
+            tensors.update((f"{part}/{name}", value) for name, value in state.items() if isinstance(value, np.ndarray))
+    tensors["json"] = np.frombuffer(json.dumps(rest, default=_number).encode(), np.uint8)
+    save_tensors(path, tensors, KIND)
 
 
 def load_checkpoint(path, run, **extras):
     """Put a Run (of the same model, optimizer, data and callbacks) where the one that wrote `path` was. Returns it.
 
-    Raises FormatError for a file that is not a checkpoint, ValueError (with every mismatch) for one of something else;
-    then model and optimizer are untouched.
+    Raises FormatError for a file that is damaged or no checkpoint, ValueError (with every mismatch of the part at
+    fault) for one of another run; then everything is as it was before.
     """
-    tensors, metadata = load_tensors(path)
+    tensors, metadata = load_tensors(path, hashed=True)
+    states = _states(path, tensors, metadata)
+    parts = _parts(run, extras)
+    problems = [f"{part} is not in the file" for part in parts if part not in states]
+    problems += [f"the file holds {part}, the run does not" for part in states if part not in parts]
+    if problems:
+        raise ValueError(f"load_checkpoint: {path} was saved by another kind of run: {'; '.join(problems)}")
+    before, done = {part: save() for part, (save, _) in parts.items()}, []
     try:
-        plain = json.loads(metadata["minigrad checkpoint"])
-        version = plain["version"]
-    except (KeyError, TypeError, ValueError) as error:
-        raise FormatError(path, "metadata", "a minigrad checkpoint", repr(error)) from None
-    if version != VERSION:
-        raise FormatError(path, "version", VERSION, version)
-
-    def state_of(part):
-        if part not in plain:
-            raise ValueError(f"load_checkpoint: {path} has no {part}; it was saved by another kind of run")
-        arrays = {name[len(part) + 1:]: array for name, array in tensors.items() if name.startswith(part + "/")}
-        return {**plain[part], **arrays}
-
-    targets = {"model": run.model, "optimizer": run.optimizer}
-    targets.update({f"extra.{name}": thing for name, thing in extras.items()})
-    targets.update({f"callback.{i}": callback for i, callback in enumerate(run.callbacks)
-                    if hasattr(callback, "load_state_dict")})
-    states = {part: state_of(part) for part in targets}
-    unknown = [part for part in plain if part.startswith(("extra.", "callback.")) and part not in targets]
-    if unknown:
-        raise ValueError(f"load_checkpoint: {path} also holds {', '.join(unknown)}: pass them too")
-    generators = dict(run.model.generators())
-    if set(generators) != set(plain["generators"]):
-        raise ValueError(f"load_checkpoint: the model draws from {sorted(generators)}, the file has generators for "
-                         f"{sorted(plain['generators'])}")
-    if (plain["batches"] is None) == hasattr(run.batches, "state"):
-        raise ValueError("load_checkpoint: the order of the data was saved for other batches than these")
-
-    before = {part: target.state_dict() for part, target in targets.items()}
-    done = []
-    try:
-        for part, target in targets.items():
+        for part, (_, load) in parts.items():
             done.append(part)
-            target.load_state_dict(states[part])
-        if plain["batches"] is not None:
-            run.batches.restore(plain["batches"])
-    except ValueError:
+            load(states[part])
+    except Exception as error:
         for part in done:                       # what was already taken over goes back
-            targets[part].load_state_dict(before[part])
-        raise
-    for name, rng in generators.items():
-        random.restore(plain["generators"][name], rng)
-    random.restore(plain["default_generator"])
-    for name, value in plain["run"].items():
-        setattr(run, name, value)
-    run.history, run.losses = plain["history"], tensors["losses"].tolist()
+            parts[part][1](before[part])
+        if isinstance(error, (ValueError, MemoryError)):
+            raise
+        raise FormatError(path, part, "its state", repr(error)) from error
     return run
+
+
+def _parts(run, extras):
+    """name -> (state_dict, load_state_dict) of everything that is saved, in the order of loading."""
+    def pair(thing):
+        return thing.state_dict, thing.load_state_dict
+
+    model = run.model
+    parts = {"model": pair(model), "optimizer": pair(run.optimizer), "run": pair(run),
+             "frozen": (lambda: {"names": [name for name, p in model.named_parameters() if not p.requires_grad]},
+                        lambda state: _freeze(model, state)),
+             "generators": (lambda: _captured(model), lambda state: _restore(model, state))}
+    if hasattr(run.batches, "state"):
+        parts["batches"] = run.batches.state, run.batches.restore
+    for callback in run.callbacks:
+        if hasattr(callback, "state_dict"):
+            name, i = type(callback).__name__, 2
+            while name in parts:                # a second one of the same kind
+                name, i = f"{type(callback).__name__}.{i}", i + 1
+            parts[name] = pair(callback)
+    parts.update((f"extra.{name}", pair(thing)) for name, thing in extras.items())
+    # what is frozen does not look ahead: the optimizer must know it
+    return {name: parts[name] for name in ("model", "frozen", *(name for name in parts if name != "model"))}
+
+
+def _states(path, tensors, metadata):
+    """part -> its state, from the tensors and the JSON text."""
+    if {name: metadata.get(name) for name in KIND} != KIND:
+        raise FormatError(path, "metadata", KIND, metadata)
+    try:
+        states = json.loads(tensors.pop("json").tobytes())
+        for name, array in tensors.items():
+            part, _, name = name.partition("/")
+            states[part][name] = array
+        if not all(isinstance(state, dict) for state in states.values()):
+            raise TypeError("a part is not an object")
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
+        raise FormatError(path, "json", "the parts of a checkpoint", repr(error)) from None
+    return states
+
+
+def _freeze(model, state):
+    parameters = dict(model.named_parameters())
+    if not (state.keys() == {"names"} and set(state["names"]) <= parameters.keys()):
+        raise ValueError(f"load_checkpoint: frozen are {state!r:.200}, the model has {', '.join(parameters)}")
+    for name, p in parameters.items():
+        p.requires_grad = name not in state["names"]
+
+
+def _captured(model):
+    return {name: random.capture(rng) for name, rng in _generators(model).items()}
+
+
+def _restore(model, state):
+    generators = _generators(model)
+    if generators.keys() != state.keys():
+        raise ValueError(f"load_checkpoint: the run draws from {', '.join(generators)}, the file has generators for "
+                         f"{', '.join(state)}")
+    for name, rng in generators.items():
+        random.restore(state[name], rng)
+
+
+def _generators(model):
+    """The generators of the model's layers by path, and the thread's own, which is None."""
+    return {"(default)": None, **dict(model.generators())}
+
+
+def _number(value):
+    """A NumPy number as JSON knows it."""
+    if isinstance(value, np.generic):
+        return value.item()
+    raise TypeError(f"save_checkpoint: a state holds {value!r:.80}, wanted arrays, numbers, text, lists and dicts")

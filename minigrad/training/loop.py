@@ -9,89 +9,61 @@ By hand it is ten lines:
             loss.backward()
             optimizer.step()
 
-`fit` adds what one otherwise forgets: training and test mode, a check of the loss before the step, history, a progress
-bar, validation, gradient accumulation, and Ctrl-C that ends after the step at hand.
+`fit` adds what one otherwise forgets: learning and test mode, a check of the loss before the step, history, a progress
+bar, validation, gradient accumulation, checkpoints, and Ctrl-C that ends after the step at hand.
 """
 import signal
 import threading
 import time
+from contextlib import contextmanager
+from itertools import islice
 from math import isfinite
 from pathlib import Path
 
 import numpy as np
 
 from minigrad.core import Tensor, no_grad
-from minigrad.optim import NonFiniteError
+from minigrad.objective import Objective
+from minigrad.optim import VSGD, FirstOrder, NonFiniteError
 from minigrad.training.checkpoint import load_checkpoint
 from minigrad.training.evaluation import evaluate
-from minigrad.training.progress import progress_bar
+from minigrad.training.progress import line, progress_bar
+from minigrad.training.run import Run
 
 
-class Callback:
-    """What may happen besides learning. Every method is handed the Run; the base does nothing."""
+def fit(model, loss, optimizer, batches, *, epochs=None, steps=None, validation=None, metrics=None, callbacks=(),
+        accumulate=1, progress=True, resume=None):
+    """Train a model. Returns the Run, whose `history` has one dict per epoch and `losses` the loss of every step.
 
-    def start(self, run):
-        """Before the first step."""
+    loss(model(x), y) -> Tensor (): the mean over a batch. optimizer: on model.parameters(); a method that needs an
+    objective (8.6, VSGD) gets one per step, see `_objective_step`.
+    batches: iterated once per epoch, yields pairs (x, y). epochs, steps: how far to go in all, a resumed part included
+    (either or both).
+    validation: (x, y), evaluated after every epoch (test mode, parameters at theta) into validation_loss,
+    validation_error and, for metrics={name: f(outputs, y)}, validation_<name>. callbacks: see `Callback`.
+    accumulate: the gradients of so many batches make one step; batches of unequal size count by their examples, so that
+    the step is that of one large batch (not with batch norm: each batch is normalized by itself).
+    progress: a bar (tqdm if installed) and a line per epoch.
+    resume: a checkpoint to go on from with the same bits, also in the middle of an epoch; if there is no such file yet,
+    the run starts anew. Batches without `state` and `restore` are taken to come in the same order again.
 
-    def step(self, run):
-        """After every step of the optimizer."""
-
-    def epoch(self, run):
-        """After every epoch; `run.figures` is its entry in the history."""
-
-    def end(self, run):
-        """When the loop is left, for whatever reason (`run.reason`), also by an exception."""
-
-
-class Run:
-    """A training run under way: the model, its parts, where it is, and its history.
-
-    epoch, steps, examples: finished so far. history: one dict per epoch. losses: the loss of every step.
-    stop(reason): a callback ends the loop after the step or epoch at hand.
-    """
-
-    def __init__(self, model, loss, optimizer, batches, validation=None, callbacks=()):
-        self.model, self.loss, self.optimizer, self.batches = model, loss, optimizer, batches
-        self.validation, self.callbacks = validation, list(callbacks)
-        self.epoch = self.steps = self.examples = 0
-        self.history, self.losses = [], []
-        self.figures = None
-        self.total, self.count, self.clock = 0.0, 0, 0.0     # sum of losses, examples, seconds of the epoch so far
-        self.reason = ""
-
-    def stop(self, reason):
-        """Leave the loop after the step or epoch at hand."""
-        self.reason = self.reason or reason
-
-    def tell(self, event):
-        """Call one method of all callbacks."""
-        for callback in self.callbacks:
-            getattr(callback, event)(self)
-
-
-def fit(model, loss, optimizer, batches, *, epochs=None, steps=None, validation=None, callbacks=(), accumulate=1,
-        progress=True, resume=None):
-    """Train a model. Returns the Run, whose `history` has one dict per epoch.
-
-    loss(model(x), y) -> Tensor (); the mean over a batch. optimizer: with `step()`, on model.parameters().
-    batches: iterated once per epoch, yields (x, y) arrays. epochs, steps: how far to go in all (either or both).
-    validation: (x, y), evaluated after every epoch (test mode, parameters at theta). callbacks: `Callback`s.
-    accumulate: gradients of so many batches make one step; batches of unequal size count by their examples, so that the
-    step is that of one large batch. progress: a bar (tqdm if installed) and a line per epoch.
-    resume: a checkpoint to go on from with the same bits; if there is no such file yet, the run starts anew.
-
-    Raises NonFiniteError before the step if the loss is NaN or infinite: parameters and state keep their bits.
+    Raises NonFiniteError before the step if the loss is NaN or infinite: parameters, buffers and the optimizer's state
+    keep their bits. (A gradient that is not finite though the loss is: the optimizer's check_finite=True.)
     Ctrl-C ends the loop after the step at hand (callbacks still get their `end`); a second one interrupts at once.
     """
     if epochs is None and steps is None:
         raise ValueError("fit: say how far to go: epochs=, steps= or both")
-    for name, value in (("epochs", epochs), ("steps", steps), ("accumulate", accumulate)):
-        least = 1 if name == "accumulate" else 0
+    for name, value, least in (("epochs", epochs, 0), ("steps", steps, 0), ("accumulate", accumulate, 1)):
         if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < least):
             raise ValueError(f"fit: {name} must be a whole number, at least {least}, got {value!r}")
-    run = Run(model, loss, optimizer, batches, validation, callbacks)
+    if metrics and validation is None:
+        raise ValueError("fit: metrics are measured on validation=(x, y)")
+    run = Run(model, loss, optimizer, batches, validation, callbacks, metrics)
     if resume is not None and Path(resume).exists():
-        load_checkpoint(resume, run, **_extras(callbacks))
+        extras = {}
+        for callback in run.callbacks:
+            extras.update(getattr(callback, "extras", {}))
+        load_checkpoint(resume, run, **extras)
     with _ctrl_c(run):
         try:
             run.tell("start")
@@ -103,155 +75,156 @@ def fit(model, loss, optimizer, batches, *, epochs=None, steps=None, validation=
             run.stop(f"{type(error).__name__}: {error}")
             raise
         finally:
+            run.group = None
             run.tell("end")
+            run.tell("close")
     return run
 
 
-def _extras(callbacks):
-    """What else the checkpoints of this run hold, see `Checkpoint`."""
-    return {name: thing for callback in callbacks for name, thing in getattr(callback, "extras", {}).items()}
-
-
 def _epoch(run, accumulate, steps, epochs, progress):
-    """One pass over the batches. True if it was complete."""
+    """One pass over the batches, or what a resumed run has left of it. True if it was complete."""
     run.model.train()
+    run.buffers = [(module, name) for _, module in run.model.modules() for name in module.buffers]
+    length = len(run.batches) if hasattr(run.batches, "__len__") else None
+    if hasattr(run.batches, "state"):
+        length = None if length is None else length + run.seen       # it counts what is still to come
+        batches = iter(run.batches)
+    else:
+        batches = islice(iter(run.batches), run.seen, None)
     began = time.perf_counter()
-    complete, group, batches = True, [], iter(run.batches)
-    with progress_bar(run, epochs, progress) as bar:
+    complete, group = True, []
+    with progress_bar(run, epochs, length, progress) as bar:
         for batch in batches:
             group.append(batch)
-            if len(group) == accumulate:
-                value = _step(run, group)
-                group = []
-                bar.update(value)
-                run.clock += time.perf_counter() - began
-                began = time.perf_counter()
-                run.tell("step")
-                if run.reason or (steps is not None and run.steps >= steps):
-                    complete = False
-                    break
-        if group and not run.reason:
-            bar.update(_step(run, group))
+            run.seen += 1
+            if len(group) < accumulate and run.seen != length:
+                continue
+            _step(run, group)
+            bar.update(len(group), run.losses[-1])
+            group = []
+            now = time.perf_counter()
+            run.clock, began = run.clock + now - began, now
+            run.tell("step")
+            if run.reason or (steps is not None and run.steps >= steps):
+                complete = run.seen == length
+                break
+        if group:                                       # batches that could not say how many they are
+            _step(run, group)
             run.tell("step")
     if not complete:
-        if _left(run.batches):
-            return False
-        for _ in batches:                     # it was the last one: let the iterator finish its epoch
-            pass
+        return False
+    if run.count == 0:
+        raise ValueError(f"fit: epoch {run.epoch + 1} has no batches (an iterator can be gone through once only)")
+    for _ in batches:                                   # if we left at the last one: let the iterator end its epoch
+        pass
     run.clock += time.perf_counter() - began
     run.epoch += 1
     run.figures = _figures(run)
     run.history.append(run.figures)
-    run.total, run.count, run.clock = 0.0, 0, 0.0
+    run.seen, run.total, run.count, run.clock = 0, 0.0, 0, 0.0
     run.tell("epoch")
     if progress:
         print(line(run.figures), flush=True)
     return True
 
 
-def _left(batches):
-    """Whether an epoch that was left early had batches to come."""
-    position = getattr(batches, "position", None)
-    return position is None or position < getattr(batches, "examples", position + 1)
-
-
 def _step(run, group):
-    """Forward and backward over a group of batches, one step. Returns the mean loss over the group's examples."""
-    examples = [len(batch[0]) for batch in group]
+    """One step on a group of batches; its mean loss is added to run.losses."""
+    run.group = group
+    examples = [len(x) for x, _ in group]
     total = sum(examples)
-    run.optimizer.zero_grad()
-    mean = 0.0
-    for (x, y), m in zip(group, examples):
-        loss = run.loss(run.model(x if isinstance(x, Tensor) else Tensor(x)), y)
-        value = loss.item()
-        if not isfinite(value):
-            raise NonFiniteError(f"fit: the loss is {value} at step {run.steps + 1}; parameters and optimizer are as "
-                                 "they were. A smaller learning rate or clip_grad_norm may help; run the step under "
-                                 "minigrad.detect_anomaly() to see which op made it")
-        share = m / total
-        (loss if share == 1 else loss * share).backward()
-        mean += share * value
-    run.optimizer.step()
+    if isinstance(run.optimizer, FirstOrder) and not isinstance(run.optimizer, VSGD):
+        mean = _gradient_step(run, group, examples, total)
+    else:
+        mean = _objective_step(run, group)
     run.steps += 1
     run.examples += total
     run.total += mean * total
     run.count += total
     run.losses.append(mean)
+
+
+def _gradient_step(run, group, examples, total):
+    """Forward and backward, batch by batch; then the step."""
+    run.optimizer.zero_grad()
+    mean = 0.0
+    with _buffers_kept(run):
+        for (x, y), m in zip(group, examples):
+            loss = run.loss(run.model(x if isinstance(x, Tensor) else Tensor(x)), y)
+            value = loss.item()
+            if not isfinite(value):
+                raise NonFiniteError(_not_finite(run, value))
+            share = m / total
+            (loss if m == total else loss * share).backward()
+            mean += share * value
+        run.tell("gradient")
+        run.optimizer.step()
     return mean
+
+
+def _objective_step(run, group):
+    """A step of a method that evaluates J more than once: J is the loss on the group's examples, all as one batch.
+
+    J is deterministic and leaves the model as it is (see Objective). So after the step the batch goes through the model
+    once more in learning mode, which moves batch norm's averages and draws the masks of the next step.
+    """
+    x, y = group[0] if len(group) == 1 else [np.concatenate(parts) for parts in zip(*group)]
+    J = Objective(run.model, run.loss, x, y)
+    value = float(run.optimizer.step(J))
+    if not isfinite(value):                             # these methods do not move then
+        raise NonFiniteError(_not_finite(run, value))
+    if run.buffers or any(True for _ in run.model.generators()):
+        with no_grad():
+            run.model(J.x)
+    return value
+
+
+def _not_finite(run, value):
+    return (f"fit: the loss is {value} at step {run.steps + 1}; parameters and optimizer are as they were. A smaller "
+            "learning rate or ClipGradient may help; the same step inside minigrad.diagnostics.detect_anomaly() names "
+            "the op that made it")
+
+
+@contextmanager
+def _buffers_kept(run):
+    """Buffers (running averages) that a failing forward pass has moved are put back."""
+    before = [(module, name, getattr(module, name).copy()) for module, name in run.buffers]
+    try:
+        yield
+    except BaseException:
+        for module, name, value in before:
+            setattr(module, name, value)
+        raise
 
 
 def _figures(run):
     """The history's entry for the epoch that has just ended."""
-    figures = {"epoch": run.epoch, "steps": run.steps, "loss": run.total / max(run.count, 1), "seconds": run.clock,
+    figures = {"epoch": run.epoch, "steps": run.steps, "loss": run.total / run.count, "seconds": run.clock,
                "examples_per_second": run.count / run.clock if run.clock > 0 else 0.0}
     if run.validation is not None:
-        with run.optimizer.at_theta():
-            result = evaluate(run.model, run.loss, *run.validation)
+        with run.at_theta():
+            result = evaluate(run.model, run.loss, *run.validation, metrics=run.metrics)
         figures["validation_loss"] = result.loss
         if result.error is not None:
             figures["validation_error"] = result.error
+        figures.update((f"validation_{name}", value) for name, value in result.metrics.items())
     return figures
 
 
-def line(figures):
-    """One epoch in a line of text."""
-    text = f"epoch {figures['epoch']:3d}  train loss {figures['loss']:.4f}"
-    if "validation_loss" in figures:
-        text += f"  test loss {figures['validation_loss']:.4f}"
-    if "validation_error" in figures:
-        text += f"  test error {100 * figures['validation_error']:5.2f} %"
-    return text + f"  {figures['examples_per_second']:8,.0f} examples/s"
-
-
-class _ctrl_c:
+@contextmanager
+def _ctrl_c(run):
     """The first Ctrl-C asks the run to stop after its step, the second one interrupts as usual."""
-
-    def __init__(self, run):
-        self.run, self.before = run, None
-
-    def __enter__(self):
-        if threading.current_thread() is threading.main_thread():
-            self.before = signal.getsignal(signal.SIGINT)
-            if self.before is signal.default_int_handler:
-                signal.signal(signal.SIGINT, self.interrupt)
-
-    def interrupt(self, *_):
-        if self.run.reason:
+    def interrupt(*_):
+        if run.reason:
             raise KeyboardInterrupt
-        self.run.stop("interrupted")
+        run.stop("interrupted")
 
-    def __exit__(self, *error):
-        if self.before is signal.default_int_handler:
-            signal.signal(signal.SIGINT, self.before)
-
-
-def refresh_batch_norm(model, batches):
-    """Recompute the running averages of batch norm as the mean over `batches` of (x, ...): after averaging parameters,
-    whose own statistics belong to no single step (8.7.1 with 8.7.3). Returns the model, in the mode it was in."""
-    layers = [module for _, module in model.modules() if hasattr(module, "running_mean")]
-    sums = [[0.0, 0.0] for _ in layers]
-    modes = [(module, module.training) for _, module in model.modules()]
-    momenta = [layer.momentum for layer in layers]
-    count = 0
+    before = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or before is not signal.default_int_handler:
+        yield                                           # somebody else decides what Ctrl-C does
+        return
+    signal.signal(signal.SIGINT, interrupt)
     try:
-        model.train()
-        for layer in layers:
-            layer.momentum = 1.0                # each batch replaces the averages, which are then summed here
-        with no_grad():
-            for x, *_ in batches:
-                model(Tensor(x))
-                count += 1
-                for total, layer in zip(sums, layers):
-                    total[0] = total[0] + layer.running_mean.astype(np.float64)
-                    total[1] = total[1] + layer.running_var.astype(np.float64)
+        yield
     finally:
-        for module, mode in modes:
-            module.training = mode
-        for layer, momentum in zip(layers, momenta):
-            layer.momentum = momentum
-    if count == 0:
-        raise ValueError("refresh_batch_norm: no batches")
-    for (mean, var), layer in zip(sums, layers):
-        layer.running_mean = (mean / count).astype(layer.running_mean.dtype)
-        layer.running_var = (var / count).astype(layer.running_var.dtype)
-    return model
+        signal.signal(signal.SIGINT, before)

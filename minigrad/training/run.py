@@ -1,0 +1,94 @@
+"""A training run under way: where it is, what it has seen, and the base of what may act on it."""
+from array import array
+
+import numpy as np
+
+
+class Callback:
+    """What may happen besides learning. Every method is handed the Run; the base does nothing.
+
+    last: True for those that act after all others at each event (a checkpoint must hold what the others did).
+    A callback with state has `state_dict` and `load_state_dict` (arrays, and what JSON can hold): checkpoints save it.
+    """
+    last = False
+
+    def start(self, run):
+        """Before the first step (and after a resume)."""
+
+    def gradient(self, run):
+        """After backward, before the step: the place to clip. `run.group` holds the batches of the step."""
+
+    def step(self, run):
+        """After every step of the optimizer."""
+
+    def epoch(self, run):
+        """After every epoch; `run.figures` is its entry in the history."""
+
+    def end(self, run):
+        """When the loop is left, for whatever reason (`run.reason`), also by an exception."""
+
+    def close(self, run):
+        """After everybody's `end`: what the caller of `fit` is to find, such as the best parameters."""
+
+
+class Run:
+    """A training run: the model, its parts, where it is, and its history.
+
+    epoch, steps, examples: finished so far. history: one dict per epoch. losses: the loss of every step (array of
+    float64). stop(reason): a callback ends the loop after the step or epoch at hand; reason is "finished",
+    "interrupted", a callback's words, or the exception that ended the run.
+    seen, total, count, clock: batches, sum of losses, examples and seconds of the epoch so far.
+    """
+
+    def __init__(self, model, loss, optimizer, batches, validation=None, callbacks=(), metrics=None):
+        self.model, self.loss, self.optimizer, self.batches = model, loss, optimizer, batches
+        self.validation, self.metrics = validation, dict(metrics or {})
+        self.callbacks = sorted(callbacks, key=lambda callback: getattr(callback, "last", False))
+        self.epoch = self.steps = self.examples = 0
+        self.seen, self.total, self.count, self.clock = 0, 0.0, 0, 0.0
+        self.history, self.losses = [], array("d")
+        self.figures, self.group, self.buffers, self.reason = None, None, [], ""
+
+    def stop(self, reason):
+        """Leave the loop after the step or epoch at hand."""
+        self.reason = self.reason or reason
+
+    def tell(self, event):
+        """Call one method of all callbacks."""
+        for callback in self.callbacks:
+            getattr(callback, event)(self)
+
+    def at_theta(self):
+        """`with run.at_theta():` the parameters are at theta, also for methods that look ahead (Nesterov)."""
+        return self.optimizer.at_theta()
+
+    def state_dict(self):
+        """Where the run is: for a checkpoint."""
+        counters = {name: getattr(self, name) for name in COUNTERS}
+        return counters | {"history": [dict(figures) for figures in self.history],
+                           "losses": np.array(self.losses, np.float64)}
+
+    def load_state_dict(self, state):
+        """Go on where `state` was saved. Raises ValueError; then nothing has changed."""
+        if state.keys() != {*COUNTERS, "history", "losses"}:
+            raise ValueError(f"Run.load_state_dict: wanted {', '.join(COUNTERS)}, history and losses, "
+                             f"got {', '.join(state)}")
+        for name, kind in COUNTERS.items():
+            if type(state[name]) is not kind or not state[name] >= 0:
+                raise ValueError(f"Run.load_state_dict: {name} is {state[name]!r:.80}")
+        history, losses = state["history"], state["losses"]
+        if not (isinstance(history, list) and len(history) == state["epoch"] and all(map(_is_entry, history))):
+            raise ValueError(f"Run.load_state_dict: history must have one dict for each of {state['epoch']} epochs, "
+                             f"got {history!r:.80}")
+        if np.shape(losses) != (state["steps"],) or losses.dtype != np.float64:
+            raise ValueError(f"Run.load_state_dict: losses must be ({state['steps']},) float64, got {losses!r:.80}")
+        for name in COUNTERS:
+            setattr(self, name, state[name])
+        self.history, self.losses = history, array("d", losses.tobytes())
+
+
+COUNTERS = {"epoch": int, "steps": int, "examples": int, "seen": int, "total": float, "count": int, "clock": float}
+
+
+def _is_entry(figures):
+    return isinstance(figures, dict) and {"epoch", "steps", "loss"} <= figures.keys()
