@@ -151,8 +151,13 @@ def wrap(data, node):
     return result
 
 
+_FLOATS = (np.dtype(np.float32), np.dtype(np.float64))      # in native byte order
+
+
 def as_array(data, dtype=None):
     """ndarray of `data` in native byte order. ndarrays keep their dtype, lists of floats become `default_dtype`."""
+    if data.__class__ is ndarray and dtype is None and data.dtype in _FLOATS and data.flags.aligned:
+        return data
     if isinstance(data, Tensor):
         data = data._data
     array = np.asarray(data)

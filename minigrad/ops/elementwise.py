@@ -16,9 +16,10 @@ def _one_pass(kernel, *xs):
     """A kernel on arrays of one shape: copies what is not contiguous, returns the output it fills. Integers become
     float64, as in NumPy."""
     xs = [np.asarray(x, order="C") for x in xs]
-    if xs[0].dtype.kind != "f":
-        xs = [x.astype(np.float64) for x in xs]
-    y = np.empty(xs[0].shape, xs[0].dtype)
+    x = xs[0]
+    if x.dtype.kind != "f":
+        return _one_pass(kernel, *[x.astype(np.float64) for x in xs])
+    y = np.empty(x.shape, x.dtype)
     kernel(*xs, y)
     return y
 

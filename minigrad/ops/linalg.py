@@ -95,7 +95,8 @@ def linear(x, w, b=None):
         x = np.asarray(x, w.dtype)
     if b is not None and shape_of(b) != sw[1:]:
         raise ValueError(f"linear: b must have shape {sw[1:]} for w {sw}, got {shape_of(b)}")
-    if x.dtype != w.dtype or (b is not None and x.dtype != b.dtype):
+    dtype = x.dtype
+    if w.dtype is not dtype and w.dtype != dtype or b is not None and b.dtype is not dtype and b.dtype != dtype:
         raise ValueError(f"linear: x, w and b must have one dtype, got {x.dtype}, {w.dtype}"
                          f"{'' if b is None else f' and {b.dtype}'}; "
                          "convert the model with model.astype(...) or the data with x.astype(...)")

@@ -159,13 +159,13 @@ def test_a_chain_of_1_000_000_nodes():
 
 def test_time_is_proportional_to_the_length_of_a_chain():
     def seconds(n):
-        best = np.inf
-        for _ in range(2):
-            start = time.process_time()
-            chain(n)[1].backward()
-            best = min(best, time.process_time() - start)
-        return best
-    assert seconds(200_000) <= 2.5 * seconds(100_000)
+        start = time.process_time()
+        chain(n)[1].backward()
+        return time.process_time() - start
+    ratios = []
+    while not ratios or (min(ratios) > 2.5 and len(ratios) < 6):       # a busy machine can spoil one measurement
+        ratios.append(seconds(200_000) / seconds(100_000))
+    assert min(ratios) <= 2.5, ratios
 
 
 def test_thirty_doublings_are_thirty_nodes():
@@ -188,7 +188,7 @@ def no_collector():
 
 
 def count(kind):
-    return sum(isinstance(o, kind) for o in gc.get_objects())
+    return sum(issubclass(type(o), kind) for o in gc.get_objects())    # type(o): other libraries' proxies warn
 
 
 def test_everything_dies_with_the_loss_without_the_collector(no_collector):
