@@ -21,83 +21,97 @@ typedef struct {
     const real *a, *b, *bias;           /* bias: one padded panel, or NULL */
     real *c;
     ptrdiff_t ra, ca, rb, rc;           /* strides: rows and k of A, k of B, rows of C */
+    ptrdiff_t ja, jc;                   /* from one block of rows to the next, in A and C */
     const ptrdiff_t *seg;               /* where each segment begins in A */
     ptrdiff_t segments, length;
     ptrdiff_t columns;                  /* valid columns of C in this panel, <= nv LANES */
     int accumulate;                     /* C += instead of C = */
 } Tile;
 
-MG_INLINE void NAME(tile)(const int mr, const int nv, const Tile *t)
+/* `blocks` blocks of mr rows: the second one begins at A + ja and C + jc. */
+MG_INLINE void NAME(tile)(const int blocks, const int mr, const int nv, const Tile *t)
 {
-    vec acc[MR][NV];
+    vec acc[2][MR][NV];
     const vec zero = {0};
-    const ptrdiff_t ra = t->ra, ca = t->ca, rb = t->rb, length = t->length, rc = t->rc, columns = t->columns;
+    const ptrdiff_t ra = t->ra, ca = t->ca, ja = t->ja, rb = t->rb, length = t->length, rc = t->rc, jc = t->jc;
+    const ptrdiff_t columns = t->columns;
     const real *b = t->b;
-    if (t->accumulate && columns == nv * LANES) {
-        for (int i = 0; i < mr; i++)
+#define EVERY \
+    for (int h = 0; h < blocks; h++) \
+        for (int i = 0; i < mr; i++) \
             for (int j = 0; j < nv; j++)
-                acc[i][j] = *(const vec *)(t->c + i * rc + j * LANES);
-    } else if (t->bias) {
-        for (int i = 0; i < mr; i++)
-            for (int j = 0; j < nv; j++)
-                acc[i][j] = *(const vec *)(t->bias + j * LANES);
-    } else {
-        for (int i = 0; i < mr; i++)
-            for (int j = 0; j < nv; j++)
-                acc[i][j] = zero;
-    }
+    if (t->accumulate && columns == nv * LANES)
+        EVERY acc[h][i][j] = *(const vec *)(t->c + h * jc + i * rc + j * LANES);
+    else if (t->bias)
+        EVERY acc[h][i][j] = *(const vec *)(t->bias + j * LANES);
+    else
+        EVERY acc[h][i][j] = zero;
 #ifndef MG_PLAIN_C                      /* fetch the rows of C while the sums are computed */
     if (!t->accumulate)
-        for (int i = 0; i < mr; i++)
-            for (int j = 0; j < nv; j++)
-                __builtin_prefetch(t->c + i * rc + j * LANES, 1);
+        EVERY __builtin_prefetch(t->c + h * jc + i * rc + j * LANES, 1);
 #endif
     for (ptrdiff_t s = 0; s < t->segments; s++) {
-        const real *a = t->a + t->seg[s];
+        const real *a[2][(MR + 2) / 3];               /* every third row; the two behind it are at + ra, + 2 ra */
+        for (int h = 0; h < blocks; h++)
+            for (int i = 0; i < mr; i += 3)
+                a[h][i / 3] = t->a + t->seg[s] + h * ja + i * ra;
         for (ptrdiff_t k = 0; k < length; k++) {
             vec bk[NV];
             for (int j = 0; j < nv; j++)
                 bk[j] = *(const vec *)(b + j * LANES);
-            for (int i = 0; i < mr; i++)
-                for (int j = 0; j < nv; j++)
-                    acc[i][j] += a[i * ra] * bk[j];
-            a += ca;
+            EVERY acc[h][i][j] += a[h][i / 3][i % 3 * ra] * bk[j];
+            for (int h = 0; h < blocks; h++)
+                for (int i = 0; i < mr; i += 3) {
+                    a[h][i / 3] += ca;
+                    MG_OPAQUE(a[h][i / 3]);
+                }
             b += rb;
         }
     }
     if (columns == nv * LANES) {
-        for (int i = 0; i < mr; i++)
-            for (int j = 0; j < nv; j++)
-                *(vec *)(t->c + i * rc + j * LANES) = acc[i][j];
+        EVERY *(vec *)(t->c + h * jc + i * rc + j * LANES) = acc[h][i][j];
     } else {                            /* the last columns, by way of the stack */
         real row[NV * LANES] = {0};
-        for (int i = 0; i < mr; i++) {
-            for (int j = 0; j < nv; j++)
-                *(vec *)(row + j * LANES) = acc[i][j];
-            real *c = t->c + i * rc;
-            for (ptrdiff_t j = 0; j < columns; j++)
-                c[j] = t->accumulate ? c[j] + row[j] : row[j];
-        }
+        for (int h = 0; h < blocks; h++)
+            for (int i = 0; i < mr; i++) {
+                for (int j = 0; j < nv; j++)
+                    *(vec *)(row + j * LANES) = acc[h][i][j];
+                real *c = t->c + h * jc + i * rc;
+                for (ptrdiff_t j = 0; j < columns; j++)
+                    c[j] = t->accumulate ? c[j] + row[j] : row[j];
+            }
     }
+#undef EVERY
 }
 
-/* One function per tile size, so that mr and nv are constants inside. */
-#define TILE(m) \
-    static void NAME(tile_##m##_1)(const Tile *t) { NAME(tile)(m, 1, t); } \
-    static void NAME(tile_##m##_2)(const Tile *t) { NAME(tile)(m, 2, t); }
-TILE(1) TILE(2) TILE(3) TILE(4) TILE(5) TILE(6)
+/* One function per tile size, so that blocks, mr and nv are constants inside. Two blocks where the registers hold them:
+ * for one vector always, for two up to half the height. */
+#define ONE(m) \
+    static void NAME(tile_1_##m##_1)(const Tile *t) { NAME(tile)(1, m, 1, t); } \
+    static void NAME(tile_1_##m##_2)(const Tile *t) { NAME(tile)(1, m, 2, t); } \
+    static void NAME(tile_2_##m##_1)(const Tile *t) { NAME(tile)(2, m, 1, t); }
+#define TWO(m) \
+    static void NAME(tile_2_##m##_2)(const Tile *t) { NAME(tile)(2, m, 2, t); }
+ONE(1) ONE(2) ONE(3) ONE(4) ONE(5) ONE(6)
+TWO(1) TWO(2) TWO(3)
 #if MR > 6
-TILE(7) TILE(8) TILE(9) TILE(10) TILE(11) TILE(12) TILE(13) TILE(14)
+ONE(7) ONE(8) ONE(9) ONE(10) ONE(11) ONE(12) ONE(13) ONE(14)
+TWO(4) TWO(5) TWO(6) TWO(7)
 #endif
-#undef TILE
-#define TILE(m) {NAME(tile_##m##_1), NAME(tile_##m##_2)}
-static void (*const NAME(tiles)[MR][NV])(const Tile *) = {
-    TILE(1), TILE(2), TILE(3), TILE(4), TILE(5), TILE(6),
+#undef ONE
+#undef TWO
+#define ONE(m) {{NAME(tile_1_##m##_1), NAME(tile_1_##m##_2)}, {NAME(tile_2_##m##_1), NULL}}
+#define TWO(m) {{NAME(tile_1_##m##_1), NAME(tile_1_##m##_2)}, {NAME(tile_2_##m##_1), NAME(tile_2_##m##_2)}}
+static void (*const NAME(tiles)[MR][2][NV])(const Tile *) = {
+    TWO(1), TWO(2), TWO(3),
 #if MR > 6
-    TILE(7), TILE(8), TILE(9), TILE(10), TILE(11), TILE(12), TILE(13), TILE(14)
+    TWO(4), TWO(5), TWO(6), TWO(7), ONE(8), ONE(9), ONE(10), ONE(11), ONE(12), ONE(13), ONE(14)
+#else
+    ONE(4), ONE(5), ONE(6)
 #endif
 };
-#undef TILE
+#undef ONE
+#undef TWO
 
 /* Rows of a tile: `rows` cut into equal parts of at most MR (28 -> 14 14, 24 -> 12 12, 80 -> 14 14 14 14 14 10). */
 static ptrdiff_t NAME(height)(ptrdiff_t rows)
@@ -154,6 +168,13 @@ static void NAME(pack_weights)(const Weights *w, const real *from, real *to)
     }
 }
 
+/* Fetch part `part` of `parts` of the numbers at `next`, while the image before them is at work. */
+static void NAME(fetch)(const real *next, ptrdiff_t size, ptrdiff_t part, ptrdiff_t parts)
+{
+    for (ptrdiff_t k = size * part / parts; k < size * (part + 1) / parts; k += (ptrdiff_t)(64 / sizeof(real)))
+        MG_FETCH(next + k);
+}
+
 /* Correlation: y (n, oh, ow, groups columns) = images (n, h, w, c) * weights, + bias. Both conv2d and conv2d_x.
  * work is split by images and rows; every output is one sum in one order, whoever computes it. */
 static int NAME(correlate)(const Geometry *v, const Weights *w, const real *x, const real *weights,
@@ -177,7 +198,7 @@ static int NAME(correlate)(const Geometry *v, const Weights *w, const real *x, c
             for (ptrdiff_t j = 0; j < padded; j++)
                 padded_bias[g * padded + j] = j < columns ? bias[g * columns + j] : 0;
     }
-    const ptrdiff_t pitch = v->pw * v->c;
+    const ptrdiff_t pitch = v->pw * v->c, image_size = v->h * v->w * v->c;
     for (ptrdiff_t s = 0; s < segments; s++)
         seg[s] = whole_rows ? s * v->dh * pitch
                             : s / w->kw * v->dh * pitch + s % w->kw * v->dw * v->c;
@@ -199,19 +220,26 @@ static int NAME(correlate)(const Geometry *v, const Weights *w, const real *x, c
             if (failed)
                 continue;
             const ptrdiff_t n = work / bands, band = work % bands;
-            const real *image = x + n * v->h * v->w * v->c;
+            const real *image = x + n * image_size;
             if (plane) {
                 if (in_plane != n)
                     NAME(fill_plane)(v, image, plane);
                 in_plane = n;
                 image = plane;
             }
-            for (ptrdiff_t i = v->oh * band / bands; i < v->oh * (band + 1) / bands; i++)
+            const ptrdiff_t past = v->oh * (band + 1) / bands;
+            for (ptrdiff_t i = v->oh * band / bands, rows; i < past; i += rows) {
+                rows = i + 1 < past && (columns <= LANES || 2 * high <= MR) ? 2 : 1;   /* of the image, in one tile */
+                if (n + 1 < v->n)
+                    for (ptrdiff_t r = i; r < i + rows; r++)
+                        NAME(fetch)(x + (n + 1) * image_size, image_size, r, v->oh);
                 for (ptrdiff_t g = 0; g < groups; g++)
                     for (ptrdiff_t first = 0; first < columns; first += wide) {
                         Tile t;
                         t.columns = columns - first < wide ? columns - first : wide;
                         const int nv = t.columns <= LANES ? 1 : NV;
+                        t.ja = v->sh * pitch;
+                        t.jc = v->ow * o;
                         t.b = packed + g * padded * K + first * K;
                         t.bias = bias ? padded_bias + g * padded + first : NULL;
                         t.ra = v->sw * v->c;
@@ -226,9 +254,10 @@ static int NAME(correlate)(const Geometry *v, const Weights *w, const real *x, c
                             const ptrdiff_t mr = v->ow - j < high ? v->ow - j : high;
                             t.a = image + i * v->sh * pitch + j * t.ra + g * depth;
                             t.c = y + ((n * v->oh + i) * v->ow + j) * o + g * columns + first;
-                            NAME(tiles)[mr - 1][nv - 1](&t);
+                            NAME(tiles)[mr - 1][rows - 1][nv - 1](&t);
                         }
                     }
+            }
         }
         mg_flush_off(before);
     }
@@ -274,8 +303,10 @@ static int NAME(correlate_w)(const Geometry *v, ptrdiff_t kh, ptrdiff_t kw, ptrd
     const int whole_rows = groups == 1 && v->dw == 1;       /* the rows of one kh lie side by side in the image */
     const ptrdiff_t rows = whole_rows ? kw * depth : depth;
     const ptrdiff_t high = NAME(height)(rows), heights = (rows + high - 1) / high;
-    const ptrdiff_t panels = (columns + wide - 1) / wide, blocks = whole_rows ? kh : kh * kw;
-    const ptrdiff_t work = groups * panels * blocks * heights;
+    const ptrdiff_t panels = (columns + wide - 1) / wide;
+    const ptrdiff_t deep = columns <= LANES || 2 * high <= MR ? 2 : 1;      /* rows of the kernel in one tile */
+    const ptrdiff_t steps = (kh + deep - 1) / deep, blocks = whole_rows ? steps : steps * kw;
+    const ptrdiff_t work = groups * panels * blocks * heights, image_size = v->h * v->w * v->c;
     const size_t plane_size = v->padded ? (size_t)(v->ph * v->pw * v->c) : 0;
     const size_t g_size = padded == columns ? 0 : (size_t)(groups * pixels * padded);
     if (threads > work)
@@ -298,13 +329,14 @@ static int NAME(correlate_w)(const Geometry *v, ptrdiff_t kh, ptrdiff_t kw, ptrd
         me = omp_get_thread_num();
         us = omp_get_num_threads();
 #endif
+        const ptrdiff_t mine = work * me / us, past = work * (me + 1) / us;
         real *plane = (real *)scratch(1, (plane_size + g_size + 1) * sizeof(real)), *packed_g = plane + plane_size;
         if (!plane)
             failed = 1;
         else
             memset(plane, 0, plane_size * sizeof(real));
         for (ptrdiff_t n = 0; n < v->n && !failed; n++) {
-            const real *image = x + n * v->h * v->w * v->c, *gn = g + n * pixels * o;
+            const real *image = x + n * image_size, *gn = g + n * pixels * o;
             if (plane_size) {
                 NAME(fill_plane)(v, image, plane);
                 image = plane;
@@ -316,12 +348,16 @@ static int NAME(correlate_w)(const Geometry *v, ptrdiff_t kh, ptrdiff_t kw, ptrd
                         for (ptrdiff_t j = 0; j < padded; j++)
                             to[j] = j < columns ? gn[p * o + q * columns + j] : 0;
                     }
-            for (ptrdiff_t item = work * me / us; item < work * (me + 1) / us; item++) {
+            for (ptrdiff_t item = mine; item < past; item++) {
                 const ptrdiff_t m = item % heights * high, block = item / heights % blocks;
                 const ptrdiff_t first = item / heights / blocks % panels * wide;
                 const ptrdiff_t q = item / heights / blocks / panels;
-                const ptrdiff_t ki = whole_rows ? block : block / kw, kj = whole_rows ? 0 : block % kw;
+                const ptrdiff_t ki = (whole_rows ? block : block / kw) * deep, kj = whole_rows ? 0 : block % kw;
                 const ptrdiff_t mr = rows - m < high ? rows - m : high;
+                if (n + 1 < v->n) {
+                    NAME(fetch)(x + (n + 1) * image_size, image_size, item - mine, past - mine);
+                    NAME(fetch)(g + (n + 1) * pixels * o, pixels * o, item - mine, past - mine);
+                }
                 Tile t;
                 t.columns = columns - first < wide ? columns - first : wide;
                 t.a = image + ki * v->dh * pitch + kj * v->dw * v->c + q * depth + m;
@@ -336,7 +372,9 @@ static int NAME(correlate_w)(const Geometry *v, ptrdiff_t kh, ptrdiff_t kw, ptrd
                 t.segments = v->oh;
                 t.length = v->ow;
                 t.accumulate = 1;
-                NAME(tiles)[mr - 1][t.columns <= LANES ? 0 : NV - 1](&t);
+                t.ja = v->dh * pitch;
+                t.jc = kw * depth * o;
+                NAME(tiles)[mr - 1][ki + 1 < kh ? deep - 1 : 0][t.columns <= LANES ? 0 : NV - 1](&t);
             }
             if (db && me == us - 1)
                 NAME(add_pixels)(pixels, o, gn, db);
