@@ -381,6 +381,37 @@ def test_broadcasting_is_undone(name, shapes, seed):
     assert x.grad.shape == a.shape and y.grad.shape == b.shape
 
 
+@pytest.mark.parametrize("name", [*ENTRIES, *COMPOSED])
+def test_a_changed_argument_is_refused_by(name):
+    function, args = (ENTRIES | COMPOSED)[name](Draw(5, limit=48))
+    for i in range(len(args)):
+        leaves = [Tensor(np.array(a), requires_grad=True) for a in args]
+        y = function(*leaves)
+        leaves[i].data = leaves[i].data.copy()
+        with pytest.raises(RuntimeError, match="saved the value of a leaf, which has changed since"):
+            y.backward(np.ones(y.shape))
+        assert all(x.grad is None for x in leaves)
+
+
+@pytest.mark.parametrize("name", [*ENTRIES, *COMPOSED])
+def test_float32_stays_float32_and_near_float64(name):
+    if name in ("astype", "relu_gate", "std"):
+        return                                  # those entries hold a float64 array or convert to it
+    for seed in range(4):
+        function, args = (ENTRIES | COMPOSED)[name](Draw(seed, limit=48))
+        narrow = [Tensor(a.astype(np.float32), requires_grad=True) for a in args]
+        wide = [Tensor(x.data.astype(np.float64), requires_grad=True) for x in narrow]
+        y, z = function(*narrow), function(*wide)
+        g = np.random.default_rng(seed).standard_normal(y.shape)
+        y.backward(g)
+        z.backward(g)
+        assert y.dtype == np.float32
+        np.testing.assert_allclose(y.data, z.data, rtol=1e-5, atol=1e-6)
+        for a, b in zip(narrow, wide):
+            assert a.grad.dtype == np.float32
+            np.testing.assert_allclose(a.grad, b.grad, rtol=1e-4, atol=1e-5)
+
+
 def test_nine_tenths_are_decided_by_the_relative_term():
     if not tally:
         pytest.skip("no check was run")
