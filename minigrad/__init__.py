@@ -1,4 +1,8 @@
-"""minigrad: automatic differentiation, layers and every optimizer of one textbook chapter, on compiled kernels."""
+"""minigrad: automatic differentiation, layers and every optimizer of one textbook chapter, on compiled kernels.
+
+    import minigrad as mg
+    from minigrad import data, losses, nn, optim
+"""
 __version__ = "0.1.0"
 
 from minigrad import core, kernels, ops
@@ -8,12 +12,18 @@ from minigrad.random import seed
 from minigrad import init, losses, nn, optim
 from minigrad.objective import Objective
 
-_lazy = ("data", "derivatives", "diagnostics", "files", "graph", "strategies", "testing", "training")
+# What a training loop can do without is imported when it is first named: a module, or a name and the module it is in.
+_LAZY = {name: None for name in ("data", "derivatives", "diagnostics", "files", "graph", "testing", "training")} | {
+    "detect_anomaly": "diagnostics", "FormatError": "files", "save": "files", "load": "files"}
 
 
 def __getattr__(name):
-    """Rooms that a training loop does not need are imported when they are first named."""
     import importlib
-    if name in _lazy:
-        return importlib.import_module(f"minigrad.{name}")
-    raise AttributeError(f"module 'minigrad' has no attribute {name!r}")
+    if name not in _LAZY:
+        raise AttributeError(f"module 'minigrad' has no attribute {name!r}")
+    return getattr(importlib.import_module(f"minigrad.{_LAZY[name]}"), name) if _LAZY[name] else \
+        importlib.import_module(f"minigrad.{name}")
+
+
+def __dir__():
+    return sorted([*globals(), *_LAZY])

@@ -35,3 +35,16 @@ def test_ci_runs_the_test_command_of_the_readme():
     command = re.search(r"<!-- tests -->\n```\n(.*?)\n```", text)[1]
     assert command.startswith("python3 -m venv .venv && ") and "pytest" in command
     assert "README.md" in (ROOT / ".ci" / "run").read_text()
+
+
+def test_every_name_and_file_in_the_reading_guide_exists():
+    import importlib
+
+    text = (ROOT / "docs" / "chapter8.md").read_text()
+    for path in re.findall(r"`((?:tests|examples|benchmarks|docs)/[\w/.]+)", text):
+        assert (ROOT / path).exists(), path
+    for name in re.findall(r"`(minigrad(?:\.\w+)+)`", text):
+        parts = name.split(".")
+        thing = importlib.import_module(parts[0])
+        for part in parts[1:]:
+            thing = getattr(thing, part)
