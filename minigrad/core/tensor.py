@@ -75,6 +75,9 @@ class Tensor:
             note += ", requires_grad=True" if self.node.op is None else f", op={self.node.op.name}"
         return f"Tensor({values}{note})"
 
+    def __format__(self, spec):
+        return format(self.item(), spec) if spec else repr(self)
+
     def __len__(self):
         if self._data.ndim == 0:
             raise TypeError("len() of a 0-d Tensor")

@@ -18,6 +18,17 @@ class _Local(threading.local):
 _local = _Local()
 
 
+def _members(attributes):
+    """(path, value) of attributes; of a list, a tuple or a dict what is in it, at any depth, named by its place."""
+    for name, value in attributes.items():
+        if isinstance(value, dict):
+            yield from ((f"{name}.{path}", item) for path, item in _members(value))
+        elif isinstance(value, list | tuple):
+            yield from ((f"{name}.{path}", item) for path, item in _members(dict(enumerate(value))))
+        else:
+            yield name, value
+
+
 class Module:
     """A layer or a model.
 
@@ -28,8 +39,9 @@ class Module:
             def forward(self, x):
                 return self.second(relu(self.first(x)))
 
-    Parameters, modules, lists of these and generators are found in the attributes, in the order in which they were
-    set; names are paths, "first.w". `buffers` names the attributes that are saved but not learned (running averages).
+    Parameters, modules, generators, lists and dicts of these are found in the attributes, in the order in which they
+    were set; names are paths, "first.w". `buffers` names the attributes that are saved but not learned (running
+    averages).
     """
     training = True
     buffers = ()
@@ -48,13 +60,7 @@ class Module:
 
     def children(self):
         """(name, module) of the modules directly below this one."""
-        for name, value in vars(self).items():
-            if isinstance(value, Module):
-                yield name, value
-            elif isinstance(value, list | tuple):
-                for i, item in enumerate(value):
-                    if isinstance(item, Module):
-                        yield f"{name}.{i}", item
+        return ((name, item) for name, item in _members(vars(self)) if isinstance(item, Module))
 
     def modules(self, prefix=""):
         """(path, module) of this module (path "") and all below it, each once, in order of definition."""
@@ -69,14 +75,8 @@ class Module:
             pending.extend(reversed(below))
 
     def own_parameters(self):
-        """(name, Parameter) of those that are attributes of this very module, or in a list that is one."""
-        for name, value in vars(self).items():
-            if isinstance(value, Parameter):
-                yield name, value
-            elif isinstance(value, list | tuple):
-                for i, item in enumerate(value):
-                    if isinstance(item, Parameter):
-                        yield f"{name}.{i}", item
+        """(name, Parameter) of those that are attributes of this very module, or in a list or dict that is one."""
+        return ((name, item) for name, item in _members(vars(self)) if isinstance(item, Parameter))
 
     def named_parameters(self):
         """(path, Parameter) of all parameters; one that is shared (tied weights) appears once."""
@@ -94,7 +94,7 @@ class Module:
     def generators(self):
         """(path, numpy Generator) of the modules that draw random numbers."""
         for path, module in self.modules():
-            for name, value in vars(module).items():
+            for name, value in _members(vars(module)):
                 if isinstance(value, np.random.Generator):
                     yield (f"{path}.{name}" if path else name), value
 

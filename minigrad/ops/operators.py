@@ -51,7 +51,7 @@ def attach(cls):
     cls.__truediv__, cls.__rtruediv__ = e.divide, _swapped(e.divide)
     cls.__pow__, cls.__rpow__ = e.power, _swapped(e.power)
     cls.__matmul__, cls.__rmatmul__ = linalg.matmul, _swapped(linalg.matmul)
-    cls.__neg__, cls.__abs__ = e.negative, e.abs
+    cls.__neg__, cls.__pos__, cls.__abs__ = e.negative, lambda self: self, e.abs
     cls.__getitem__, cls.__iter__ = shape.getitem, _iterate
     cls.__lt__, cls.__le__ = _comparison(np.less), _comparison(np.less_equal)
     cls.__gt__, cls.__ge__ = _comparison(np.greater), _comparison(np.greater_equal)

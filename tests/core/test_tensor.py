@@ -68,6 +68,12 @@ def test_repr():
     assert repr(tensor([1.0], requires_grad=True) * 2) == "Tensor([2.], op=multiply)"
 
 
+def test_one_number_can_be_formatted():
+    assert f"{tensor([0.25]):.3f}" == "0.250" and f"{tensor([1.0, 2.0])}" == "Tensor([1., 2.])"
+    with pytest.raises(ValueError, match=r"item: wanted a Tensor of size 1, got shape \(2,\)"):
+        format(tensor([1.0, 2.0]), ".3f")
+
+
 def test_comparisons_give_booleans_without_gradient():
     x = tensor([1.0, 2.0, 3.0], requires_grad=True)
     for y, wanted in ((x > 2, [0, 0, 1]), (x >= 2, [0, 1, 1]), (x < 2, [1, 0, 0]), (x <= 2, [1, 1, 0]),

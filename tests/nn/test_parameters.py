@@ -104,6 +104,20 @@ def test_gradients_can_be_assigned_and_removed():
         model[0].b.grad = np.zeros(4)
 
 
+def test_parameters_and_layers_in_lists_and_dicts_at_any_depth_are_found():
+    class Nested(nn.Module):
+        def __init__(self):
+            self.scales = [nn.Parameter(np.ones(2)), nn.Parameter(np.ones(3))]
+            self.heads = {"left": nn.Linear(2, 2, rng=0), "right": [nn.Linear(2, 1, bias=False, rng=1)]}
+            self.rngs = (np.random.default_rng(0),)
+
+    model = Nested()
+    assert [name for name, _ in model.named_parameters()] == ["scales.0", "scales.1", "heads.left.w", "heads.left.b",
+                                                              "heads.right.0.w"]
+    assert [name for name, _ in model.generators()] == ["rngs.0"]
+    assert model.eval() is model and not model.heads["right"][0].training
+
+
 # ------------------------------------------------------------------------------------------------------ laid out anew
 
 def trained(model, opt, steps=3):
