@@ -1,0 +1,117 @@
+"""Eigenvalues of the Hessian of a network, from products with vectors: Lanczos (section 8.2.3 asks for their signs)."""
+import numpy as np
+
+from minigrad.diagnostics.operators import Local, place
+from minigrad.random import generator
+
+
+def lanczos(product, start, steps, relative=1e-12):
+    """Tridiagonal form of a symmetric matrix H on the Krylov space of `start` (Lanczos 1950).
+
+        beta_{k+1} q_{k+1} = H q_k - alpha_k q_k - beta_k q_{k-1}
+
+    product: v (n,) -> H v. start: (n,), not zero. Every new q is orthogonalized against all before, twice: without it
+    the eigenvalues that have been found come back as ghosts. Stops early where the space is invariant: beta below
+    `relative` times the largest coefficient so far.
+    Returns alpha (k,), beta (k,), Q (k, n): H Q' = Q' T + beta_k q e_k', T tridiagonal of alpha and beta[:-1].
+    Memory: k n float64.
+    """
+    n = len(start)
+    steps = min(steps, n)
+    Q = np.zeros((steps, n))
+    alpha, beta, q = [], [], np.asarray(start, np.float64) / np.linalg.norm(start)
+    largest = 0.0
+    for k in range(steps):
+        Q[k] = q
+        w = np.asarray(product(q), np.float64)
+        alpha.append(float(q @ w))
+        for _ in range(2):
+            w -= Q[:k + 1].T @ (Q[:k + 1] @ w)
+        beta.append(float(np.linalg.norm(w)))
+        largest = max(largest, abs(alpha[-1]), beta[-1])
+        if not np.isfinite(alpha[-1] + beta[-1]):
+            raise ValueError("lanczos: a product with the matrix is not finite")
+        if beta[-1] <= relative * largest or largest == 0:
+            break
+        q = w / beta[-1]
+    return np.array(alpha), np.array(beta), Q[:len(alpha)]
+
+
+def tridiagonal(alpha, beta):
+    """T (k, k) with alpha on the diagonal and beta[:-1] beside it."""
+    return np.diag(alpha) + np.diag(beta[:-1], 1) + np.diag(beta[:-1], -1)
+
+
+def ritz(alpha, beta):
+    """Eigenvalues of T ascending, the weight of each in the start vector (they sum to 1), and error bounds: an
+    eigenvalue of H lies within that distance."""
+    values, S = np.linalg.eigh(tridiagonal(alpha, beta))
+    return values, S[0] ** 2, abs(beta[-1] * S[-1])
+
+
+class Spectrum:
+    """What `hessian_spectrum` found.
+
+    lowest, highest: the extreme eigenvalues; lowest_error, highest_error: some eigenvalue lies that near.
+    values, weights: nodes and weights (summing to 1) of the density. products: how many were taken. n: size of H.
+    """
+
+    def __init__(self, n, runs, products):
+        self.n, self.products = n, products
+        self.lowest, self.lowest_error = min((values[0], errors[0]) for values, _, errors in runs)
+        self.highest, self.highest_error = max((values[-1], errors[-1]) for values, _, errors in runs)
+        values = np.concatenate([values for values, _, _ in runs])
+        order = np.argsort(values)
+        self.values = values[order]
+        self.weights = np.concatenate([weights for _, weights, _ in runs])[order] / len(runs)
+
+    @property
+    def trace(self):
+        """Estimate of the sum of all eigenvalues."""
+        return self.n * float(self.values @ self.weights)
+
+    def fraction(self, low=-np.inf, high=np.inf):
+        """Estimate of the fraction of eigenvalues in (low, high)."""
+        return float(self.weights[(self.values > low) & (self.values < high)].sum())
+
+    def density(self, points=200, width=None):
+        """(x, density(x)), each (points,): the eigenvalues' distribution, every node blurred to a Gaussian of standard
+        deviation `width` (default: 1 % of the range). Integrates to 1."""
+        span = self.highest - self.lowest
+        width = width or 0.01 * (span or abs(self.highest) or 1.0)
+        x = np.linspace(self.lowest - 4 * width, self.highest + 4 * width, points)
+        z = (x[:, None] - self.values) / width
+        return x, np.exp(-z * z / 2) @ self.weights / (width * np.sqrt(2 * np.pi))
+
+    def __repr__(self):
+        return (f"Spectrum(n={self.n}: lowest {self.lowest:.4g} +- {self.lowest_error:.1g}, highest {self.highest:.4g} "
+                f"+- {self.highest_error:.1g}; {self.products} products)")
+
+
+def hessian_spectrum(J, theta=None, steps=80, probes=3, matrix="hessian", rng=None, n=None):
+    """Extreme eigenvalues and the density of eigenvalues, by `probes` runs of at most `steps` Lanczos steps each.
+
+    J: an objective with hvp (at theta; default: where its model is), or a function v -> H v, with n= the size. Frozen
+    parameters are left out.
+    matrix: "hessian", or "ggn" for the Gauss-Newton matrix. Extremes are accurate long before the rest; the density is
+    stochastic Lanczos quadrature (Ubaru, Chen and Saad 2017): each run's nodes with its weights, averaged over random
+    starts. Memory: steps n float64. Returns a `Spectrum`.
+    """
+    if matrix not in ("hessian", "ggn"):
+        raise ValueError(f'hessian_spectrum: matrix must be "hessian" or "ggn", got {matrix!r}')
+    if hasattr(J, "hvp") or hasattr(J, "ggnvp"):
+        local = Local(J, place(J, theta, "hessian_spectrum"), "hessian_spectrum")
+        product, n, start = lambda v: local.product(v, matrix), len(local.theta), local.direction
+        relative = np.finfo(local.theta.dtype).eps * 10
+    elif callable(J):
+        if n is None:
+            raise ValueError("hessian_spectrum: for a function v -> H v pass n, its size")
+        product, relative, start = J, 1e-12, lambda rng: rng.standard_normal(n)
+    else:
+        raise ValueError(f"hessian_spectrum: J must have hvp, or be a function v -> H v, got {type(J).__name__}")
+    rng, runs, products = generator(rng), [], 0
+    for _ in range(probes):
+        alpha, beta, _ = lanczos(product, start(rng), steps, relative)
+        products += len(alpha)
+        runs.append(ritz(alpha, beta))
+    return Spectrum(n, runs, products)
