@@ -117,7 +117,7 @@ def test_newton_jumps_to_the_minimum_of_a_quadratic_and_gradient_descent_does_no
 
 
 def test_ill_conditioning_makes_a_small_step_raise_the_cost():
-    """8.10: the second-order prediction -lr g'g + lr^2 g'Hg / 2 is exact on a quadratic, and positive past 2 g'g/g'Hg."""
+    """8.10: -lr g'g + lr^2 g'Hg / 2 is exact on a quadratic, and positive past lr = 2 g'g / g'Hg."""
     J, theta = Quadratic([1.0, 1000.0]), np.array([1.0, 1.0])
     g = J.grad(theta)
     for lr in (1e-4, 1.9e-3, 2.1e-3):
