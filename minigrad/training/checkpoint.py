@@ -43,14 +43,14 @@ def load_checkpoint(path, run, **extras):
     problems += [f"the file holds {part}, the run does not" for part in states if part not in parts]
     if problems:
         raise ValueError(f"load_checkpoint: {path} was saved by another kind of run: {'; '.join(problems)}")
-    before, done = {part: save() for part, (save, _) in parts.items()}, []
+    with run.at_theta():
+        before = {part: save() for part, (save, _) in parts.items()}
     try:
         for part, (_, load) in parts.items():
-            done.append(part)
             load(states[part])
     except Exception as error:
-        for part in done:                       # what was already taken over goes back
-            parts[part][1](before[part])
+        for name, (_, load) in parts.items():   # what was already taken over goes back
+            load(before[name])
         if isinstance(error, (ValueError, MemoryError)):
             raise
         raise FormatError(path, part, "its state", repr(error)) from error

@@ -1,0 +1,271 @@
+"""Checkpoints: every saved value matters, a failing load changes nothing, other programs can read them."""
+import json
+import tempfile
+
+import numpy as np
+import pytest
+
+import minigrad as mg
+from minigrad import losses, nn, optim, training
+from minigrad.data import batches
+from minigrad.files import FormatError, load_tensors, save_tensors
+from minigrad.training.checkpoint import KIND
+
+# Of no consequence for the numbers: times; batches gone through, where the batches know that themselves (tested with a
+# list below); a half of a 64-bit draw that the generator holds only if has_uint32 says so.
+IDLE = {"clock", "seconds", "examples_per_second", "seen", "uinteger"}
+
+
+def make(rate=0.05, hidden=5, kind=optim.Nesterov, **options):
+    """A run with everything in it: batch norm, dropout, a frozen layer, averaging, early stopping, groups."""
+    rng = np.random.default_rng(3)
+    x, y = rng.normal(size=(22, 4)).astype(np.float32), rng.integers(0, 3, size=22)
+    model = nn.Sequential(nn.Linear(4, hidden, rng=rng), nn.BatchNorm(hidden), nn.ReLU(), nn.Dropout(0.4, rng=1),
+                          nn.Linear(hidden, hidden, rng=rng), nn.Linear(hidden, 3, rng=rng))
+    model[4].freeze()
+    mg.seed(17)
+    optimizer = kind(model.parameters(), lr=optim.schedules.Linear(rate, 0.1 * rate, 30),
+                     groups={"5.*": dict(lr=rate / 2)}, weight_decay=0.01, **options)
+    average = optim.PolyakAverage(optimizer, alpha=0.8)
+    return training.Run(model, noisy, optimizer, batches(x, y, batch_size=4, rng=5), (x, y),
+                        [training.Averaging(average), training.EarlyStopping(patience=50, metric="validation_loss")])
+
+
+def noisy(output, y):
+    """A loss that draws from the thread's default generator."""
+    return losses.cross_entropy(output, y) * float(1 + 0.1 * mg.random.generator().random())
+
+
+def go(run, steps, resume=None, path=None):
+    callbacks = run.callbacks + ([training.Checkpoint(path, every_epochs=None)] if path else [])
+    return training.fit(run.model, run.loss, run.optimizer, run.batches, steps=steps, validation=run.validation,
+                        callbacks=callbacks, progress=False, resume=resume)
+
+
+def content(path):
+    """(tensors, JSON) of a checkpoint."""
+    tensors, _ = load_tensors(path, hashed=True)
+    return tensors, json.loads(tensors.pop("json").tobytes())
+
+
+def write(path, tensors, rest):
+    text = np.frombuffer(json.dumps(rest).encode(), np.uint8)
+    save_tensors(path, {**tensors, "json": text}, KIND)
+
+
+def same(a, b):
+    """Equal in all that matters?"""
+    if isinstance(a, dict):
+        return isinstance(b, dict) and a.keys() == b.keys() and all(same(a[name], b[name]) for name in a.keys() - IDLE)
+    if isinstance(a, list):
+        return isinstance(b, list) and len(a) == len(b) and all(map(same, a, b))
+    if isinstance(a, np.ndarray):
+        return np.array_equal(a, b)
+    return a == b
+
+
+def leaves(value, path=()):
+    """(path, value) of everything below the parts of the JSON text, also of dicts and lists as wholes."""
+    if path and path[-1] in IDLE:
+        return
+    if len(path) > 1:
+        yield path, value
+    inside = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for name, inner in inside:
+        yield from leaves(inner, (*path, name))
+
+
+def without(value, path):
+    """A copy of nested dicts and lists in which one entry is missing."""
+    copy = json.loads(json.dumps(value))
+    inner = copy
+    for name in path[:-1]:
+        inner = inner[name]
+    del inner[path[-1]]
+    return copy
+
+
+def with_zero(value, path):
+    """A copy in which one entry is 0, "", [] or {}; None if it is that already."""
+    copy = json.loads(json.dumps(value))
+    inner = copy
+    for name in path[:-1]:
+        inner = inner[name]
+    zero = type(inner[path[-1]])()
+    if inner[path[-1]] == zero:
+        return None
+    inner[path[-1]] = zero
+    return copy
+
+
+def test_every_saved_value_matters(tmp_path):
+    """Remove and zero each in turn: the continuation differs, or loading fails, and never otherwise than loudly."""
+    saved, end = tmp_path / "saved", tmp_path / "end"
+    go(make(), 9, path=saved)
+    tensors, rest = content(saved)
+    go(make(), 15, path=end, resume=saved)
+    wanted = content(end)
+    go(make(), 15, path=end)
+    assert same(list(wanted), list(content(end)))
+
+    wounded = []
+    for name, array in tensors.items():
+        wounded.append((f"{name} removed", {n: a for n, a in tensors.items() if n != name}, rest))
+        if array.any():
+            wounded.append((f"{name} zeroed", {**tensors, name: np.zeros_like(array)}, rest))
+    for path, _ in leaves(rest):
+        wounded.append((f"{path} removed", tensors, without(rest, path)))
+        if (zeroed := with_zero(rest, path)) is not None:
+            wounded.append((f"{path} zeroed", tensors, zeroed))
+    assert len(wounded) > 150
+    unnoticed, refused = [], 0
+    for what, some, other in wounded:
+        write(tmp_path / "wounded", some, other)
+        try:
+            go(make(), 15, path=end, resume=tmp_path / "wounded")
+        except ValueError:                                          # FormatError is one
+            refused += 1
+            continue
+        if same(list(wanted), list(content(end))):
+            unnoticed.append(what)
+    assert unnoticed == []
+    assert refused > 50
+
+
+def test_a_failing_load_changes_nothing(tmp_path):
+    go(make(), 9, path=tmp_path / "good")
+    tensors, rest = content(tmp_path / "good")
+    run = go(make(), 7)
+    run.batches.rng.random()
+    before = content_of(run)
+    live = run.optimizer.params.theta.tobytes()
+    bad = {
+        "a part": ({n: a for n, a in tensors.items() if not n.startswith("model/")}, without(rest, ("model",))),
+        "the optimizer": ({n: a for n, a in tensors.items() if n != "optimizer/counts"}, rest),
+        "batches": (tensors, without(rest, ("batches", "seed"))),
+        "the last part": ({n: a for n, a in tensors.items() if n != "Averaging/mean"}, rest),
+        "a generator": (tensors, without(rest, ("generators", "3.rng", "state"))),
+        "a type": (tensors, {**rest, "EarlyStopping": {**rest["EarlyStopping"], "best": {}}}),
+        "frozen": (tensors, {**rest, "frozen": {"names": ["6.w"]}}),
+        "run": (tensors, {**rest, "run": {**rest["run"], "steps": -1}}),
+    }
+    for what, (some, other) in bad.items():
+        write(tmp_path / "bad", some, other)
+        with pytest.raises(ValueError):
+            training.load_checkpoint(tmp_path / "bad", run)
+        assert same(before, content_of(run)), what
+        assert run.optimizer.params.theta.tobytes() == live, what
+
+
+def content_of(run):
+    with tempfile.TemporaryDirectory() as folder:
+        path = f"{folder}/now"
+        training.save_checkpoint(path, run)
+        return list(content(path))
+
+
+def test_one_error_lists_every_mismatch(tmp_path):
+    go(make(), 3, path=tmp_path / "a")
+    with pytest.raises(ValueError, match=r"0\.w is float32 \(4, 5\), wanted float32 \(4, 6\).*0\.b.*1\.gamma.*5\.w"):
+        training.load_checkpoint(tmp_path / "a", make(hidden=6))
+    with pytest.raises(ValueError, match="kind is 'Nesterov', wanted 'Adam'"):
+        training.load_checkpoint(tmp_path / "a", make(kind=optim.Adam))
+    run = make()
+    run.callbacks.pop()
+    with pytest.raises(ValueError, match="the file holds EarlyStopping, the run does not"):
+        training.load_checkpoint(tmp_path / "a", run)
+    with pytest.raises(ValueError, match="extra.more is not in the file"):
+        training.load_checkpoint(tmp_path / "a", make(), more=optim.PolyakAverage(np.zeros(3)))
+
+
+def test_other_files_are_refused(tmp_path):
+    mg.files.save(tmp_path / "model", make().model)
+    save_tensors(tmp_path / "json", {"json": np.frombuffer(b"[1]", np.uint8)}, KIND)
+    save_tensors(tmp_path / "deep", {"json": np.frombuffer(b"[" * 100_000, np.uint8)}, KIND)
+    save_tensors(tmp_path / "later", {}, {**KIND, "minigrad.checkpoint": "2"})
+    (tmp_path / "text").write_text("epoch 1\n")
+    for name in ("model", "json", "deep", "later", "text"):
+        with pytest.raises(FormatError, match=name):
+            training.load_checkpoint(tmp_path / name, make())
+
+
+def test_a_file_without_checksum_is_refused(tmp_path):
+    st = pytest.importorskip("safetensors.numpy")
+    go(make(), 3, path=tmp_path / "a")
+    tensors, metadata = load_tensors(tmp_path / "a")
+    st.save_file(tensors, tmp_path / "b", metadata)
+    with pytest.raises(FormatError, match="sha256"):
+        training.load_checkpoint(tmp_path / "b", make())
+
+
+def test_safetensors_opens_ours_and_we_theirs(tmp_path):
+    st = pytest.importorskip("safetensors.numpy")
+    run = go(make(), 3, path=tmp_path / "run")
+    mg.files.save(tmp_path / "model", run.model)
+    with run.at_theta():
+        state = run.model.state_dict()
+    found = st.load_file(tmp_path / "run")
+    assert found.keys() == load_tensors(tmp_path / "run")[0].keys()
+    assert all(np.array_equal(found[f"model/{name}"], array) for name, array in state.items())
+    st.save_file(run.model.state_dict(), tmp_path / "theirs")
+    fresh = make()
+    fresh.model.load_state_dict(load_tensors(tmp_path / "theirs")[0])
+    assert np.array_equal(fresh.model.state_dict()["0.w"], run.model.state_dict()["0.w"])
+
+
+def test_long_runs_and_many_epochs_fit_into_the_file(tmp_path):
+    """History and losses are tensors, not header: 2 MiB of text and 200,000 steps are no problem."""
+    run = make()
+    run.epoch, run.steps = 20_000, 200_000
+    run.history = [{"epoch": i, "steps": 10 * i, "loss": 1 / 3, "text": "x" * 60} for i in range(1, 20_001)]
+    run.losses.extend(np.random.default_rng(0).random(200_000))
+    training.save_checkpoint(tmp_path / "a", run)
+    other = training.load_checkpoint(tmp_path / "a", make())
+    assert other.history == run.history and other.losses == run.losses
+
+
+def test_extras_and_the_newest_files_are_kept(tmp_path):
+    run, path = make(), tmp_path / "run"
+    average = optim.PolyakAverage(run.optimizer)
+
+    class Update(training.Callback):
+        def step(self, run):
+            average.update()
+
+    checkpoint = training.Checkpoint(path, every_epochs=None, every_steps=2, keep=2, average=average)
+    fit = {"steps": 8, "progress": False, "validation": run.validation}
+    training.fit(run.model, run.loss, run.optimizer, run.batches, callbacks=[checkpoint, Update()], **fit)
+    steps = [content(tmp_path / name)[1]["run"]["steps"] for name in ("run", "run.1", "run.2")]
+    assert steps == [8, 6, 4] and not (tmp_path / "run.3").exists()
+    assert content(path)[1]["extra.average"]["t"] == 8               # the checkpoint acts last
+    before = average.mean.copy()
+    run, average = make(), None
+    average = optim.PolyakAverage(run.optimizer)
+    checkpoint = training.Checkpoint(path, average=average)
+    training.fit(run.model, run.loss, run.optimizer, run.batches, callbacks=[checkpoint], resume=path, **fit)
+    assert np.array_equal(average.mean, before) and average.t == 8
+
+
+def test_links_that_cannot_be_made_are_copies(tmp_path, monkeypatch):
+    def refuse(*_):
+        raise PermissionError("no links here")
+
+    monkeypatch.setattr("os.link", refuse)
+    run = make()
+    training.fit(run.model, run.loss, run.optimizer, run.batches, steps=3, progress=False,
+                 callbacks=[training.Checkpoint(tmp_path / "run", every_steps=1, keep=1)])
+    assert [content(tmp_path / name)[1]["run"]["steps"] for name in ("run", "run.1")] == [3, 2]
+
+
+def test_frozen_layers_come_back(tmp_path):
+    run = make()
+    run.model[4].freeze(False)
+    run.model[0].freeze()
+    go(run, 4, path=tmp_path / "a")
+    resumed = go(make(), 8, resume=tmp_path / "a")
+    straight = make()
+    straight.model[4].freeze(False)
+    straight.model[0].freeze()
+    go(straight, 8)
+    assert np.array_equal(straight.model.parameters().theta, resumed.model.parameters().theta)
+    assert not resumed.model[0].w.requires_grad and resumed.model[4].w.requires_grad
