@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from minigrad import losses, nn, optim
-from minigrad.core import Tensor, tensor
+from minigrad.core import Tensor, primitive, tensor
 
 x = np.random.default_rng(0).standard_normal((6, 4))
 labels = np.array([0, 1, 2, 0, 1, 2])
@@ -90,6 +90,26 @@ def test_a_parameter_used_by_several_ops_gets_the_sum_whatever_writes_first():
         np.testing.assert_allclose(layer.w.grad, plain[0].grad, rtol=1e-13)
         np.testing.assert_allclose(layer.b.grad, plain[1].grad, rtol=1e-13)
         layer.parameters()
+
+
+def test_a_fused_backward_that_writes_in_place_may_be_handed_one_parameter_twice():
+    product = primitive(lambda a, b: a * b)
+    product.vjps(lambda g, y, a, b: g * b, lambda g, y, a, b: g * a)
+
+    @product.fused
+    def backward(g, y, wanted, out, a, b):
+        parts = [g * b, g * a]
+        for i, place in enumerate(out):
+            if place is not None:
+                array, accumulate = place
+                array[...] = array + parts[i] if accumulate else parts[i]
+                parts[i] = array
+        return parts
+
+    p, q = nn.Parameter(np.array([2.0, 3.0])), nn.Parameter(np.array([5.0, 7.0]))
+    params = nn.Parameters({"p": p, "q": q})
+    (product(p, p) + product(p, q)).sum().backward()
+    assert p.grad.tolist() == [9, 13] and q.grad.tolist() == [2, 3] and not params.unwritten
 
 
 def test_gradients_can_be_assigned_and_removed():
