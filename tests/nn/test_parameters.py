@@ -108,7 +108,7 @@ def test_a_fused_backward_that_writes_in_place_may_be_handed_one_parameter_twice
 
     p, q = nn.Parameter(np.array([2.0, 3.0])), nn.Parameter(np.array([5.0, 7.0]))
     params = nn.Parameters({"p": p, "q": q})
-    (product(p, p) + product(p, q)).sum().backward()
+    (product(p, q) + product(p, p)).sum().backward()          # the newest is swept first
     assert p.grad.tolist() == [9, 13] and q.grad.tolist() == [2, 3] and not params.unwritten
 
 
