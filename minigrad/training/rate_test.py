@@ -14,8 +14,8 @@ from minigrad.training.run import Callback
 class RateTest(NamedTuple):
     """rates, losses (steps made,): the rate of each step and the loss before it. smoothed: the losses, averaged.
 
-    suggestion: a rate to start from; None if the loss never fell. largest: the rate where it was smallest; above that
-    it rises again. suggestion = largest / 10."""
+    largest: the rate where the smoothed loss was smallest; above that it rises again. suggestion: a rate to start from,
+    largest / 10. Both None if the loss never was a tenth below its mean over the first tenth of the steps."""
     rates: np.ndarray
     losses: np.ndarray
     smoothed: np.ndarray
@@ -42,7 +42,8 @@ def rate_test(model, loss, optimizer, batches, lowest=1e-6, highest=10.0, steps=
     with optimizer.at_theta():
         twin, opt = deepcopy((model, optimizer))
     growing = _Growing(lowest * (highest / lowest) ** (np.arange(steps) / (steps - 1)), rho, away)
-    order = batches.state() if hasattr(batches, "state") else None
+    if hasattr(batches, "state"):                       # a copy of the order, not of the data
+        batches = deepcopy(batches, {id(data): data for data in batches.arrays or ()})
     default = random.capture()
     try:
         with np.errstate(all="ignore"):
@@ -51,14 +52,12 @@ def rate_test(model, loss, optimizer, batches, lowest=1e-6, highest=10.0, steps=
         pass                                            # the rate was too large: that is what was asked
     finally:
         random.restore(default)
-        if order is not None:
-            batches.restore(order)
-    smoothed = np.array(growing.smoothed)
-    best = int(np.argmin(smoothed)) if len(smoothed) else 0
-    fell = len(smoothed) > 1 and best > 0
-    largest = float(growing.rates[best]) if fell else None
-    return RateTest(growing.rates[:len(smoothed)], np.array(growing.losses), smoothed, largest / 10 if fell else None,
-                    largest)
+    losses, smoothed, first = np.array(growing.losses), np.array(growing.smoothed), max(1, steps // 10)
+    suggestion = largest = None
+    if len(losses) > first and smoothed[first:].min() < 0.9 * losses[:first].mean():
+        largest = float(growing.rates[first + np.argmin(smoothed[first:])])
+        suggestion = largest / 10
+    return RateTest(growing.rates[:len(losses)], losses, smoothed, suggestion, largest)
 
 
 class _Growing(Callback):

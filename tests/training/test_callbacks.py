@@ -1,0 +1,165 @@
+"""Early stopping, the best checkpoint, averaging, batch norm's averages anew, the learning curve."""
+import numpy as np
+import pytest
+
+import minigrad as mg
+from minigrad import losses, nn, optim, training
+from minigrad.data import batches
+
+rng = np.random.default_rng(0)
+X, Y = rng.normal(size=(60, 4)).astype(np.float32), rng.integers(0, 3, size=60)
+XT, YT = rng.normal(size=(40, 4)).astype(np.float32), rng.integers(0, 3, size=40)
+
+
+def parts(lr=0.1, seed=0):
+    model = nn.Sequential(nn.Linear(4, 16, rng=seed), nn.BatchNorm(16), nn.ReLU(), nn.Linear(16, 3, rng=1))
+    return model, losses.cross_entropy, optim.Nesterov(model.parameters(), lr=lr), batches(X, Y, batch_size=12, rng=2)
+
+
+class Script(training.Callback):
+    """Replaces a figure by values thought out beforehand, and remembers the parameters of each epoch."""
+
+    def __init__(self, values, metric="validation_error"):
+        self.values, self.metric, self.states = values, metric, []
+
+    def epoch(self, run):
+        run.figures[self.metric] = self.values[run.epoch - 1]
+        with run.at_theta():
+            self.states.append(run.model.state_dict())
+
+
+@pytest.mark.parametrize("values, patience, least, epochs, best", [
+    ([5, 4, 4, 4, 1], 2, 0, 4, 2), ([5, 4, 3, 2, 1], 2, 0, 5, 5), ([5, 6, 4, 5, 4, 3], 2, 0, 5, 3),
+    ([5, 4.9, 4.8, 1], 2, 0.5, 3, 1), ([5, 6, 7], 1, 0, 2, 1),
+])
+def test_early_stopping_waits_and_goes_back_to_the_best(values, patience, least, epochs, best):
+    parted, script = parts(), Script(values)
+    stopping = training.EarlyStopping(patience=patience, least=least)
+    run = training.fit(*parted, epochs=len(values), validation=(XT, YT), callbacks=[script, stopping], progress=False)
+    assert (run.epoch, stopping.best_epoch, stopping.best) == (epochs, best, values[best - 1])
+    assert run.reason.startswith("early stopping: no better validation_error") or epochs == len(values)
+    state = parted[0].state_dict()
+    with parted[2].at_theta():
+        state = parted[0].state_dict()
+    assert all(np.array_equal(state[name], array) for name, array in script.states[best - 1].items())
+
+
+def test_early_stopping_needs_its_figure():
+    with pytest.raises(ValueError, match="validation_error is not measured .*loss.*give fit a validation set"):
+        training.fit(*parts(), epochs=2, callbacks=[training.EarlyStopping()], progress=False)
+    for wrong in ({"patience": 0}, {"patience": 1.5}, {"least": -1}):
+        with pytest.raises(ValueError, match="EarlyStopping"):
+            training.EarlyStopping(**wrong)
+
+
+@pytest.mark.parametrize("order", [0, 1])
+@pytest.mark.parametrize("stop", [1, 2, 3, 4, 6])
+def test_early_stopping_and_checkpoints_in_any_order_resume_alike(order, stop, tmp_path):
+    """The checkpoint holds the last parameters, not the best that early stopping puts back, and what others did."""
+    values = [5, 4, 3, 4, 4, 4, 4]
+
+    def go(epochs, **options):
+        parted, stopping = parts(), training.EarlyStopping(patience=3)
+        callbacks = [stopping, training.Checkpoint(tmp_path / "run", every_epochs=None)]
+        run = training.fit(*parted, epochs=epochs, validation=(XT, YT), progress=False, **options,
+                           callbacks=[Script(values), *(callbacks[::-1] if order else callbacks)])
+        return parted[0].state_dict(), run, stopping
+
+    whole, run, _ = go(7)
+    go(stop)
+    state, again, stopping = go(7, resume=tmp_path / "run")
+    assert run.losses == again.losses and (again.epoch, stopping.best_epoch) == (6, 3)
+    assert all(np.array_equal(whole[name], array) for name, array in state.items())
+    assert again.reason == run.reason
+
+
+def test_the_best_checkpoint_is_that_of_the_smallest_figure_also_after_a_resume(tmp_path):
+    script = Script([5, 3, 4, 3.5, 6])
+
+    def go(epochs, **options):
+        parted = parts()
+        saving = training.Checkpoint(tmp_path / "run", best=tmp_path / "best")
+        training.fit(*parted, epochs=epochs, validation=(XT, YT), callbacks=[saving, script], progress=False, **options)
+
+    go(2)
+    go(5, resume=tmp_path / "run")
+    model = mg.files.load(tmp_path / "best", parts(seed=9)[0])
+    assert all(np.array_equal(array, script.states[1][name]) for name, array in model.state_dict().items())
+
+
+def test_checkpoint_arguments():
+    for wrong in ({"every_epochs": 0}, {"every_steps": True}, {"keep": -1}, {"keep": 1.0}):
+        with pytest.raises(ValueError, match="Checkpoint: .* whole number"):
+            training.Checkpoint("run", **wrong)
+
+
+def test_averaging_takes_theta_in_after_each_step():
+    model, loss, optimizer, data = parts()
+    thetas = []
+
+    class Watch(training.Callback):
+        def step(self, run):
+            with run.at_theta() as theta:
+                thetas.append(theta.astype(float))
+
+    average = optim.PolyakAverage(optimizer)
+    training.fit(model, loss, optimizer, data, epochs=3, callbacks=[training.Averaging(average, since=6), Watch()],
+                 progress=False)
+    assert average.t == 10
+    np.testing.assert_allclose(average.mean, np.mean(thetas[5:], axis=0), rtol=1e-5, atol=1e-6)
+
+
+def test_batch_norms_averages_anew_are_the_moments_of_the_data():
+    model, *_ = parts()
+    model[0].w.data = model[0].w.data * 3
+    before = model.state_dict()
+    data = [(X[:10], Y[:10]), (X[10:40], Y[10:40]), (X[40:], Y[40:])]
+    assert training.refresh_batch_norm(model.eval(), data) is model
+    h = X @ before["0.w"] + before["0.b"]
+    hs = [h[:10], h[10:40], h[40:]]
+    np.testing.assert_allclose(model[1].running_mean, h.mean(axis=0), rtol=1e-5, atol=1e-6)
+    var = sum(len(part) * part.var(axis=0, ddof=1) for part in hs) / 60
+    np.testing.assert_allclose(model[1].running_var, var, rtol=1e-5)
+    after = model.state_dict()
+    assert all(np.array_equal(after[name], before[name]) for name in before if "running" not in name)
+    assert not model.training and not model[1].training and model[1].momentum == 0.1
+
+
+def test_refreshing_changes_nothing_if_it_fails_and_no_generator_ever():
+    model = nn.Sequential(nn.Linear(4, 5, rng=0), nn.BatchNorm(5), nn.Dropout(0.5, rng=1))
+    before, state = model.state_dict(), model[2].rng.bit_generator.state
+    for data, error in (([(X, Y), (X[:, :3], Y)], ValueError), ([], ValueError)):
+        with pytest.raises(error):
+            training.refresh_batch_norm(model, data)
+        assert all(np.array_equal(array, before[name]) for name, array in model.state_dict().items())
+    training.refresh_batch_norm(model, batches(X, batch_size=20, rng=0))
+    assert model[2].rng.bit_generator.state == state and model[1].momentum == 0.1
+
+
+def test_an_average_with_its_own_statistics_serves():
+    """8.7.3 after 8.7.1: at a rate at which theta jumps about, the average with fresh statistics beats the last."""
+    teacher = np.random.default_rng(5).normal(size=(4, 3))
+    y, yt = (X @ teacher).argmax(axis=1), (XT @ teacher).argmax(axis=1)
+    model, loss, optimizer, _ = parts(lr=0.5)
+    data = batches(X, y, batch_size=6, rng=2)
+    average = optim.PolyakAverage(optimizer)
+    training.fit(model, loss, optimizer, data, epochs=30, progress=False,
+                 callbacks=[training.Averaging(average, since=150)])
+    with optimizer.at_theta():
+        last = training.evaluate(model, loss, XT, yt)
+    with average.applied():
+        training.refresh_batch_norm(model, data)
+        mean = training.evaluate(model, loss, XT, yt)
+    assert mean.loss < last.loss
+
+
+def test_the_learning_curve_is_drawn(tmp_path):
+    pytest.importorskip("matplotlib")
+    path = tmp_path / "new" / "curve.png"
+    run = training.fit(*parts(), epochs=2, validation=(XT, YT), progress=False,
+                       callbacks=[training.LearningCurve(path)])
+    assert path.read_bytes()[:4] == b"\x89PNG"
+    plain = [{name: figures[name] for name in ("epoch", "steps", "loss")} for figures in run.history]
+    training.draw_learning_curve([{**figures, "loss": -1.0} for figures in plain], path)
+    with pytest.raises(ValueError, match="no epoch was finished"):
+        training.draw_learning_curve([], path)

@@ -1,0 +1,357 @@
+"""fit: equal to the loop by hand, how far it goes, accumulation, Ctrl-C, losses that are not finite, callbacks."""
+import os
+import signal
+import sys
+import threading
+import time
+
+import numpy as np
+import pytest
+
+import minigrad as mg
+from minigrad import losses, nn, ops, optim, training
+from minigrad.data import batches, stream, toy
+
+rng = np.random.default_rng(0)
+X, Y = rng.normal(size=(50, 4)), rng.integers(0, 3, size=50)
+
+
+def net(norm=False, dtype=np.float64, activation=ops.tanh):
+    layers = [nn.Linear(4, 6, rng=1, dtype=dtype)] + ([nn.BatchNorm(6, dtype=dtype)] if norm else [])
+    return nn.Sequential(*layers, activation, nn.Linear(6, 3, rng=2, dtype=dtype))
+
+
+def fit(model, optimizer, data, **options):
+    return training.fit(model, losses.cross_entropy, optimizer, data, progress=False, **options)
+
+
+@pytest.mark.parametrize("kind", [optim.SGD, optim.Nesterov, optim.Adam])
+def test_fit_is_the_loop_by_hand(kind):
+    model = net(norm=True)
+    optimizer = kind(model.parameters(), lr=0.05)
+    run = fit(model, optimizer, batches(X, Y, batch_size=8, rng=3), epochs=3)
+    by_hand, found = net(norm=True), []
+    opt = kind(by_hand.parameters(), lr=0.05)
+    data = batches(X, Y, batch_size=8, rng=3)
+    for _ in range(3):
+        for x, y in data:
+            loss = losses.cross_entropy(by_hand(mg.Tensor(x)), y)
+            opt.zero_grad()
+            loss.backward()
+            opt.step()
+            found.append(loss.item())
+    assert list(run.losses) == found
+    assert np.array_equal(model.parameters().theta, by_hand.parameters().theta)
+    assert np.array_equal(model[1].running_var, by_hand[1].running_var)
+    assert (run.epoch, run.steps, run.examples, run.reason) == (3, 21, 150, "finished")
+
+
+def test_an_epochs_loss_is_the_mean_over_its_examples():
+    model = net()
+    run = fit(model, optim.SGD(model.parameters(), lr=0.0), batches(X, Y, batch_size=16, rng=0), epochs=1)
+    assert run.history[0]["loss"] == pytest.approx(training.evaluate(model, losses.cross_entropy, X, Y).loss, rel=1e-12)
+
+
+@pytest.mark.parametrize("k", [2, 3, 100])
+def test_unequal_micro_batches_equal_one_batch(k):
+    """Classic bug 35. 50 examples as 7 batches of 7 and one of 1, k of them to a step."""
+    model, whole = net(), net()
+    run = fit(model, optim.Momentum(model.parameters(), lr=0.1), batches(X, Y, batch_size=7, shuffle="as stored"),
+              epochs=2, accumulate=k)
+    parts = [(X[i:i + 7 * k], Y[i:i + 7 * k]) for i in range(0, 50, 7 * k)]
+    other = fit(whole, optim.Momentum(whole.parameters(), lr=0.1), parts, epochs=2)
+    assert run.steps == other.steps == 2 * len(parts)
+    np.testing.assert_allclose(model.parameters().theta, whole.parameters().theta, rtol=1e-12, atol=1e-14)
+    np.testing.assert_allclose(run.losses, other.losses, rtol=1e-12)
+
+
+@pytest.mark.parametrize("m", [1, 5])
+def test_accumulation_without_a_length(m):
+    model, whole = net(), net()
+    def parts():
+        return ((X[i:i + m], Y[i:i + m]) for i in range(0, 50, m))
+    run = fit(model, optim.SGD(model.parameters(), lr=0.1), parts(), epochs=1, accumulate=4)
+    fit(whole, optim.SGD(whole.parameters(), lr=0.1), batches(X, Y, batch_size=4 * m, shuffle="as stored"), epochs=1)
+    assert run.steps == -(-50 // (4 * m)) and run.examples == 50
+    np.testing.assert_allclose(model.parameters().theta, whole.parameters().theta, rtol=1e-12, atol=1e-14)
+
+
+def test_accumulation_with_batch_norm_is_not_one_batch():
+    model, whole = net(norm=True), net(norm=True)
+    fit(model, optim.SGD(model.parameters(), lr=0.1), [(X[:25], Y[:25]), (X[25:], Y[25:])], epochs=1, accumulate=2)
+    fit(whole, optim.SGD(whole.parameters(), lr=0.1), [(X, Y)], epochs=1)
+    assert np.abs(model.parameters().theta - whole.parameters().theta).max() > 1e-4
+
+
+@pytest.mark.parametrize("kind", [optim.LBFGS, optim.Newton, optim.VSGD, optim.PRONG])
+def test_methods_that_need_an_objective_get_one(kind):
+    model = nn.Sequential(nn.Linear(4, 3, rng=0, dtype=np.float64))
+    optimizer = kind(model.parameters())
+    run = fit(model, optimizer, [(X, Y)], epochs=10)
+    by_hand = nn.Sequential(nn.Linear(4, 3, rng=0, dtype=np.float64))
+    opt = kind(by_hand.parameters())
+    values = [float(opt.step(mg.Objective(by_hand, losses.cross_entropy, X, Y))) for _ in range(10)]
+    assert list(run.losses) == values and values[-1] < values[0]
+    grouped = nn.Sequential(nn.Linear(4, 3, rng=0, dtype=np.float64))
+    parts = [(X[:20], Y[:20]), (X[20:21], Y[20:21]), (X[21:], Y[21:])]
+    run = fit(grouped, kind(grouped.parameters()), parts, epochs=10, accumulate=3)
+    assert list(run.losses) == values
+
+
+def test_an_objectives_step_moves_running_averages_and_draws_new_masks():
+    model = nn.Sequential(nn.Linear(4, 6, rng=0), nn.BatchNorm(6), nn.Dropout(0.5, rng=1), nn.Linear(6, 3, rng=2))
+    before = model[2].rng.bit_generator.state
+    fit(model, optim.LBFGS(model.parameters()), [(X.astype(np.float32), Y)], steps=2)
+    assert model[1].running_mean.any() and model[2].rng.bit_generator.state != before
+
+
+# ---- how far
+
+def test_epochs_and_steps_count_in_all():
+    for epochs, steps, *at in ((2, None, 2, 14), (None, 9, 1, 9), (5, 14, 2, 14), (1, 100, 1, 7), (0, None, 0, 0)):
+        for data in (batches(X, Y, batch_size=8, rng=0), [(X[i:i + 8], Y[i:i + 8]) for i in range(0, 50, 8)]):
+            model = net()
+            run = fit(model, optim.SGD(model.parameters(), lr=0.1), data, epochs=epochs, steps=steps)
+            assert [run.epoch, run.steps] == at, (epochs, steps)
+            assert len(run.history) == run.epoch and len(run.losses) == run.steps
+
+
+def test_the_last_step_of_an_epoch_completes_it_also_when_the_last_batch_is_dropped():
+    model, data = net(), batches(X, Y, batch_size=8, rng=0, drop_last=True)
+    run = fit(model, optim.SGD(model.parameters(), lr=0.1), data, steps=6, validation=(X, Y))
+    assert run.epoch == 1 and "validation_error" in run.history[0] and data.state()["position"] == 0
+
+
+def test_streams_and_iterators():
+    model = nn.Sequential(nn.Linear(2, 2, rng=0))
+    optimizer = optim.SGD(model.parameters(), lr=0.1)
+    run = fit(model, optimizer, stream(toy.moons, batch_size=8, rng=0), steps=12)
+    assert (run.epoch, run.steps, run.examples) == (0, 12, 96)
+    once = ((x, y) for x, y in [toy.moons(8, rng=0)] * 3)
+    with pytest.raises(ValueError, match=r"epoch 2 has no batches \(an iterator"):
+        fit(model, optimizer, once, epochs=2)
+    run = fit(model, optimizer, batches(*toy.moons(100, rng=1), batch_size=lambda k: 5 * (k + 1), rng=0), epochs=2)
+    assert run.steps == 6 + 3 and run.examples == 200
+
+
+@pytest.mark.parametrize("data", ["list", "stream of arrays", "stream of draws"])
+def test_resume_in_the_middle_of_an_epoch_with_other_data(data, tmp_path):
+    def draw(m, rng):
+        return rng.normal(size=(m, 4)), rng.integers(0, 3, size=m)
+
+    def go(steps, **options):
+        source = {"list": lambda: [(X[i:i + 4], Y[i:i + 4]) for i in range(0, 50, 4)],
+                  "stream of arrays": lambda: stream(X, Y, batch_size=4, rng=1),
+                  "stream of draws": lambda: stream(draw, batch_size=4, rng=1)}[data]()
+        model = net()
+        run = fit(model, optim.Adam(model.parameters(), lr=0.1), source, steps=steps, **options)
+        return model.parameters().theta, list(run.losses)
+
+    theta, log = go(12)
+    for n in (0, 1, 5, 12):
+        go(n, callbacks=[training.Checkpoint(tmp_path / str(n))])
+        resumed, its_log = go(12, resume=tmp_path / str(n))
+        assert np.array_equal(theta, resumed) and log == its_log
+
+
+@pytest.mark.parametrize("accumulate", [1, 2, 3])
+def test_resume_with_accumulation_at_every_step(accumulate, tmp_path):
+    def go(**options):
+        model = net(norm=True)
+        run = fit(model, optim.Nesterov(model.parameters(), lr=0.05), batches(X, Y, batch_size=6, rng=1), epochs=2,
+                  accumulate=accumulate, **options)
+        return model.parameters().theta, list(run.losses), run
+
+    class Stop(training.Callback):
+        def __init__(self, at):
+            self.at = at
+
+        def step(self, run):
+            if run.steps == self.at:
+                run.stop("interrupted")
+
+    theta, log, run = go()
+    for n in range(1, run.steps + 1):
+        go(callbacks=[Stop(n), training.Checkpoint(tmp_path / str(n))])
+        resumed, its_log, again = go(resume=tmp_path / str(n))
+        assert np.array_equal(theta, resumed) and log == its_log and again.reason == "finished", n
+        assert [figures["loss"] for figures in run.history] == [figures["loss"] for figures in again.history]
+
+
+# ---- trouble
+
+@pytest.mark.parametrize("kind", [optim.Nesterov, optim.Adam, optim.LBFGS])
+@pytest.mark.parametrize("poison", ["x", "second micro-batch"])
+def test_a_loss_that_is_not_finite_changes_nothing(kind, poison, tmp_path):
+    model = net(norm=True)
+    optimizer = kind(model.parameters()) if kind is optim.LBFGS else kind(model.parameters(), lr=0.05)
+    good, bad = (X[:10], Y[:10]), (X[10:20].copy(), Y[10:20])
+    bad[0][3, 1] = np.nan
+    fit(model, optimizer, [good], epochs=3)
+
+    def state():
+        with optimizer.at_theta():
+            parts = {**model.state_dict(), **optimizer.state_dict()}
+        return {name: value.tobytes() if isinstance(value, np.ndarray) else value for name, value in parts.items()}
+
+    before, live = state(), model.parameters().theta.tobytes()
+    path = tmp_path / "checkpoint"
+    with np.errstate(invalid="ignore"), pytest.raises(optim.NonFiniteError, match="loss is nan at step 1;"):
+        fit(model, optimizer, [good, bad] if poison != "x" else [bad], epochs=1, accumulate=2,
+            callbacks=[training.Checkpoint(path)])
+    assert state() == before and model.parameters().theta.tobytes() == live
+    assert not path.exists()                                         # the newest file is from before
+
+
+def test_the_check_of_the_loss_costs_next_to_nothing():
+    """The check is `isfinite` of a float that is needed anyway, and the copies of the buffers: 1 % of a step."""
+    x, y = np.random.default_rng(0).normal(size=(64, 100)).astype(np.float32), np.zeros(64, int)
+    model = nn.Sequential(nn.Linear(100, 64, rng=0), nn.BatchNorm(64), nn.ReLU(), nn.Linear(64, 10, rng=0))
+    run = training.Run(model, losses.cross_entropy, optim.SGD(model.parameters(), lr=0.1), [])
+    run.buffers = [(module, name) for _, module in model.modules() for name in module.buffers]
+    from minigrad.training import loop
+
+    def best(f, times=200):
+        seconds = []
+        for _ in range(times):
+            began = time.perf_counter()
+            f()
+            seconds.append(time.perf_counter() - began)
+        return min(seconds)
+
+    def check():
+        with loop._buffers_kept(run):
+            loop.isfinite(1.5)
+
+    assert best(check) < 0.03 * best(lambda: loop._step(run, [(x, y)]))     # a net of this size: the worst case
+
+
+def test_gradient_clipping_in_the_loop():
+    model = net()
+    optimizer, clip = optim.SGD(model.parameters(), lr=1.0), training.ClipGradient(1e-3)
+    before = model.parameters().theta.copy()
+    fit(model, optimizer, [(X, Y)], epochs=1, callbacks=[clip])
+    assert clip.norm > 1e-2
+    assert np.linalg.norm(model.parameters().theta - before) == pytest.approx(1e-3, rel=1e-9)
+
+
+class Log(training.Callback):
+    def __init__(self, at=None, act=None):
+        self.events, self.at, self.act = [], at, act
+
+    def note(self, event, run):
+        self.events.append(event)
+        if self.at == (event, len(self.events)):
+            self.act(run)
+
+    def start(self, run):
+        self.note("start", run)
+
+    def gradient(self, run):
+        self.note("gradient", run)
+
+    def step(self, run):
+        self.note("step", run)
+
+    def epoch(self, run):
+        self.note("epoch", run)
+
+    def end(self, run):
+        self.note("end", run)
+
+    def close(self, run):
+        self.note("close", run)
+
+
+def test_callbacks_have_their_turns_and_an_end_also_after_errors():
+    model, log = net(), Log()
+    optimizer = optim.SGD(model.parameters(), lr=0.1)
+    fit(model, optimizer, [(X, Y)] * 2, epochs=1, callbacks=[log])
+    assert log.events == ["start", "gradient", "step", "gradient", "step", "epoch", "end", "close"]
+
+    def fail(run):
+        raise KeyError("planted")
+
+    log = Log(("step", 3), fail)
+    with pytest.raises(KeyError, match="planted"):
+        fit(model, optimizer, [(X, Y)] * 2, epochs=1, callbacks=[log])
+    assert log.events == ["start", "gradient", "step", "end", "close"]
+
+
+def test_a_callback_stops_the_run():
+    for at, steps in ((("start", 1), 0), (("step", 3), 1), (("epoch", 8), 3)):
+        model = net()
+        run = fit(model, optim.SGD(model.parameters(), lr=0.1), [(X, Y)] * 3, epochs=5,
+                  callbacks=[Log(at, lambda run: run.stop("enough"))])
+        assert (run.reason, run.steps) == ("enough", steps)
+
+
+def interrupt(*_):
+    os.kill(os.getpid(), signal.SIGINT)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals to oneself")
+def test_ctrl_c_ends_after_the_step_with_everything_saved(tmp_path):
+    before = signal.getsignal(signal.SIGINT)
+    path = tmp_path / "run"
+    model, whole = net(), net()
+    run = fit(model, optim.Adam(model.parameters(), lr=0.1), batches(X, Y, batch_size=8, rng=0), epochs=2,
+              callbacks=[Log(("gradient", 6), interrupt), training.Checkpoint(path)])
+    assert (run.reason, run.steps, run.epoch) == ("interrupted", 3, 0)
+    assert signal.getsignal(signal.SIGINT) is before
+    model = net()
+    run = fit(model, optim.Adam(model.parameters(), lr=0.1), batches(X, Y, batch_size=8, rng=0), epochs=2, resume=path)
+    fit(whole, optim.Adam(whole.parameters(), lr=0.1), batches(X, Y, batch_size=8, rng=0), epochs=2)
+    assert run.steps == 14 and np.array_equal(model.parameters().theta, whole.parameters().theta)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals to oneself")
+def test_a_second_ctrl_c_interrupts_at_once():
+    def twice(run):
+        interrupt()
+        interrupt()
+
+    before, model = signal.getsignal(signal.SIGINT), net()
+    log = Log(("gradient", 2), twice)
+    with pytest.raises(KeyboardInterrupt):
+        fit(model, optim.SGD(model.parameters(), lr=0.1), [(X, Y)] * 3, epochs=1, callbacks=[log])
+    assert log.events == ["start", "gradient", "end", "close"] and signal.getsignal(signal.SIGINT) is before
+
+
+def test_in_another_thread_ctrl_c_is_left_alone():
+    found = []
+
+    def work():
+        model = net()
+        found.append(fit(model, optim.SGD(model.parameters(), lr=0.1), [(X, Y)], epochs=1).reason)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert found == ["finished"]
+
+
+@pytest.mark.parametrize("wrong, said", [
+    ({}, "epochs=, steps= or both"), ({"epochs": -1}, "epochs must be a whole number, at least 0, got -1"),
+    ({"steps": 2.0}, "steps .* got 2.0"), ({"epochs": True}, "got True"),
+    ({"epochs": 1, "accumulate": 0}, "accumulate"),
+    ({"epochs": 1, "metrics": {"a": max}}, "validation"),
+])
+def test_misuse(wrong, said):
+    model = net()
+    with pytest.raises(ValueError, match=said):
+        fit(model, optim.SGD(model.parameters(), lr=0.1), [(X, Y)], **wrong)
+
+
+def test_the_line_and_the_bar(capsys, monkeypatch):
+    pytest.importorskip("tqdm")
+    from minigrad.training import progress
+    model, optimizer = net(), None
+    optimizer = optim.SGD(model.parameters(), lr=0.1)
+    training.fit(model, losses.cross_entropy, optimizer, batches(X, Y, batch_size=8, rng=0), epochs=1,
+                 validation=(X, Y))
+    out, err = capsys.readouterr()
+    assert out.startswith("epoch   1  train loss 1.") and "test error" in out and err == ""       # no terminal: no bar
+    monkeypatch.setattr(progress, "_visible", lambda: True)
+    training.fit(model, losses.cross_entropy, optimizer, batches(X, Y, batch_size=8, rng=0), epochs=1)
+    assert "epoch 1/1" in capsys.readouterr().err
