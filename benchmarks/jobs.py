@@ -301,14 +301,14 @@ def _(peers):
     if "JAX" in peers:
         import jax
         import jax.numpy as jnp
-        theta = [jnp.asarray(p.data) for p in model.parameters()]
+        point = [jnp.asarray(p.data) for p in model.parameters()]
         vs = [jnp.asarray(part) for part in J.parts(v)]
 
         def loss(theta):
             logits = jnp.tanh(x @ theta[0] + theta[1]) @ theta[2] + theta[3]
             return -jnp.mean(jax.nn.log_softmax(logits)[jnp.arange(len(y)), y])
         product = jax.jit(lambda theta, vs: jax.jvp(jax.grad(loss), (theta,), (vs,))[1])
-        steps["JAX"] = lambda: jax.block_until_ready(product(theta, vs))
+        steps["JAX"] = lambda: jax.block_until_ready(product(point, vs))
     return steps
 
 
@@ -334,7 +334,7 @@ def _(peers):
 
         def pytorch():
             with torch.no_grad():
-                for layer, (w, b) in ((net[0], ("layers.0.w", "layers.0.b")), (net[2], ("layers.2.w", "layers.2.b"))):
+                for layer, (w, b) in ((net[0], ("0.w", "0.b")), (net[2], ("2.w", "2.b"))):
                     layer.weight.copy_(torch.tensor(start[parameters.slices[w]].reshape(layer.weight.T.shape).T))
                     layer.bias.copy_(torch.tensor(start[parameters.slices[b]]))
             lbfgs = torch.optim.LBFGS(net.parameters(), max_iter=20, max_eval=100, history_size=10,
