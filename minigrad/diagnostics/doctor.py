@@ -14,7 +14,7 @@ FLAT = 1e-3                               # J changes by less than this part of 
 CRITICAL = 0.02                           # the Newton step is shorter than this part of `scale`: critical point
 CONFIRMED = 0.35                          # ... and after it |g| is below this part of what it was (exponential: 0.37)
 SIGN = 1e-3                               # eigenvalues below this part of the largest have no sign
-STEEP = 10.0                              # the slope promises so many times what there is to fall: cliff
+STEEP = 10.0                              # the slope promises so many times what J then changes: cliff
 CONDITION = 100.0                         # ratio of the extreme eigenvalues of a positive definite H: ill-conditioned
 SLOW = 0.02                               # the best safe gradient step gains this part of what a Newton step would
 
@@ -63,9 +63,9 @@ def doctor(J, theta=None, lr=None, scale=None, steps=60, rng=0):
     in use: also "ill-conditioned" if lr^2 g.Hg / 2 > lr g.g. scale: how far theta may move, default max(|theta|, 1).
     The verdicts are tried in this order, and each names its figures:
       plateau          |g| scale + |H| scale^2 / 2 is below 0.1 % of how much J varies at that distance
+      cliff            within scale / 10 downhill the slope promises ten times what J changes at all
       near a minimum, near a maximum, saddle    the Newton step H^-1 g is below 2 % of scale, and after it |g| is
                        below 35 %; by the signs of H
-      cliff            the slope promises ten times what J can fall within scale / 10, and the parabola is wrong there
       ill-conditioned  no negative eigenvalue and a condition above 100; or a gradient step of the safe length 1 /
                        highest eigenvalue gains below 2 % of what a Newton step within `scale` would
     Cost: two Lanczos runs of `steps` products (n products up to n = 100) and 33 values of J.
@@ -84,7 +84,7 @@ def doctor(J, theta=None, lr=None, scale=None, steps=60, rng=0):
     spectrum = _spectrum(local, g, steps, rng)
     _curvature(report, local, g, spectrum)
     probes = _probe(local, g, norm, scale, rng)
-    for examine in (_flat, _critical, _cliff, _conditioning):
+    for examine in (_flat, _cliff, _critical, _conditioning):
         if examine(report, local, g, spectrum, probes, lr):
             return report
     report.reasons.append("the gradient is large enough, the curvature even enough for gradient steps.")
@@ -102,8 +102,9 @@ class _Spectrum:
         self.lowest, self.highest, self.size = lowest, highest, max(abs(lowest), abs(highest))
 
     def newton(self):
-        """The Newton step -H^-1 g (n,), to the critical point of the parabola."""
-        l = np.copysign(np.maximum(abs(self.values), 1e-10 * self.size), self.values)
+        """The Newton step -H^-1 g (n,), to the critical point of the parabola; eigenvalues below 1e-4 of the largest,
+        which rounding may have made, count as that large."""
+        l = np.copysign(np.maximum(abs(self.values), 1e-4 * self.size), self.values)
         return -self.V @ np.divide(self.parts, l, out=np.zeros_like(l), where=self.parts != 0)
 
     def gain(self, damping):
@@ -185,6 +186,18 @@ def _flat(report, local, g, spectrum, probes, lr):
     return True
 
 
+def _cliff(report, local, g, spectrum, probes, lr):
+    reach, slope = 0.1 * report.scale, report.gradient_norm
+    change, promised = float(np.nanmax(abs(probes[0]))) if slope > 0 else 0.0, slope * reach
+    rounding = 100 * np.finfo(local.theta.dtype).eps * abs(local.value)
+    if promised < STEEP * change or promised <= rounding:
+        return False
+    report.verdict = "cliff"
+    report.reasons.append(f"within {reach:.3g} downhill the slope promises a fall of {promised:.3g}, and J changes by "
+                          f"{change:.3g} there; a gradient step says little: clip the gradient (section 8.2.4).")
+    return True
+
+
 def _critical(report, local, g, spectrum, probes, lr):
     if not report.newton <= CRITICAL * report.scale:
         return False
@@ -202,19 +215,6 @@ def _critical(report, local, g, spectrum, probes, lr):
         report.verdict, missing = ("near a minimum", "negative") if bottom else ("near a maximum", "positive")
         report.reasons.append(f"a critical point lies {report.newton:.3g} away, and H has no {missing} eigenvalue "
                               f"({low:.3g} to {high:.3g}).")
-    return True
-
-
-def _cliff(report, local, g, spectrum, probes, lr):
-    down = probes[0]
-    reach, slope = 0.1 * report.scale, report.gradient_norm
-    fall = max(-np.nanmin(down), 0.0) if np.isfinite(down).any() else 0.0
-    model = -slope * reach + report.curvature * reach**2 / 2
-    if slope * reach < STEEP * fall or abs(down[-1] - model) < 0.5 * abs(model) or slope == 0:
-        return False
-    report.verdict = "cliff"
-    report.reasons.append(f"within {reach:.3g} downhill the slope promises a fall of {slope * reach:.3g}, and J falls "
-                          f"by {fall:.3g}; a gradient step here says little: clip the gradient (section 8.2.4).")
     return True
 
 

@@ -2,7 +2,7 @@
 import numpy as np
 import pytest
 
-from minigrad import losses, nn, ops
+from minigrad import losses, nn, ops, optim
 from minigrad.core import Tensor, grad, tensor
 from minigrad.derivatives import hvp
 from minigrad.diagnostics import doctor
@@ -85,6 +85,15 @@ def badly_scaled_regression():
     return Objective(model, losses.mean_squared_error, x, 0.3 * x[:, :4] + 20), np.zeros(164)
 
 
+def trained_net():
+    """After 300 steps: small gradient, high curvature along few directions; a ravine, not a cliff."""
+    J = net(nn.Tanh)
+    opt = optim.Momentum(J.parameters, lr=0.1, momentum=0.9)
+    for _ in range(300):
+        opt.step(J)
+    return J
+
+
 def exploding_product(x):
     """(w^60 b - 1)^2: the scalar recurrent net of section 8.2.5, on its steep side."""
     return (x[0] ** 60 * x[1] - 1) ** 2
@@ -95,6 +104,7 @@ PLANTED = [
     ("ill-conditioned", "floor of a ravine", Function(lambda x: 0.5 * (x[0] ** 2 + 1e4 * x[1] ** 2)), [1.0, 0.0]),
     ("ill-conditioned", "valley of Rosenbrock", problems.rosenbrock(2), [-0.5, 0.25]),
     ("ill-conditioned", "inputs of different scales", *badly_scaled_regression()),
+    ("ill-conditioned", "trained net", trained_net(), None),
     ("plateau", "far outside a well", Function(well), [10.0, 3.0]),
     ("plateau", "dead units", *dead_net()),
     ("plateau", "saturated sigmoid", Function(lambda x: (ops.sigmoid(ops.sum(x)) - 1) ** 2), [-20.0, -15.0]),
