@@ -1,9 +1,11 @@
-/* Batch normalization over the rows of x (m, c): norm_body.h, once for each instruction set and width.
+/* Batch and layer normalization of x (m, c): norm_body.h, once for each instruction set and width.
  *
  *   mg_batch_norm_f / _d            y, mean and biased variance
  *   mg_batch_norm_backward_f / _d   dx, dgamma, dbeta (each may be NULL), the last two stored or added
  *
- * Both return 0, or -1 where memory for the work buffers is lacking.
+ *   mg_layer_norm_f / _d, mg_layer_norm_backward_f / _d   the same over the columns, row by row
+ *
+ * All return 0, or -1 where memory for the work buffers is lacking.
  */
 #ifndef MINIGRAD_NORM_H
 #define MINIGRAD_NORM_H
@@ -130,8 +132,19 @@ static int level_for(int isa, ptrdiff_t c, ptrdiff_t lanes)
                                              real *dgamma, real *dbeta, int add_gamma, int add_beta, int threads) \
     { MG_CHOOSE(batch_norm_backward, type, lanes, \
                 (v, g, x, gamma, beta, mean, var, dx, dgamma, dbeta, add_gamma, add_beta, threads)); }
+#define LAYER(type, real, lanes) \
+    static int mg_layer_norm_##type(int isa, const Norm *v, const real *x, const real *gamma, const real *beta, \
+                                    real *y, int threads) \
+    { MG_CHOOSE(layer_norm, type, lanes, (v, x, gamma, beta, y, threads)); } \
+    static int mg_layer_norm_backward_##type(int isa, const Norm *v, const real *g, const real *x, const real *gamma, \
+                                             real *dx, real *dgamma, real *dbeta, int add_gamma, int add_beta, \
+                                             int threads) \
+    { MG_CHOOSE(layer_norm_backward, type, lanes, (v, g, x, gamma, dx, dgamma, dbeta, add_gamma, add_beta, threads)); }
 NORM(f, float, 4)
 NORM(d, double, 2)
+LAYER(f, float, 4)
+LAYER(d, double, 2)
 #undef NORM
+#undef LAYER
 
 #endif

@@ -269,6 +269,128 @@ static int NAME(batch_norm_backward)(const Norm *v, const real *g, const real *x
     return 0;
 }
 
+/* ---- Layer normalization: the same along the rows. Mean and 1 / sqrt(var + delta) of one row, two passes. */
+static void NAME(row_moments)(const real *x, ptrdiff_t c, double delta, real *mean, real *scale)
+{
+    const vec zero = {0};
+    union { vec v; real lane[LANES]; } sum;
+    vec s0 = zero, s1 = zero;
+    real total = 0, squares = 0;
+    ptrdiff_t j = 0;
+    for (; j + 2 * LANES <= c; j += 2 * LANES) {
+        s0 += OF(x + j);
+        s1 += OF(x + j + LANES);
+    }
+    for (; j < c; j++)
+        total += x[j];
+    sum.v = s0 + s1;
+    for (int k = 0; k < (int)LANES; k++)
+        total += sum.lane[k];
+    const real m = total / (real)c;
+    s0 = s1 = zero;
+    for (j = 0; j + 2 * LANES <= c; j += 2 * LANES) {
+        const vec d0 = OF(x + j) - m, d1 = OF(x + j + LANES) - m;
+        s0 += d0 * d0;
+        s1 += d1 * d1;
+    }
+    for (; j < c; j++)
+        squares += (x[j] - m) * (x[j] - m);
+    sum.v = s0 + s1;
+    for (int k = 0; k < (int)LANES; k++)
+        squares += sum.lane[k];
+    *mean = m;
+    *scale = (real)(1 / sqrt((double)(squares / (real)c) + delta));
+}
+
+static int NAME(layer_norm)(const Norm *v, const real *x, const real *gamma, const real *beta, real *y, int threads)
+{
+    const ptrdiff_t c = v->c;
+    #pragma omp parallel num_threads(threads) if (threads > 1)
+    {
+        const uint64_t before = mg_flush_on();
+        #pragma omp for schedule(static)
+        for (ptrdiff_t i = 0; i < v->m; i++) {
+            const real *MG_RESTRICT row = x + i * c;
+            real *MG_RESTRICT to = y + i * c;
+            real mean, scale;
+            NAME(row_moments)(row, c, v->delta, &mean, &scale);
+            for (ptrdiff_t j = 0; j < c; j++)
+                to[j] = (row[j] - mean) * scale * gamma[j] + beta[j];
+        }
+        mg_flush_off(before);
+    }
+    return 0;
+}
+
+/* One row: dx, and g xhat and g added to the sums of its block, part[0, j] and part[1, j]. */
+static void NAME(row_backward)(const real *MG_RESTRICT g, const real *MG_RESTRICT x, const real *MG_RESTRICT gamma,
+                               ptrdiff_t c, double delta, real *MG_RESTRICT dx, real *MG_RESTRICT part)
+{
+    const vec zero = {0};
+    union { vec v; real lane[LANES]; } sum, product;
+    real mean, scale, sums = 0, products = 0;
+    NAME(row_moments)(x, c, delta, &mean, &scale);
+    sum.v = product.v = zero;
+    ptrdiff_t j = 0;
+    for (; j + LANES <= c; j += LANES) {
+        const vec gj = OF(g + j), xhat = (OF(x + j) - mean) * scale, u = gj * OF(gamma + j);
+        sum.v += u;
+        product.v += u * xhat;
+        AT(part + j) += gj * xhat;
+        AT(part + c + j) += gj;
+    }
+    for (; j < c; j++) {
+        const real xhat = (x[j] - mean) * scale, u = g[j] * gamma[j];
+        sums += u;
+        products += u * xhat;
+        part[j] += g[j] * xhat;
+        part[c + j] += g[j];
+    }
+    for (int k = 0; k < (int)LANES; k++) {
+        sums += sum.lane[k];
+        products += product.lane[k];
+    }
+    if (dx) {
+        const real k1 = sums / (real)c, k2 = products / (real)c;
+        for (j = 0; j < c; j++)
+            dx[j] = scale * (g[j] * gamma[j] - k1 - (x[j] - mean) * scale * k2);
+    }
+}
+
+static int NAME(layer_norm_backward)(const Norm *v, const real *g, const real *x, const real *gamma, real *dx,
+                                     real *dgamma, real *dbeta, int add_gamma, int add_beta, int threads)
+{
+    const ptrdiff_t m = v->m, c = v->c, block = rows_of_block(c, sizeof(real)), blocks = (m + block - 1) / block;
+    real *part = (real *)scratch(0, (size_t)(blocks * 2 * c) * sizeof(real));
+    if (!part)
+        return -1;
+    #pragma omp parallel num_threads(threads) if (threads > 1)
+    {
+        const uint64_t before = mg_flush_on();
+        #pragma omp for schedule(static)
+        for (ptrdiff_t b = 0; b < blocks; b++) {
+            for (ptrdiff_t j = 0; j < 2 * c; j++)
+                part[b * 2 * c + j] = 0;
+            for (ptrdiff_t i = b * block; i < m && i < (b + 1) * block; i++)
+                NAME(row_backward)(g + i * c, x + i * c, gamma, c, v->delta, dx ? dx + i * c : NULL, part + b * 2 * c);
+        }
+        #pragma omp for schedule(static)
+        for (ptrdiff_t j = 0; j < c; j++) {
+            double sum = 0, product = 0;
+            for (ptrdiff_t b = 0; b < blocks; b++) {
+                product += (double)part[b * 2 * c + j];
+                sum += (double)part[b * 2 * c + c + j];
+            }
+            if (dgamma)
+                dgamma[j] = (real)((add_gamma ? (double)dgamma[j] : 0) + product);
+            if (dbeta)
+                dbeta[j] = (real)((add_beta ? (double)dbeta[j] : 0) + sum);
+        }
+        mg_flush_off(before);
+    }
+    return 0;
+}
+
 #undef vec
 #undef mask
 #undef AT

@@ -1,4 +1,7 @@
-"""Batch normalization (8.35): x (m, c) normalized over its rows, all axes but the last flattened into m."""
+"""Batch normalization (8.35): x (m, c) normalized over its rows, all axes but the last flattened into m.
+
+Layer normalization: the same over the columns, row by row.
+"""
 import numpy as np
 
 from minigrad.kernels import kernel
@@ -38,3 +41,32 @@ def batch_norm_backward(g, x, gamma, beta, mean, var, delta, relu, dx, dgamma, d
         dgamma[...] = sum_gx + (dgamma if add_gamma else 0)
     if dbeta is not None:
         dbeta[...] = sum_g + (dbeta if add_beta else 0)
+
+
+def _standardize_rows(x, delta):
+    deviation = x - x.mean(axis=1, keepdims=True)
+    scale = 1 / np.sqrt(np.square(deviation).mean(axis=1, keepdims=True) + delta)
+    return deviation * scale, scale
+
+
+@kernel("norm")
+def layer_norm(x, gamma, beta, delta, y):
+    """y <- gamma (x - mean) / sqrt(var + delta) + beta, mean and biased variance of each row of x. x, y (m, c)."""
+    y[...] = _standardize_rows(x, delta)[0] * gamma + beta
+
+
+@kernel("norm")
+def layer_norm_backward(g, x, gamma, delta, dx, dgamma, dbeta, add_gamma=False, add_beta=False):
+    """With xhat = (x - mean) / sqrt(var + delta) of each row and u = g gamma:   dbeta = sum g,   dgamma = sum g xhat
+    (sums over the rows),   dx = (u - mean u - xhat mean(u xhat)) / sqrt(var + delta).
+
+    g, x, dx (m, c), the others (c,). dx, dgamma, dbeta may be None; the last two are added to if add_gamma, add_beta.
+    """
+    xhat, scale = _standardize_rows(x, delta)
+    if dx is not None:
+        u = g * gamma
+        dx[...] = scale * (u - u.mean(axis=1, keepdims=True) - xhat * (u * xhat).mean(axis=1, keepdims=True))
+    if dgamma is not None:
+        dgamma[...] = (g * xhat).sum(axis=0) + (dgamma if add_gamma else 0)
+    if dbeta is not None:
+        dbeta[...] = g.sum(axis=0) + (dbeta if add_beta else 0)

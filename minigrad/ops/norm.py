@@ -109,7 +109,10 @@ def _check(name, x, shape, gamma, beta):
 
 @primitive
 def _layer_norm(x, gamma, beta, delta):
-    return _standardize(x, (x.ndim - 1,), delta)[0] * gamma + beta
+    c = x.shape[-1]
+    y = np.empty(x.shape, x.dtype)
+    kernels.norm.layer_norm(packed(x).reshape(-1, c), packed(gamma), packed(beta), delta, y.reshape(-1, c))
+    return y
 
 
 _layer_norm.vjps(
@@ -119,13 +122,27 @@ _layer_norm.vjps(
     None)
 
 
+@_layer_norm.fused
+def _layer_norm_backward(g, y, wanted, out, x, gamma, beta, delta):
+    """All three gradients in one kernel call, those of gamma and beta straight into their slices of g if they may."""
+    c = x.shape[-1]
+    dx = np.empty(x.shape, x.dtype) if wanted[0] else None
+    dgamma, add_gamma = _place(wanted[1], out[1], gamma)
+    dbeta, add_beta = _place(wanted[2], out[2], beta)
+    kernels.norm.layer_norm_backward(
+        packed(g).reshape(-1, c), packed(x).reshape(-1, c), packed(gamma), delta,
+        None if dx is None else dx.reshape(-1, c), dgamma, dbeta, add_gamma, add_beta)
+    return [dx, dgamma, dbeta, None]
+
+
 def layer_norm(x, gamma, beta, delta=1e-5):
     """Layer normalization (Ba et al. 2016): like batch norm, with mean and variance of each example over its last axis.
 
-    x (..., c), gamma and beta (c,) -> like x. Raises ValueError if c is 0.
+    x (..., c), gamma and beta (c,) -> like x. Raises ValueError if x is empty.
     """
     shape = np.shape(x)
     _check("layer_norm", x, shape, gamma, beta)
-    if shape[-1] == 0 or not delta >= 0:
-        raise ValueError(f"layer_norm: wanted at least one feature and delta >= 0, got x {shape} and delta {delta!r}")
+    if 0 in shape or not delta >= 0:
+        raise ValueError(f"layer_norm: wanted at least one example, one feature and delta >= 0, "
+                         f"got x {shape} and delta {delta!r}")
     return _layer_norm(x, gamma, beta, float(delta))

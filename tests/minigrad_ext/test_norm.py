@@ -134,6 +134,27 @@ def test_nan_is_not_swallowed_by_relu():
 
 
 @compiled
+def test_layer_norm_equals_twin_for_any_number_of_threads():
+    rng = np.random.default_rng(8)
+    for dtype, tolerance in ((np.float32, 1e-4), (np.float64, 1e-12)):
+        for m, c in ((1, 1), (1, 2), (3, 5), (64, 16), (37, 33), (700, 100), (300, 256)):
+            g, x, gamma, beta = draw(rng, dtype, m, c)
+            results = []
+            for which, n in (("numpy", 1), ("compiled", 1), ("compiled", 2), ("compiled", 3)):
+                kernels.set_num_threads(n)
+                outputs = [guarded(shape, dtype) for shape in ((m, c), (m, c), (c,), (c,))]
+                y, dx, dgamma, dbeta = [array for array, _ in outputs]
+                getattr(kernels.TWINS["layer_norm"], which)(x, gamma, beta, 1e-3, y)
+                getattr(kernels.TWINS["layer_norm_backward"], which)(g, x, gamma, 1e-3, dx, dgamma, dbeta, True, False)
+                assert all((block[:BAND] == 7).all() and (block[-BAND:] == 7).all() for _, block in outputs)
+                results.append([array for array, _ in outputs])
+            for a, b in zip(results[1], results[0]):
+                assert np.abs(a - b).max() <= tolerance * m**0.5 * (1 + np.abs(b).max())
+            for other in results[2:]:
+                assert [a.tobytes() for a in other] == [a.tobytes() for a in results[1]]
+
+
+@compiled
 def test_parts_of_the_gradient():
     g, x, gamma, beta = draw(np.random.default_rng(7), np.float32, 50, 16)
     y, mean, var, dx, dgamma, dbeta = run("compiled", g, x, gamma, beta, False, False)

@@ -5,7 +5,7 @@ import pytest
 
 import minigrad as mg
 from minigrad import ops
-from minigrad.ops.norm import _batch_norm
+from minigrad.ops.norm import _batch_norm, _layer_norm
 from minigrad.testing import gradcheck, gradgradcheck
 
 
@@ -107,6 +107,19 @@ def test_fused_equals_rules(relu):
         assert got[1] is into[1][0] and got[2] is into[2][0]
         for a, rule, extra in zip(got, op.rules, (0, 1, 0)):
             np.testing.assert_allclose(a, rule(g, y, *args) + extra, rtol=1e-10, atol=1e-12)
+
+
+def test_fused_layer_norm_equals_rules():
+    rng = np.random.default_rng(12)
+    for shape in ((6, 4), (5, 3, 3, 17)):
+        x, gamma, beta = draw(rng, shape)
+        g, axes = rng.standard_normal(shape), tuple(range(len(shape) - 1))
+        args = (x, gamma, beta, 1e-5)
+        into = [None, (np.ones_like(gamma), True), (np.full_like(beta, 7), False)]
+        got = _layer_norm.op.fused(g, None, [True, True, True], into + [None], *args)
+        dx, dgamma, dbeta = (rule(g, None, *args) for rule in _layer_norm.op.rules[:3])
+        for a, b in zip(got, (dx, dgamma.sum(axes) + 1, dbeta.sum(axes))):
+            np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-12)
 
 
 def test_layer_norm_equals_torch():
