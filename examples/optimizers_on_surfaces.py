@@ -10,13 +10,14 @@
 # of the first.)
 #
 # **What to look at.** The tables. At the saddle: the step at which each method was gone. A gradient that is a hundred
-# times smaller makes SGD's steps a hundred times smaller: it has not left after 100 steps, nor has momentum, and
-# Nesterov's takes 60. A method that divides by the size of past gradients, or looks at their sign only, hardly notices:
-# nearly all are gone within ten steps (AdaDelta, whose steps start tiny, takes 45). But on Rosenbrock's valley momentum
-# and Nesterov's come first, and AdaGrad, first at the saddle, is near the end: no method is best. vSGD, which trusts
-# |curvature| at each point, runs away on both Beale's and Rosenbrock's functions. From exactly on the ridge (last line)
-# none leaves: the gradient there has no component along the way down, and 0 divided by anything is 0. In
-# optimizers_on_surfaces_trace.png, the book's v, s and r: Adam's r remembers the steep start for hundreds of steps.
+# times smaller makes SGD's steps a hundred times smaller: it has not left after 100 steps, nor has momentum;
+# Nesterov's takes 66, delta-bar-delta 83. A method that divides by the size of past gradients, or looks at their sign
+# only, hardly notices: nearly all are gone within ten steps (AdaDelta, whose steps start tiny, takes 45). But in
+# Rosenbrock's valley momentum and Nesterov's come first, and AdaGrad, first at the saddle, is near the end: no method
+# is best. vSGD, which trusts |curvature| at each point, runs away on both Beale's and Rosenbrock's functions. From
+# exactly on the ridge (last line) none leaves: the gradient there has no component along the way down, and 0 divided
+# by anything is 0. In optimizers_on_surfaces_trace.png, the book's v, s and r: Adam's r keeps the steep start's squares
+# long after the gradient has become small.
 #
 # Not in the race: the notes' forms of momentum and Nesterov (the same paths), AdamW (Adam where nothing decays).
 #
