@@ -99,7 +99,7 @@ def agree(rng, cases):
 
 @compiled
 def test_compiled_equals_twin():
-    agree(np.random.default_rng(2), 100)
+    agree(np.random.default_rng(2), 250)
 
 
 @compiled

@@ -81,7 +81,7 @@ def agree(seed, cases):
 
 @compiled
 def test_compiled_equals_twin():
-    agree(2, 200)
+    agree(2, 250)
 
 
 @compiled
