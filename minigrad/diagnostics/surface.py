@@ -57,7 +57,8 @@ def trajectory_surface(J, path, along=None, across=None):
     path: (k, n), k >= 3 points theta, as `opt.trace()` or a list of copies gives them. Along: the part of the way from
     the first to the last point, 0 to 1. Across: the distance from that line. The direction "across" is not one but
     turns with the trajectory: at each place along, it points to where the trajectory runs (between its points, and
-    beyond its ends, the nearest ones decide), so every point of the path lies on the surface. Returns a `Trajectory`.
+    beyond its ends, the nearest ones decide), so the path lies on the surface. Only its points within 2 % of the
+    largest distance, whose direction means little, have no say. Returns a `Trajectory`.
     """
     path = np.asarray(path)
     if path.ndim != 2 or len(path) < 3 or path.dtype.kind != "f":
@@ -73,8 +74,8 @@ def trajectory_surface(J, path, along=None, across=None):
     along = np.linspace(min(-0.1, at.min()), max(1.1, at.max()), 25) if along is None else np.asarray(along, np.float64)
     across = np.linspace(-0.5, 1.25, 25) * (distance.max() or 1.0) if across is None else np.asarray(across, np.float64)
 
-    turns = np.flatnonzero(distance > 1e-9 * distance.max()) if distance.any() else []
-    if len(turns) == 0:
+    turns = np.flatnonzero(distance > 0.02 * distance.max())
+    if not distance.max() > 1e-9 * np.sqrt(squared):
         raise ValueError("trajectory_surface: the trajectory is a straight line; see loss_along")
     units, places = off[turns] / distance[turns, None], at[turns]
     order = np.argsort(places, kind="stable")
