@@ -39,7 +39,7 @@ def dense(sizes, batch, method, peers, batch_norm=False):
     for i, (m, n) in enumerate(pairs):
         layers.append(nn.Linear(m, n, rng=i, bias=not (batch_norm and i < len(pairs) - 1)))
         if i < len(pairs) - 1:
-            layers += [nn.BatchNorm(n), nn.ReLU()] if batch_norm else [nn.ReLU()]
+            layers += [nn.BatchNorm(n, relu=True)] if batch_norm else [nn.ReLU()]
     steps = {"minigrad": minigrad_step(nn.Sequential(*layers), method, x, y)}
 
     if "PyTorch" in peers:
@@ -175,8 +175,8 @@ def convolution(layers, torch_layers, peers):
 @job("e1", "conv 5x5 16, BN, relu, pool, conv 5x5 32, BN, relu, pool, linear; batch 64, Adam", (1.2, 1.0), block=0.2)
 def _(peers):
     return convolution(
-        lambda: [nn.Conv2d(1, 16, 5, padding=2, bias=False, rng=0), nn.BatchNorm(16), nn.ReLU(), nn.MaxPool2d(2),
-                 nn.Conv2d(16, 32, 5, padding=2, bias=False, rng=1), nn.BatchNorm(32), nn.ReLU(), nn.MaxPool2d(2),
+        lambda: [nn.Conv2d(1, 16, 5, padding=2, bias=False, rng=0), nn.BatchNorm(16, relu=True), nn.MaxPool2d(2),
+                 nn.Conv2d(16, 32, 5, padding=2, bias=False, rng=1), nn.BatchNorm(32, relu=True), nn.MaxPool2d(2),
                  nn.Flatten(), nn.Linear(1568, 10, rng=2)],
         lambda t: [t.Conv2d(1, 16, 5, padding=2, bias=False), t.BatchNorm2d(16), t.ReLU(), t.MaxPool2d(2),
                    t.Conv2d(16, 32, 5, padding=2, bias=False), t.BatchNorm2d(32), t.ReLU(), t.MaxPool2d(2),
