@@ -23,6 +23,7 @@ TABLE = {
     "testing": ABOVE,
     "diagnostics": ABOVE,
     "training": ABOVE | {"diagnostics"},
+    "pytorch": {"core", "nn", "files"},
     "strategies": ABOVE | {"diagnostics", "training"},
 }
 WHOLE = {"__init__", "__main__"}                           # the package itself, and its report, see everything
