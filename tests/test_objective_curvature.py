@@ -164,9 +164,10 @@ def test_dense_matrices_equal_the_products(kind):
     assert (abs(estimate - np.diag(H)) <= 6 * spread + 1e-12).all()
 
 
-def test_gauss_newton_is_positive_semidefinite_where_the_hessian_is_not():
-    """On one tanh net: lowest eigenvalue of G >= -1e-9 lambda_max, of H clearly negative."""
-    J, theta, _ = objective("mlp")
+@pytest.mark.parametrize("kind", KINDS)
+def test_gauss_newton_is_positive_semidefinite_where_the_hessian_is_not(kind):
+    """On one net: lowest eigenvalue of G >= -1e-9 lambda_max, of H clearly negative."""
+    J, theta, _ = objective(kind)
     G, H = np.linalg.eigvalsh(J.ggn(theta)), np.linalg.eigvalsh(J.hessian(theta))
     assert G[0] >= -1e-9 * G[-1]
     assert H[0] < -1e-3 * H[-1]

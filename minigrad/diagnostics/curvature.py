@@ -35,7 +35,8 @@ class CurvatureMonitor:
 
     or `monitor.before(J)` and `monitor.after(J)` around any change of theta, or as a callback of training.fit, then on
     one fixed J: `CurvatureMonitor(J, every=50)`. Step 1 is recorded, and every so-many-th after it.
-    Cost: a record takes about four gradients of J, in a training step on the same examples; every=50 makes that 8 %.
+    Cost: a record takes about six gradients of J (nine where they take a third of a millisecond). Training an MLP on
+    the same 128 examples takes 10 % longer with every=50, with every=200 3 %; a smaller J costs less.
     The training itself is the same to the bit.
     records: list of `StepRecord`; monitor["gg"]: one figure of all records, (k,).
     """
