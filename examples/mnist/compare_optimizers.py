@@ -10,14 +10,13 @@ Results are kept in OUT/compare_optimizers, one JSON file per run; a second call
 
 Run: python examples/mnist/compare_optimizers.py [--help]
 """
-import argparse
 import math
 import sys
 import time
 from pathlib import Path
 
 import numpy as np
-from experiment import OPTIMIZERS, positive, process_pool, spread, workers_option
+from experiment import OPTIMIZERS, Parser, folder, positive, process_pool, spread, workers_option
 
 import minigrad as mg
 from minigrad import Objective, data, init, losses, nn, optim, training
@@ -172,15 +171,14 @@ def draw(curves, path):
 
 
 def options():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0],
-                                     formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+    parser = Parser(description=__doc__.split("\n")[0])
     parser.add_argument("--quick", action="store_true", help="600 examples, one epoch, one rate, one seed")
     parser.add_argument("--tasks", nargs="+", choices=TASKS, default=list(TASKS), metavar="TASK",
                         help="some of " + ", ".join(TASKS))
     parser.add_argument("--epochs", type=positive(int), help="of every run (default: 10 for logistic, 3 for the nets)")
     parser.add_argument("--seeds", type=positive(int), default=3, help="of the Adam paper's comparison")
     workers_option(parser)
-    parser.add_argument("--out", type=Path, default=Path("out"), help="folder for results and picture")
+    parser.add_argument("--out", type=folder, default=Path("out"), help="folder for results and picture")
     return parser
 
 

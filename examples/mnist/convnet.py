@@ -12,7 +12,7 @@ from functools import partial
 from itertools import pairwise
 
 import numpy as np
-from experiment import learning_curve, options, train
+from experiment import learning_curve, options, positive, train
 
 from minigrad import data, init, nn, training
 
@@ -64,7 +64,7 @@ def main(argv=None):
     parser = options(__doc__.split("\n")[0], epochs=10, batch=64)
     parser.add_argument("--no-shift", action="store_true", help="do not move the training digits by up to 2 pixels")
     parser.add_argument("--no-batch-norm", action="store_true", help="leave out batch normalization")
-    parser.add_argument("--examples", type=int, default=60000, help="how many of the training digits to use")
+    parser.add_argument("--examples", type=positive(int), default=60000, help="how many of the training digits to use")
     args = parser.parse_args(argv)
 
     (x, y), test_set = data.mnist()

@@ -32,9 +32,19 @@ OPTIMIZERS = {
 SCHEDULES = ("linear", "constant", "cosine")
 
 
+class Parser(argparse.ArgumentParser):
+    """Shows the defaults in the help; says what is wrong in one line and exits with 2."""
+
+    def __init__(self, description):
+        super().__init__(description=description, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+
+    def error(self, message):
+        self.exit(2, f"{self.prog}: {message} (--help lists the options)\n")
+
+
 def options(description, epochs, batch):
     """The options that all MNIST examples understand."""
-    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+    parser = Parser(description=description)
     parser.add_argument("--optimizer", choices=OPTIMIZERS, default="adam", metavar="NAME",
                         help="one of " + ", ".join(OPTIMIZERS))
     parser.add_argument("--lr", type=positive(float), help="learning rate (by default one that suits the optimizer)")
@@ -44,7 +54,7 @@ def options(description, epochs, batch):
     parser.add_argument("--batch", type=positive(int), default=batch, help="examples per step")
     parser.add_argument("--seed", type=natural, default=0, help="of weights and order; the same seed, the same bits")
     parser.add_argument("--threads", type=positive(int), help="of the compiled kernels (default: all cores)")
-    parser.add_argument("--out", type=Path, default=Path("out"), help="folder for the pictures")
+    parser.add_argument("--out", type=folder, default=Path("out"), help="folder for the pictures")
     return parser
 
 
@@ -66,6 +76,15 @@ def natural(text):
     if not text.isdecimal():
         raise argparse.ArgumentTypeError(f"wanted a whole number from 0, got {text!r}")
     return int(text)
+
+
+def folder(text):
+    """An argparse type: a folder to write to, there or not."""
+    path = Path(text)
+    for part in (path, *path.parents):
+        if part.exists() and not part.is_dir():
+            raise argparse.ArgumentTypeError(f"{part} is a file, wanted a folder")
+    return path
 
 
 def schedule(name, lr, steps):
@@ -147,7 +166,7 @@ def spread(function, jobs, folder, executor):
 
 def name_of(job):
     """A file name that says what the job is, and differs for jobs that differ in anything."""
-    words = "-".join(str(value) for value in job.values() if isinstance(value, str))
+    words = "-".join(value.replace(" ", "_") for value in job.values() if isinstance(value, str))
     return f"{words}-{hashlib.sha256(json.dumps(job, sort_keys=True).encode()).hexdigest()[:10]}"
 
 

@@ -10,14 +10,13 @@ follow? optim.LBFGS with memory=50; HessianFree with damping=100 on batches of 1
 
 Run: python examples/mnist/second_order.py [--help]
 """
-import argparse
 import sys
 import time
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
-from experiment import natural, positive
+from experiment import Parser, folder, natural, positive
 
 import minigrad as mg
 from minigrad import Objective, Tensor, data, init, losses, nn, optim, training
@@ -158,20 +157,19 @@ def draw(parts, path):
 
 
 def main(argv=None):
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0],
-                                     formatter_class=argparse.ArgumentDefaultsHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="1000 examples, 10 passes, no grid of rates")
+    parser = Parser(description=__doc__.split("\n")[0])
+    parser.add_argument("--quick", action="store_true", help="1000 examples, 3 passes, no grid of rates")
     parser.add_argument("--hidden", type=positive(int), nargs="*", default=[64, 32], help="sizes of the hidden layers")
     parser.add_argument("--passes", type=positive(float), default=200, help="work of each run, in 10,000 examples")
     parser.add_argument("--seed", type=natural, default=0, help="of weights and order")
     parser.add_argument("--threads", type=positive(int), help="of the compiled kernels (default: all cores)")
-    parser.add_argument("--out", type=Path, default=Path("out"), help="folder for the picture")
+    parser.add_argument("--out", type=folder, default=Path("out"), help="folder for the picture")
     args = parser.parse_args(argv)
     if args.threads:
         mg.set_num_threads(args.threads)
     args.examples = PASS
     if args.quick:
-        args.examples, args.passes = 1000, 6
+        args.examples, args.passes = 1000, 3
     train_set, test_set = data.mnist(flat=True)
     sizes = [784, *args.hidden, 10]
     print(f"network {'-'.join(map(str, sizes))}, tanh, {network(sizes, 0).parameters().n} parameters, "
