@@ -31,12 +31,12 @@ DIRECTIVES = {
     "overflowcheck": DEBUG,
 }
 
-# compiler type -> (optimise, debug, OpenMP when compiling, OpenMP when linking)
+# compiler type -> (optimise, debug, OpenMP when compiling, when linking, and silence about its pragmas where it is not)
 # -fno-math-errno and -fno-trapping-math let loops with sqrt and comparisons vectorise; both keep NaN and Inf.
 FLAGS = {
     "unix": (["-O3", "-fno-math-errno", "-fno-trapping-math", "-g0"], ["-O1", "-g", "-DMINIGRAD_DEBUG=1"],
-             ["-fopenmp"], ["-fopenmp"]),
-    "msvc": (["/O2", "/fp:precise"], ["/Od", "/Zi", "/DMINIGRAD_DEBUG=1"], ["/openmp"], []),
+             ["-fopenmp"], ["-fopenmp"], ["-Wno-unknown-pragmas", "-Wno-unused-but-set-variable"]),
+    "msvc": (["/O2", "/fp:precise"], ["/Od", "/Zi", "/DMINIGRAD_DEBUG=1"], ["/openmp"], [], []),
 }
 
 PROBE = "#include <omp.h>\nint main(void) { return omp_get_max_threads() < 1; }\n"
@@ -90,10 +90,10 @@ class BuildKernels(build_ext):
         return True
 
     def build_extensions(self):
-        fast, checked, openmp_compile, openmp_link = FLAGS.get(self.compiler.compiler_type, FLAGS["unix"])
+        fast, checked, openmp_compile, openmp_link, quiet = FLAGS.get(self.compiler.compiler_type, FLAGS["unix"])
         threads = OPENMP and self.has_openmp(openmp_compile, openmp_link)
         for module in self.extensions:
-            module.extra_compile_args = (checked if DEBUG else fast) + (openmp_compile if threads else [])
+            module.extra_compile_args = (checked if DEBUG else fast) + (openmp_compile if threads else quiet)
             module.extra_link_args = openmp_link if threads else []
         super().build_extensions()
 

@@ -44,6 +44,7 @@ cdef int launch(const char *name, int kernel, tuple arrays, tuple names, const d
     cdef int i, threads, count = len(arrays)
     cdef Py_ssize_t n
     cdef mg_update update
+    views[0] = NULL              # GCC does not see that there is at least one array
     enter(&gate, name)
     try:
         for i in range(count):
@@ -65,8 +66,8 @@ cdef int launch(const char *name, int kernel, tuple arrays, tuple names, const d
 
 
 cdef void split(mg_update update, void **a, const double *c, Py_ssize_t n, int threads) noexcept nogil:
-    cdef uint64_t before
-    cdef Py_ssize_t share, start, stop
+    cdef uint64_t before = 0
+    cdef Py_ssize_t share, start = 0, stop = 0
     if threads == 1:
         before = mg_flush_on()
         update(a, c, 0, n)
