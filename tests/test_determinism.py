@@ -21,17 +21,17 @@ from minigrad.data import batches
 ROOT = Path(__file__).parents[1]
 
 
-def convnet(seed=0, steps=30):
+def convnet(seed=0, steps=24):
     """Train a convnet with batch norm and dropout on images of noise, large enough for several threads.
 
     Returns one hash of all parameters and buffers."""
     rng = np.random.default_rng(seed)
-    x, y = rng.normal(size=(96, 16, 16, 1)).astype(np.float32), rng.integers(0, 10, size=96)
+    x, y = rng.normal(size=(128, 16, 16, 1)).astype(np.float32), rng.integers(0, 10, size=128)
     mg.seed(seed)                                          # weights and masks come from the thread's default
     model = nn.Sequential(nn.Conv2d(1, 16, 5, bias=False), nn.BatchNorm(16, relu=True), nn.MaxPool2d(2),
                           nn.Conv2d(16, 32, 3, bias=False), nn.BatchNorm(32, relu=True), nn.Flatten(), nn.Dropout(0.3),
                           nn.Linear(512, 128), nn.ReLU(), nn.Linear(128, 10))
-    training.fit(model, losses.cross_entropy, optim.Adam(model.parameters(), lr=0.003), batches(x, y, batch_size=32),
+    training.fit(model, losses.cross_entropy, optim.Adam(model.parameters(), lr=0.003), batches(x, y, batch_size=64),
                  steps=steps, progress=False)
     h = hashlib.sha256()
     for name, array in model.state_dict().items():
