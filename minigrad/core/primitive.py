@@ -26,9 +26,15 @@ class Op:
     def __init__(self, forward):
         self.name = forward.__name__.strip("_")
         self.forward = forward
-        self.rules = None                 # one per argument; None for one that is not differentiated
-        self.rule_for_each = None         # or: `rules` of the first arguments, and one for each of the others
+        self.rules = ()                   # one per argument; None for one that is not differentiated
+        self.rule_for_each = self.missing # or: `rules` of the first arguments, and one for each of the others
         self.fused = None
+
+    def missing(self, i, g, y, *args):
+        """The rule of an op that has none yet."""
+        names = ", ".join(inspect.signature(self.forward).parameters)
+        raise RuntimeError(f"backward: {self.name} has no rules yet: {self.name}.vjps(lambda g, y, {names}: ...), "
+                           "one for each argument")
 
     def rules_for(self, args):
         """One rule per argument; an op of many equal arguments (concatenate) has one rule for all of them."""
@@ -60,8 +66,8 @@ def primitive(forward):
     Called with arrays only, the result is an array: then `tanh` is `np.tanh`.
     """
     op = Op(forward)
-    parameters = inspect.signature(forward).parameters.values()
-    arity = len(parameters) if all(p.kind is p.POSITIONAL_OR_KEYWORD for p in parameters) else None
+    parameters = inspect.signature(forward).parameters
+    arity = len(parameters) if all(p.kind is p.POSITIONAL_OR_KEYWORD for p in parameters.values()) else None
 
     def record(y, values, parents, tracked):
         """The Tensor around y = forward(*values), with its node if it is tracked (a parent is not None)."""
@@ -133,7 +139,10 @@ def primitive(forward):
     call = functools.wraps(forward)(unary if arity == 1 else binary if arity == 2 else general)
 
     def vjps(*rules):
-        op.rules = rules
+        if len(rules) != arity:
+            raise ValueError(f"{op.name}.vjps: wanted one rule for each of {', '.join(parameters)} (None: not "
+                             f"differentiated), got {len(rules)}")
+        op.rules, op.rule_for_each = rules, None
 
     def vjps_each(*rules):
         op.rules, op.rule_for_each = rules[:-1], rules[-1]

@@ -72,7 +72,13 @@ def gradgradcheck(function, *args, rng=0, atol=1e-5, rtol=1e-4, directions=8, na
         with no_grad(enabled=True):
             values = [v if v.requires_grad else Tensor(v.data, requires_grad=True) for v in values]
             y = _call(function, args, places, values)
-            parts = grad(y, values, g, create_graph=True) if y.requires_grad else [v * 0 for v in values]
+            try:
+                parts = grad(y, values, g, create_graph=True) if y.requires_grad else [v * 0 for v in values]
+            except TypeError as error:
+                if "__array_ufunc__" not in str(error):
+                    raise
+                raise GradientError(f"gradient of {name}: a rule calls a NumPy function, but for second derivatives it "
+                                    "is handed Tensors: write it in minigrad.ops and operators") from error
             weights = [np.random.default_rng(i).standard_normal(p.shape) for i, p in enumerate(parts)]
             total = 0.0
             for part, weight in zip(parts, weights):     # one number: sum of all gradients, randomly weighted
@@ -93,7 +99,8 @@ def _inputs(name, args):
             arrays.append(value)
             places.append(i)
     if not arrays:
-        raise ValueError(f"gradcheck: {name} has no float64 argument to differentiate")
+        raise ValueError(f"gradcheck: {name} has no float64 argument to differentiate, got "
+                         f"{', '.join(type(a).__name__ for a in args) or 'none'}: pass np.array(..., dtype=float)")
     return arrays, places
 
 

@@ -1,0 +1,59 @@
+"""What a student forgets when writing an op: its rules, one of them, or that a rule is written in ops."""
+import numpy as np
+import pytest
+
+from minigrad.core import Tensor, primitive
+from minigrad.testing import GradientError, gradcheck, gradgradcheck
+
+x = np.array([0.5, 1.0, 2.0])
+
+
+@pytest.fixture
+def op():
+    """primitive, but the ops made here are not those of the library: take them out of its list afterwards."""
+    from minigrad.core import OPS
+    before = dict(OPS)
+    yield primitive
+    OPS.clear()
+    OPS.update(before)
+
+
+def test_an_op_without_rules_computes_and_says_in_the_backward_what_is_missing(op):
+    @op
+    def forgotten(x):
+        return x**2
+
+    assert np.array_equal(forgotten(Tensor(x)).data, x**2)
+    y = forgotten(Tensor(x, requires_grad=True)).sum()
+    with pytest.raises(RuntimeError, match=r"forgotten has no rules yet: forgotten.vjps\(lambda g, y, x: \.\.\.\)"):
+        y.backward()
+
+
+def test_also_with_any_number_of_arguments_and_under_gradcheck(op):
+    @op
+    def total(*xs):
+        return np.add.reduce(xs)
+
+    with pytest.raises(RuntimeError, match="total has no rules yet"):
+        gradcheck(total, x, x)
+
+
+@pytest.mark.parametrize("rules", [[], [lambda g, y, a, b: g], [lambda g, y, a, b: g] * 3])
+def test_the_number_of_rules_is_checked_where_they_are_written(op, rules):
+    @op
+    def plus(a, b):
+        return a + b
+
+    with pytest.raises(ValueError, match=rf"plus.vjps: wanted one rule for each of a, b .*, got {len(rules)}"):
+        plus.vjps(*rules)
+
+
+def test_a_rule_in_numpy_is_right_once_and_the_second_check_says_what_to_do(op):
+    @op
+    def exponential(x):
+        return np.exp(x)
+
+    exponential.vjps(lambda g, y, x: g * np.exp(x))
+    gradcheck(exponential, x)
+    with pytest.raises(GradientError, match="gradient of exponential: .*a NumPy function.*minigrad.ops"):
+        gradgradcheck(exponential, x)
