@@ -180,11 +180,15 @@ def adam(theta, grad, lr=0.001, rho1=0.9, rho2=0.999, delta=1e-8):
 
     s <- rho1 s + (1 - rho1) g
     r <- rho2 r + (1 - rho2) g*g
-    theta <- theta - lr s^ / (sqrt(r^) + delta)        with s^ = s/(1 - rho1^t), r^ = r/(1 - rho2^t)
+    s_hat <- s / (1 - rho1^t)
+    r_hat <- r / (1 - rho2^t)
+    theta <- theta - lr s_hat / (sqrt(r_hat) + delta)
     """
     theta = [float(x) for x in theta]
     s = [0.0 for _ in theta]
     r = [0.0 for _ in theta]
+    s_hat = [0.0 for _ in theta]
+    r_hat = [0.0 for _ in theta]
     t = 0
     while True:
         g = [float(x) for x in grad(theta)]
@@ -193,10 +197,10 @@ def adam(theta, grad, lr=0.001, rho1=0.9, rho2=0.999, delta=1e-8):
         for i in range(len(theta)):
             s[i] = rho1 * s[i] + (1 - rho1) * g[i]
             r[i] = rho2 * r[i] + (1 - rho2) * g[i] * g[i]
-            s_hat = s[i] / (1 - rho1 ** t)
-            r_hat = r[i] / (1 - rho2 ** t)
-            theta[i] = theta[i] - epsilon * s_hat / (sqrt(r_hat) + delta)
-        yield {"g": g, "s": s, "r": r, "theta": theta}
+            s_hat[i] = s[i] / (1 - rho1 ** t)
+            r_hat[i] = r[i] / (1 - rho2 ** t)
+            theta[i] = theta[i] - epsilon * s_hat[i] / (sqrt(r_hat[i]) + delta)
+        yield {"g": g, "s": s, "r": r, "s_hat": s_hat, "r_hat": r_hat, "theta": theta}
 
 
 def adamax(theta, grad, lr=0.002, rho1=0.9, rho2=0.999):
@@ -224,7 +228,9 @@ def adamw(theta, grad, lr=0.001, weight_decay=1e-5, eta=1.0, rho1=0.9, rho2=0.99
 
     s <- rho1 s + (1 - rho1) g
     r <- rho2 r + (1 - rho2) g*g
-    theta <- theta - eta (lr s^ / (sqrt(r^) + delta) + weight_decay theta)
+    s_hat <- s / (1 - rho1^t)
+    r_hat <- r / (1 - rho2^t)
+    theta <- theta - eta (lr s_hat / (sqrt(r_hat) + delta) + weight_decay theta)
     """
     x = [float(value) for value in theta]
     m, v = [0.0] * len(x), [0.0] * len(x)
@@ -235,9 +241,10 @@ def adamw(theta, grad, lr=0.001, weight_decay=1e-5, eta=1.0, rho1=0.9, rho2=0.99
         for i in range(len(x)):
             m[i] = rho1 * m[i] + (1 - rho1) * g[i]
             v[i] = rho2 * v[i] + (1 - rho2) * g[i] * g[i]
-            m_hat, v_hat = m[i] / (1 - rho1 ** t), v[i] / (1 - rho2 ** t)
-            x[i] = x[i] - scale * (alpha * m_hat / (sqrt(v_hat) + delta) + weight_decay * x[i])
-        yield {"g": g, "s": m, "r": v, "theta": x}
+        m_hat, v_hat = [a / (1 - rho1 ** t) for a in m], [a / (1 - rho2 ** t) for a in v]
+        for i in range(len(x)):
+            x[i] = x[i] - scale * (alpha * m_hat[i] / (sqrt(v_hat[i]) + delta) + weight_decay * x[i])
+        yield {"g": g, "s": m, "r": v, "s_hat": m_hat, "r_hat": v_hat, "theta": x}
 
 
 def delta_bar_delta(theta, grad, lr, kappa=0.001, phi=0.1, rho=0.7):

@@ -68,8 +68,9 @@ def check_optimizer(make, reference, steps=25, tolerance=1e-10, objective=None, 
 
     make: an optimizer class, or a function theta -> optimizer. reference: a generator of `testing.boxes`. lr, where the
     box has one and none is given, decays. Compared are theta, the gradient, and each symbol of the box that is an
-    attribute of the optimizer, in the order of the box's lines, after each step. Also: the gradient handed over must
-    be left as it was. Returns a Report.
+    attribute of the optimizer (its state, or `self.s_hat = ...`), in the order of the box's lines, after each step.
+    The lines of symbols that are not are quoted with the next that is. Also: the gradient handed over must be left as
+    it was. Returns a Report.
     """
     J = LeastSquares() if objective is None else objective
     known = signature(reference).parameters
@@ -89,16 +90,21 @@ def check_optimizer(make, reference, steps=25, tolerance=1e-10, objective=None, 
             if guarded.changed():
                 raise Disagreement(f"{who} at step {k}: the gradient it was given was written to: leave g as it is",
                                    symbol="g", step=k, index=None, got=None, wanted=None, line="g is not to be written")
-            seen = trace[-1] | {"theta": opt.theta}
+            kept = {name: value for name, value in vars(opt).items() if isinstance(value, np.ndarray)}
+            seen = kept | trace[-1] | {"theta": opt.theta}
             report.skipped = tuple(symbol for symbol in wanted if symbol not in seen and symbol != "interim")
+            unseen = []
             for symbol, value in wanted.items():
                 if symbol in seen:
-                    compare(who, reference, symbol, k, seen[symbol], value, tolerance, report)
+                    compare(who, reference, symbol, k, seen[symbol], value, tolerance, report, unseen)
+                    unseen = []
+                else:
+                    unseen.append(symbol)
     return report
 
 
-def compare(who, reference, symbol, k, got, wanted, tolerance, report):
-    """One symbol at one step."""
+def compare(who, reference, symbol, k, got, wanted, tolerance, report, unseen=()):
+    """One symbol at one step. unseen: the symbols between it and the one compared before."""
     wanted, got = np.array(wanted, dtype=float), np.asarray(got, dtype=float)
     if got.shape != wanted.shape:
         raise Disagreement(f"{who} at step {k}: {symbol} has shape {got.shape}, the box's has {wanted.shape}",
@@ -108,10 +114,14 @@ def compare(who, reference, symbol, k, got, wanted, tolerance, report):
     report.differences[symbol] = max(report.differences.get(symbol, 0.0), float(difference.max(initial=0.0)))
     if bad.any():
         i, line = int(np.flatnonzero(bad)[0]), line_of(reference, symbol)
+        got, wanted = float(got[i]), float(wanted[i])
+        lines = "; ".join([line_of(reference, other) for other in unseen] + [line])
+        keep = " and ".join(f"self.{other}" for other in unseen if other != "interim")
         raise Disagreement(
             f"{who} disagrees with the box {reference.__name__} ({title_of(reference)}) at step {k} in {symbol}[{i}]: "
-            f"got {got[i]!r}, wanted {wanted[i]!r}. All symbols before it agree; reread the line: {line}",
-            symbol=symbol, step=k, index=i, got=got[i], wanted=wanted[i], line=line)
+            f"got {got!r}, wanted {wanted!r}. All symbols before it agree; reread the line{'s' if unseen else ''}: "
+            f"{lines}{f' (keep {keep} to have them compared)' if keep else ''}",
+            symbol=symbol, step=k, index=i, got=got, wanted=wanted, line=line)
 
 
 def line_of(reference, symbol):
