@@ -37,7 +37,7 @@ class FirstOrder(InterimPoint):
         own, shared = named_arguments(cls, FirstOrder), named_arguments(FirstOrder)
         for name in arguments if own else ():
             if name not in ("params", *own, *shared):
-                owners = [kind.__name__ for kind in descendants(FirstOrder) if name in named_arguments(kind, FirstOrder)]
+                owners = [c.__name__ for c in descendants(FirstOrder) if name in named_arguments(c, FirstOrder)]
                 hint = f". {', '.join(owners)} have it" if owners else ": docs/optimizers.md translates other names"
                 raise TypeError(f"{cls.__name__}: no argument {name!r}; there are {', '.join(own + shared)}{hint}")
         return super().__new__(cls)
