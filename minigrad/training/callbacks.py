@@ -24,8 +24,8 @@ class EarlyStopping(Callback):
     """Stop when the true loss on validation data has not improved for `patience` epochs (8.1.2); go back to the best.
 
     metric: a key of the epoch's figures, by default the 0-1 error; smaller is better. An epoch counts as better if it
-    is smaller by more than `least`. When the run was stopped, finished or interrupted, the parameters and buffers of
-    the best epoch are put back (restore=False: not); a checkpoint of the end still holds the last ones.
+    is smaller by more than `least`. At the end, unless it is an exception, the parameters and buffers of the best epoch
+    are put back (restore=False: not); a checkpoint of the end still holds the last ones.
     """
 
     def __init__(self, patience=5, metric="validation_error", least=0.0, restore=True):
@@ -55,7 +55,7 @@ class EarlyStopping(Callback):
             run.stop(f"early stopping: no better {self.metric} than {self.best:g} of epoch {self.best_epoch}")
 
     def close(self, run):
-        if self.restore and self.best_state and well_ended(run):
+        if self.restore and self.best_state and run.error is None:
             with run.at_theta():
                 run.model.load_state_dict(self.best_state)
 
@@ -97,13 +97,13 @@ class Checkpoint(Callback):
             if self.metric not in run.figures:
                 raise ValueError(f"Checkpoint: {self.metric} is not measured (there are {', '.join(run.figures)}); "
                                  "give fit a validation set")
-            if all(run.figures[self.metric] < figures[self.metric] for figures in run.history[:-1]):
+            if all(run.figures[self.metric] < figures.get(self.metric, np.inf) for figures in run.history[:-1]):
                 save_checkpoint(self.best, run, **self.extras)
         if self.every_epochs and run.epoch % self.every_epochs == 0:
             self.save(run)
 
     def end(self, run):
-        if well_ended(run):
+        if run.error is None:
             self.save(run)
 
     def save(self, run):
@@ -121,11 +121,6 @@ class Checkpoint(Callback):
     def numbered(self, i):
         """The file kept from i saves ago."""
         return self.path.with_name(f"{self.path.name}.{i}")
-
-
-def well_ended(run):
-    """Was the loop left in a state worth keeping, and not by an exception?"""
-    return run.reason in ("finished", "interrupted") or run.reason.startswith("early stopping")
 
 
 def _twin(source, target):

@@ -58,6 +58,8 @@ def fit(model, loss, optimizer, batches, *, epochs=None, steps=None, validation=
             raise ValueError(f"fit: {name} must be a whole number, at least {least}, got {value!r}")
     if metrics and validation is None:
         raise ValueError("fit: metrics are measured on validation=(x, y)")
+    if validation is not None and (len(validation) != 2 or len(validation[0]) != len(validation[1])):
+        raise ValueError(f"fit: validation must be (x, y) of equal length, got {[len(part) for part in validation]}")
     run = Run(model, loss, optimizer, batches, validation, callbacks, metrics)
     if resume is not None and Path(resume).exists():
         extras = {}
@@ -72,7 +74,7 @@ def fit(model, loss, optimizer, batches, *, epochs=None, steps=None, validation=
                     break
             run.stop("finished")
         except BaseException as error:
-            run.stop(f"{type(error).__name__}: {error}")
+            run.error = error
             raise
         finally:
             run.group = None
@@ -131,6 +133,9 @@ def _epoch(run, accumulate, steps, epochs, progress):
 def _step(run, group):
     """One step on a group of batches; its mean loss is added to run.losses."""
     run.group = group
+    for batch in group:
+        if not isinstance(batch, tuple | list) or len(batch) != 2:
+            raise ValueError(f"fit: a batch must be a pair (x, y), got {type(batch).__name__} of length {len(batch)}")
     examples = [len(x) for x, _ in group]
     total = sum(examples)
     if isinstance(run.optimizer, FirstOrder) and not isinstance(run.optimizer, VSGD):

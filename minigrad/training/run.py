@@ -16,7 +16,9 @@ class Callback:
         """Before the first step (and after a resume)."""
 
     def gradient(self, run):
-        """After backward, before the step: the place to clip. `run.group` holds the batches of the step."""
+        """After backward, before the step: the place to clip. `run.group` holds the batches of the step.
+
+        Methods that get an objective have no such moment."""
 
     def step(self, run):
         """After every step of the optimizer."""
@@ -36,7 +38,7 @@ class Run:
 
     epoch, steps, examples: finished so far. history: one dict per epoch. losses: the loss of every step (array of
     float64). stop(reason): a callback ends the loop after the step or epoch at hand; reason is "finished",
-    "interrupted", a callback's words, or the exception that ended the run.
+    "interrupted" or a callback's words. error: the exception that ended the run, else None.
     seen, total, count, clock: batches, sum of losses, examples and seconds of the epoch so far.
     """
 
@@ -47,7 +49,8 @@ class Run:
         self.epoch = self.steps = self.examples = 0
         self.seen, self.total, self.count, self.clock = 0, 0.0, 0, 0.0
         self.history, self.losses = [], array("d")
-        self.figures, self.group, self.buffers, self.reason = None, None, [], ""
+        self.figures, self.group, self.buffers = None, None, []
+        self.reason, self.error = "", None
 
     def stop(self, reason):
         """Leave the loop after the step or epoch at hand."""

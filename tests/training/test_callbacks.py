@@ -1,4 +1,6 @@
 """Early stopping, the best checkpoint, averaging, batch norm's averages anew, the learning curve."""
+import contextlib
+
 import numpy as np
 import pytest
 
@@ -163,3 +165,20 @@ def test_the_learning_curve_is_drawn(tmp_path):
     training.draw_learning_curve([{**figures, "loss": -1.0} for figures in plain], path)
     with pytest.raises(ValueError, match="no epoch was finished"):
         training.draw_learning_curve([], path)
+
+
+def test_a_run_stopped_by_any_callback_is_saved_one_ended_by_an_error_is_not(tmp_path):
+    class Enough(training.Callback):
+        def step(self, run):
+            if run.steps == 3:
+                run.stop("enough")
+
+    class Broken(training.Callback):
+        def step(self, run):
+            raise KeyError("planted")
+
+    for callback, saved in ((Enough(), True), (Broken(), False)):
+        path = tmp_path / type(callback).__name__
+        with contextlib.suppress(KeyError):
+            training.fit(*parts(), epochs=2, callbacks=[training.Checkpoint(path), callback], progress=False)
+        assert path.exists() == saved

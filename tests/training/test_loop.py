@@ -355,3 +355,30 @@ def test_the_line_and_the_bar(capsys, monkeypatch):
     monkeypatch.setattr(progress, "_visible", lambda: True)
     training.fit(model, losses.cross_entropy, optimizer, batches(X, Y, batch_size=8, rng=0), epochs=1)
     assert "epoch 1/1" in capsys.readouterr().err
+
+
+def test_batches_and_validation_that_are_no_pairs():
+    model = net()
+    optimizer = optim.SGD(model.parameters(), lr=0.1)
+    for data in (batches(X, batch_size=2, rng=0), [X], [(X, Y, Y)]):
+        with pytest.raises(ValueError, match=r"fit: a batch must be a pair \(x, y\), got"):
+            fit(model, optimizer, data, epochs=1)
+    with pytest.raises(ValueError, match=r"validation must be \(x, y\) of equal length, got \[50, 5\]"):
+        fit(model, optimizer, [(X, Y)], epochs=1, validation=(X, Y[:5]))
+
+
+def test_the_curvature_monitor_is_a_callback():
+    """8.2.1 in a run: the change of J over one gradient step is what (8.10) predicts, and training is the same."""
+    from minigrad.diagnostics import CurvatureMonitor
+
+    def go(*callbacks):
+        model = net()
+        monitor = [CurvatureMonitor(mg.Objective(model, losses.cross_entropy, X, Y), every=2) for _ in callbacks]
+        fit(model, optim.SGD(model.parameters(), lr=1e-3), [(X, Y)], epochs=6, callbacks=monitor)
+        return model.parameters().theta, monitor
+
+    theta, (monitor,) = go(True)
+    assert np.array_equal(theta, go()[0])
+    assert list(monitor["k"]) == [1, 3, 5]
+    np.testing.assert_allclose(monitor["actual"], monitor["predicted"], rtol=1e-4)
+    np.testing.assert_allclose(monitor["predicted"], -1e-3 * monitor["gg"] + 0.5e-6 * monitor["gHg"], rtol=1e-6)
