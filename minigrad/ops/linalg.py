@@ -90,7 +90,9 @@ def linear(x, w, b=None):
     """x W + b, the affine map of a layer. x (..., i), w (i, o), b (o,) or None -> (..., o)."""
     sx, sw = shape_of(x), shape_of(w)
     if len(sw) != 2 or not sx or sx[-1] != sw[0]:
-        raise ValueError(f"linear: w must be ({sx[-1] if sx else 'inputs'}, outputs) for x {sx}, got w {sw}")
+        images = len(sw) == 2 and len(sx) > 2 and math.prod(sx[1:]) == sw[0]
+        raise ValueError(f"linear: w must be ({sx[-1] if sx else 'inputs'}, outputs) for x {sx}, got w {sw}"
+                         f"{'; flatten the examples first (nn.Flatten, x.flatten(1))' if images else ''}")
     if isinstance(x, list | tuple):
         x = np.asarray(x, w.dtype)
     if b is not None and shape_of(b) != sw[1:]:

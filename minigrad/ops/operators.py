@@ -3,6 +3,7 @@ import numpy as np
 
 from minigrad.core import Tensor, as_array, data_of
 from minigrad.ops import elementwise, linalg, reduce, shape
+from minigrad.ops.softmax import log_softmax, softmax
 
 
 def _swapped(op):
@@ -18,6 +19,17 @@ def _comparison(ufunc):
     return compare
 
 
+def _truth(name, ufunc):
+    """Truth values combined, element by element, as in `(x > 0) & (x < 1)`."""
+    def combine(*operands):
+        arrays = [np.asarray(data_of(a)) for a in operands]
+        if any(a.dtype != bool for a in arrays):
+            raise ValueError(f"{name}: wanted truth values (comparisons of Tensors), got "
+                             f"{' and '.join(str(a.dtype) for a in arrays)}")
+        return Tensor(ufunc(*arrays))
+    return combine
+
+
 def _reshape(self, *sizes):
     sizes = sizes[0] if len(sizes) == 1 and isinstance(sizes[0], (tuple, list)) else sizes
     return shape.reshape(self, tuple(sizes))
@@ -26,6 +38,16 @@ def _reshape(self, *sizes):
 def _transpose(self, *axes):
     axes = axes[0] if len(axes) == 1 and isinstance(axes[0], (tuple, list)) else axes
     return shape.transpose(self, tuple(axes) or None)
+
+
+def _flatten(self, start=0):
+    """All axes from `start` on as one. (The function ops.flatten keeps the first, the examples, by default.)"""
+    return shape.flatten(self, start)
+
+
+def _tolist(self):
+    """The values as nested lists of Python numbers; one number for a Tensor without axes."""
+    return self.data.tolist()
 
 
 def _astype(self, dtype):
@@ -56,11 +78,17 @@ def attach(cls):
     cls.__lt__, cls.__le__ = _comparison(np.less), _comparison(np.less_equal)
     cls.__gt__, cls.__ge__ = _comparison(np.greater), _comparison(np.greater_equal)
     cls.__eq__, cls.__ne__ = _comparison(np.equal), _comparison(np.not_equal)
+    cls.__and__ = cls.__rand__ = _truth("and", np.logical_and)
+    cls.__or__ = cls.__ror__ = _truth("or", np.logical_or)
+    cls.__xor__ = cls.__rxor__ = _truth("xor", np.logical_xor)
+    cls.__invert__ = _truth("not", np.logical_not)
 
-    for name in ("exp", "log", "sqrt", "sin", "cos", "tanh", "sigmoid", "relu", "abs", "clip"):
+    for name in ("exp", "expm1", "log", "log1p", "sqrt", "square", "sin", "cos", "tanh", "sigmoid", "relu", "abs",
+                 "clip"):
         setattr(cls, name, getattr(e, name))
     for name in ("sum", "mean", "max", "min", "var", "std", "argmax", "argmin", "norm", "logsumexp"):
         setattr(cls, name, getattr(reduce, name))
     cls.reshape, cls.transpose, cls.astype = _reshape, _transpose, _astype
-    cls.swapaxes, cls.flatten, cls.squeeze = shape.swapaxes, lambda self: shape.flatten(self, 0), shape.squeeze
+    cls.swapaxes, cls.flatten, cls.squeeze = shape.swapaxes, _flatten, shape.squeeze
+    cls.softmax, cls.log_softmax, cls.tolist = softmax, log_softmax, _tolist
     cls.T = property(shape.transpose, doc="All axes in reverse order.")

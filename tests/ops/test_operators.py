@@ -1,0 +1,48 @@
+"""Methods and operators of Tensor that are more than a name for a function."""
+import operator
+
+import numpy as np
+import pytest
+
+from minigrad import Tensor, nn, ops, tensor
+from minigrad.testing import gradcheck
+
+x = tensor(np.arange(24.0, dtype=np.float32).reshape(2, 3, 4) - 10)
+
+
+def test_flatten_is_numpys_and_from_an_axis_on_the_functions():
+    assert x.flatten().shape == (24,) and x.flatten(1).shape == (2, 12) == ops.flatten(x).shape
+    assert x.flatten(start=2).shape == (2, 3, 4)
+
+
+def test_tolist_is_plain_numbers():
+    assert tensor([[1, 2], [3, 4]]).tolist() == [[1, 2], [3, 4]] and tensor(2.5).tolist() == 2.5
+
+
+@pytest.mark.parametrize("name", ["square", "log1p", "expm1", "softmax", "log_softmax"])
+def test_methods_are_the_functions(name):
+    values = np.random.default_rng(0).uniform(0.1, 2, (3, 4))
+    assert np.array_equal(getattr(Tensor(values), name)().data, getattr(ops, name)(values))
+    gradcheck(lambda t: getattr(t, name)(), values)
+    if "softmax" in name:
+        assert np.array_equal(getattr(Tensor(values), name)(axis=0).data, getattr(ops, name)(values, 0))
+
+
+def test_truth_values_combine():
+    low, high = x > -5, x < 5
+    for combined, expected in ((low & high, low.data & high.data), (low | high, low.data | high.data),
+                               (low ^ high, low.data ^ high.data), (~low, ~low.data),
+                               (low.data & high, low.data & high.data), (low & True, low.data)):
+        assert isinstance(combined, Tensor) and combined.dtype == bool and np.array_equal(combined.data, expected)
+    assert np.array_equal(x[(x > -5) & (x < 5)].data, x.data[(x.data > -5) & (x.data < 5)])
+    with pytest.raises(ValueError, match="and: wanted truth values .*, got float32 and bool"):
+        operator.and_(x, low)
+    with pytest.raises(ValueError, match="not: wanted truth values .*, got float32"):
+        operator.invert(x)
+
+
+def test_images_in_a_dense_layer_are_told_to_be_flattened():
+    with pytest.raises(ValueError, match=r"w must be \(4, outputs\) for x \(2, 3, 4\), got w \(12, 5\); flatten"):
+        nn.Linear(12, 5)(x)
+    with pytest.raises(ValueError, match=r"got w \(11, 5\)$"):
+        nn.Linear(11, 5)(x)
