@@ -13,8 +13,8 @@ from minigrad import init, losses, nn, optim
 from minigrad.objective import Objective
 
 # What a training loop can do without is imported when it is first named: a module, or a name and the module it is in.
-_LAZY = {name: None for name in ("data", "derivatives", "diagnostics", "files", "graph", "testing", "training")} | {
-    "detect_anomaly": "diagnostics", "FormatError": "files", "save": "files", "load": "files"}
+_LAZY = dict.fromkeys(("data", "derivatives", "diagnostics", "files", "graph", "pytorch", "testing", "training"))
+_LAZY |= {"detect_anomaly": "diagnostics", "FormatError": "files", "save": "files", "load": "files"}
 
 
 def __getattr__(name):
