@@ -88,6 +88,12 @@ class InterimPoint(Optimizer):
             self._at_point = False
             self.changed()
 
+    def look_ahead(self):
+        """Put the parameters from theta to the interim point, for the next backward; the opposite of `go_home`."""
+        if self._has_point and not self._at_point:
+            self.leave_at_point(self.params.theta)
+            self.changed()
+
     @contextmanager
     def at_theta(self):
         """`with opt.at_theta():` the parameters are at theta (to evaluate, save or change them), then back."""

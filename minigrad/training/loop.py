@@ -49,6 +49,7 @@ def fit(model, loss, optimizer, batches, *, epochs=None, steps=None, validation=
 
     Raises NonFiniteError before the step if the loss is NaN or infinite: parameters, buffers and the optimizer's state
     keep their bits. (A gradient that is not finite though the loss is: the optimizer's check_finite=True.)
+    Afterwards the parameters are at theta, also for methods that look ahead (Nesterov); another fit goes on from there.
     Ctrl-C ends the loop after the step at hand (callbacks still get their `end`); a second one interrupts at once.
     """
     if epochs is None and steps is None:
@@ -66,8 +67,11 @@ def fit(model, loss, optimizer, batches, *, epochs=None, steps=None, validation=
         for callback in run.callbacks:
             extras.update(getattr(callback, "extras", {}))
         load_checkpoint(resume, run, **extras)
+    looks_ahead = isinstance(optimizer, FirstOrder)
     with _ctrl_c(run):
         try:
+            if looks_ahead:
+                optimizer.look_ahead()
             run.tell("start")
             while not run.reason and (epochs is None or run.epoch < epochs) and (steps is None or run.steps < steps):
                 if not _epoch(run, accumulate, steps, epochs, progress):
@@ -80,6 +84,8 @@ def fit(model, loss, optimizer, batches, *, epochs=None, steps=None, validation=
             run.group = None
             run.tell("end")
             run.tell("close")
+            if looks_ahead:
+                optimizer.go_home()
     return run
 
 
@@ -150,10 +156,11 @@ def _step(run, group):
 
 
 def _gradient_step(run, group, examples, total):
-    """Forward and backward, batch by batch; then the step."""
+    """Forward and backward, batch by batch; then the step. If it fails, buffers (running averages) are put back."""
     run.optimizer.zero_grad()
     mean = 0.0
-    with _buffers_kept(run):
+    before = [getattr(module, name).copy() for module, name in run.buffers]
+    try:
         for (x, y), m in zip(group, examples):
             loss = run.loss(run.model(x if isinstance(x, Tensor) else Tensor(x)), y)
             value = loss.item()
@@ -164,6 +171,10 @@ def _gradient_step(run, group, examples, total):
             mean += share * value
         run.tell("gradient")
         run.optimizer.step()
+    except BaseException:
+        for (module, name), value in zip(run.buffers, before):
+            setattr(module, name, value)
+        raise
     return mean
 
 
@@ -188,18 +199,6 @@ def _not_finite(run, value):
     return (f"fit: the loss is {value} at step {run.steps + 1}; parameters and optimizer are as they were. A smaller "
             "learning rate or ClipGradient may help; the same step inside minigrad.diagnostics.detect_anomaly() names "
             "the op that made it")
-
-
-@contextmanager
-def _buffers_kept(run):
-    """Buffers (running averages) that a failing forward pass has moved are put back."""
-    before = [(module, name, getattr(module, name).copy()) for module, name in run.buffers]
-    try:
-        yield
-    except BaseException:
-        for module, name, value in before:
-            setattr(module, name, value)
-        raise
 
 
 def _figures(run):

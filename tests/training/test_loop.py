@@ -42,9 +42,25 @@ def test_fit_is_the_loop_by_hand(kind):
             opt.step()
             found.append(loss.item())
     assert list(run.losses) == found
-    assert np.array_equal(model.parameters().theta, by_hand.parameters().theta)
+    with opt.at_theta() as theta:
+        assert np.array_equal(model.parameters().theta, theta)
     assert np.array_equal(model[1].running_var, by_hand[1].running_var)
     assert (run.epoch, run.steps, run.examples, run.reason) == (3, 21, 150, "finished")
+
+
+@pytest.mark.parametrize("kind", [optim.Nesterov, optim.RMSPropNesterov, optim.Momentum])
+def test_after_fit_the_parameters_are_at_theta_and_another_fit_goes_on(kind):
+    def parts():
+        model = net()
+        return model, kind(model.parameters(), lr=0.01), batches(X, Y, batch_size=8, rng=3)
+
+    model, optimizer, data = parts()
+    run = fit(model, optimizer, data, epochs=2, validation=(X, Y))
+    assert training.evaluate(model, losses.cross_entropy, X, Y).loss == run.history[-1]["validation_loss"]
+    fit(model, optimizer, data, epochs=2)
+    whole, optimizer, data = parts()
+    fit(whole, optimizer, data, epochs=4)
+    assert np.array_equal(model.parameters().theta, whole.parameters().theta)
 
 
 def test_an_epochs_loss_is_the_mean_over_its_examples():
@@ -202,6 +218,30 @@ def test_a_loss_that_is_not_finite_changes_nothing(kind, poison, tmp_path):
             callbacks=[training.Checkpoint(path)])
     assert state() == before and model.parameters().theta.tobytes() == live
     assert not path.exists()                                         # the newest file is from before
+
+
+def test_anomaly_mode_names_the_op_and_nothing_changed():
+    from minigrad.diagnostics import detect_anomaly
+    model = net(norm=True, activation=lambda x: ops.log(x - 50))
+    before = {name: array.tobytes() for name, array in model.state_dict().items()}
+    with np.errstate(all="ignore"), pytest.raises(optim.NonFiniteError):
+        fit(model, optim.SGD(model.parameters(), lr=0.1), [(X, Y)], epochs=1)
+    with np.errstate(all="ignore"), detect_anomaly(), pytest.raises(ArithmeticError, match="log"):
+        fit(model, optim.SGD(model.parameters(), lr=0.1), [(X, Y)], epochs=1)
+    assert {name: array.tobytes() for name, array in model.state_dict().items()} == before
+
+
+def test_a_gradient_that_is_not_finite_stops_optimizers_that_check():
+    model = net(norm=True)
+    before = {name: array.tobytes() for name, array in model.state_dict().items()}
+
+    def finite_with_infinite_slope(output, y):
+        return ops.sqrt(ops.sum(ops.square(output * 0.0)))
+
+    with np.errstate(all="ignore"), pytest.raises(optim.NonFiniteError, match="gradient of .* is not finite at step 1"):
+        training.fit(model, finite_with_infinite_slope, optim.Adam(model.parameters(), lr=0.1, check_finite=True),
+                     [(X, Y)], epochs=1, progress=False)
+    assert {name: array.tobytes() for name, array in model.state_dict().items()} == before
 
 
 def test_the_check_of_the_loss_costs_next_to_nothing():
