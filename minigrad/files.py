@@ -329,6 +329,9 @@ def save(path, model):
 
     model: anything with state_dict() -> {name: array}. For an optimizer that looks ahead, inside `opt.at_theta()`.
     """
+    if not hasattr(model, "state_dict"):
+        raise ValueError("save: wanted save(path, model), the model with state_dict(), got "
+                         f"{type(path).__name__} and {type(model).__name__}; save_tensors takes a dict of arrays")
     save_tensors(path, model.state_dict(), {"minigrad.kind": "model"})
 
 

@@ -78,6 +78,9 @@ class Sequential(Module):
 
     def __init__(self, *layers):
         for i, layer in enumerate(layers):
+            if isinstance(layer, type):
+                raise ValueError(f"Sequential: layer {i} is the class {layer.__name__}, wanted one of its objects: "
+                                 f"{layer.__name__}(...)")
             if not callable(layer):
                 raise ValueError(f"Sequential: layer {i} must be a module or a function, got {type(layer).__name__}")
         self.layers = list(layers)

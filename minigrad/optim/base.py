@@ -62,7 +62,7 @@ def as_parameters(params, who):
         raise ValueError(f"{who}: the parameters must be a float array (n,) or model.parameters(), "
                          f"got {type(params).__name__}{advice}")
     if len(params.theta) == 0:
-        raise ValueError(f"{who}: there are no parameters (n = 0)")
+        raise ValueError(f"{who}: there are no parameters (n = 0): what is learned must be an nn.Parameter")
     if params.theta.dtype not in (np.float32, np.float64):
         raise ValueError(f"{who}: theta must be float32 or float64, got {params.theta.dtype}")
     at = 0
@@ -207,6 +207,9 @@ class Optimizer(Saved):
     def need(self, J, *names):
         """ValueError that names what J lacks."""
         missing = [name for name in names if not hasattr(J, name)]
+        if missing and hasattr(J, "backward"):
+            raise ValueError(f"{type(self).__name__}.step: got a {type(J).__name__}: after its backward() call step() "
+                             f"without it; step(J) wants an objective with {', '.join(names)}")
         if missing:
             raise ValueError(f"{type(self).__name__}.step: J must have {', '.join(f'{name}(...)' for name in names)}; "
                              f"{type(J).__name__} has no {', '.join(missing)}")
