@@ -32,5 +32,7 @@ def report():
 
 
 if __name__ == "__main__":
-    for name, value in report():
-        print(f"{name:<18}{value}")
+    lines = report()
+    width = max(len(name) for name, _ in lines) + 2
+    for name, value in lines:
+        print(f"{name:<{width}}{value}")
