@@ -270,3 +270,53 @@ def test_frozen_layers_come_back(tmp_path):
     go(straight, 8)
     assert np.array_equal(straight.model.parameters().theta, resumed.model.parameters().theta)
     assert not resumed.model[0].w.requires_grad and resumed.model[4].w.requires_grad
+
+
+KINDS = sorted(name for name in optim.__all__ if isinstance(getattr(optim, name), type)
+               and issubclass(getattr(optim, name), optim.Optimizer) and name not in ("Optimizer", "FirstOrder"))
+RATES = {"AdaDelta": 1.0, "Rprop": 0.01, "RpropMinus": 0.01, "RMSPropNesterov": 0.003}
+
+
+@pytest.mark.parametrize("kind", [kind if kind in ("Adam", "DeltaBarDelta", "LBFGS", "HessianFree") else
+                                  pytest.param(kind, marks=pytest.mark.long) for kind in KINDS])
+def test_every_saved_value_of_every_optimizer_matters(kind, tmp_path):
+    """As above, for the optimizer's part alone, of every optimizer there is."""
+    def run(steps, path=None, resume=None):
+        rng = np.random.default_rng(3)
+        x, y = rng.normal(size=(22, 4)).astype(np.float32), rng.integers(0, 3, size=22)
+        model = nn.Sequential(nn.Linear(4, 5, rng=rng), nn.Tanh(), nn.Linear(5, 3, rng=rng))
+        loss, cls, parameters = losses.cross_entropy, getattr(optim, kind), model.parameters()
+        if kind == "LevenbergMarquardt":
+            loss, y = losses.mean_squared_error, np.eye(3, dtype=np.float32)[y]
+        if "lr" in cls.__init__.__code__.co_varnames:
+            more = {"momentum": 0.5} if kind == "PRONG" else {}                  # with 0, its v does not matter
+            optimizer = cls(parameters, lr=optim.schedules.Linear(RATES.get(kind, 0.02), 0.001, 30), **more)
+        else:
+            optimizer = cls(parameters, **({"search": optim.linesearch.strong_wolfe} if kind == "Newton" else {}))
+        callbacks = [training.Checkpoint(path, every_epochs=None)] if path else []
+        with np.errstate(all="ignore"):
+            return training.fit(model, loss, optimizer, batches(x, y, batch_size=11, rng=5), steps=steps,
+                                callbacks=callbacks, progress=False, resume=resume)
+
+    saved, end, bad = tmp_path / "saved", tmp_path / "end", tmp_path / "bad"
+    run(4, saved)
+    tensors, rest = content(saved)
+    run(8, end, saved)
+    wanted, unnoticed = content(end), []
+    own = [(path, value) for path, value in leaves(rest) if path[0] == "optimizer"]
+    wounded = [(path, without(rest, path), tensors) for path, _ in own]
+    wounded += [(path, zeroed, tensors) for path, _ in own if (zeroed := with_zero(rest, path)) is not None]
+    for name, array in tensors.items():
+        if name.startswith("optimizer/"):
+            wounded.append((name, rest, {n: a for n, a in tensors.items() if n != name}))
+            if array.any():
+                wounded.append((name, rest, {**tensors, name: np.zeros_like(array)}))
+    for what, other, some in wounded:
+        write(bad, some, other)
+        try:
+            run(8, end, bad)
+        except ValueError:
+            continue
+        if same(list(wanted), list(content(end))):
+            unnoticed.append(what)
+    assert len(wounded) >= 5 and unnoticed == []
