@@ -1,5 +1,6 @@
 """A training run under way: where it is, what it has seen, and the base of what may act on it."""
 from array import array
+from math import isfinite
 
 import numpy as np
 
@@ -77,7 +78,7 @@ class Run:
             raise ValueError(f"Run.load_state_dict: wanted {', '.join(COUNTERS)}, history and losses, "
                              f"got {', '.join(state)}")
         for name, kind in COUNTERS.items():
-            if type(state[name]) is not kind or not state[name] >= 0:
+            if type(state[name]) is not kind or not (isfinite(state[name]) if name == "total" else state[name] >= 0):
                 raise ValueError(f"Run.load_state_dict: {name} is {state[name]!r:.80}")
         history, losses = state["history"], state["losses"]
         if not (isinstance(history, list) and len(history) == state["epoch"] and all(map(_is_entry, history))):

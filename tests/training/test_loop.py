@@ -195,6 +195,18 @@ def test_resume_with_accumulation_at_every_step(accumulate, tmp_path):
         assert [figures["loss"] for figures in run.history] == [figures["loss"] for figures in again.history]
 
 
+def test_losses_below_zero_are_losses_too(tmp_path):
+    def go(steps, **options):
+        model = net()
+        optimizer = optim.SGD(model.parameters(), lr=0.01)
+        return training.fit(model, lambda z, y: losses.cross_entropy(z, y) - 10, optimizer,
+                            batches(X, Y, batch_size=8, rng=0), steps=steps, progress=False, **options)
+
+    go(5, callbacks=[training.Checkpoint(tmp_path / "run")])
+    resumed = go(10, resume=tmp_path / "run")
+    assert resumed.losses == go(10).losses and resumed.total < 0
+
+
 # ---- trouble
 
 @pytest.mark.parametrize("kind", [optim.Nesterov, optim.Adam, optim.LBFGS])
