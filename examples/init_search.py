@@ -176,6 +176,8 @@ def main(argv=None, executor=None):
             results = spread(run, jobs, arguments.out / "init_search", pool)
     except ValueError as error:
         parser.error(str(error))
+    except KeyboardInterrupt:
+        parser.exit(130, "interrupted: the same command goes on from here\n")
     print(f"{len(jobs)} trials in {time.perf_counter() - began:.1f} s")
     table(jobs, results, arguments.steps)
     path = arguments.out / "init_search.png"

@@ -1,8 +1,8 @@
 """Every first-order optimizer on MNIST: logistic regression, an MLP with dropout, a small convolutional network.
 
-What it shows: for each optimizer the best rate of five, the training loss after equal epochs, the test error, the time;
+What it shows: for each optimizer the best rate of six, the training loss after equal epochs, the test error, the time;
 and, for logistic regression, the comparison of the Adam paper (Kingma and Ba 2015, figure 1) with three seeds.
-What to look at: a star behind a rate says that it is the largest or smallest of its five, so that the best may lie
+What to look at: a star behind a rate says that it is the largest or smallest of its six, so that the best may lie
 beyond. Where is Rprop, which wants full batches, and what do the slides say about that?
 Try: --quick (seconds instead of minutes), --epochs 20, --workers 1; break it off with Ctrl-C and start it again.
 
@@ -28,7 +28,7 @@ METHODS = {name: pair for name, pair in OPTIMIZERS.items() if name != "nesterov-
     "delta-bar-delta": (optim.DeltaBarDelta, 0.02), "rprop": (optim.Rprop, 1e-4),
     "rprop-minus": (optim.RpropMinus, 1e-4), "vsgd": (optim.VSGD, None),
 }
-GRID = (0.1, 0.3, 1.0, 3.0, 10.0)             # times the usual rate of the optimizer
+GRID = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0)       # times the usual rate of the optimizer
 TASKS = {"logistic": (60000, 128), "mlp": (20000, 128), "convnet": (6000, 64)}     # examples, batch
 SLOW = {("mlp", "vsgd")}                       # with dropout its squared gradients take a pass per example
 PAPER = {"sgd": "SGD", "nesterov": "Nesterov", "adagrad": "AdaGrad", "adam": "Adam"}
@@ -126,7 +126,7 @@ def table(task, runs):
     print(f"  {'optimizer':18}{'best lr':>9}{'train loss':>12}{'test error':>12}{'seconds':>9}")
     for job, result in sorted(rows, key=lambda row: final(row[1])):
         lr = job["lr"]
-        rate = "none" if lr is None else f"{lr:g}" + ("*" if lr in grid(job["optimizer"])[::4] else " ")
+        rate = "none" if lr is None else f"{lr:g}" + ("*" if lr in grid(job["optimizer"])[::len(GRID) - 1] else " ")
         shown = "   diverged" if result["error"] is None else f"{final(result):12.4f}{result['error']:10.2f} %"
         print(f"  {job['optimizer']:18}{rate:>9}{shown}{result['seconds']:9.1f}")
     return {job["optimizer"]: result["losses"] for job, result in rows}
@@ -161,7 +161,10 @@ def draw(curves, path):
         for i, (name, values) in enumerate(lines.items()):
             values = [np.nan if value is None else value for value in values]
             ax.plot(values, color=f"C{i % 10}", linestyle="-" if i < 10 else "--", marker=".", label=name)
-        ax.set(yscale="log", xlabel="epoch", title=task)
+        start = values[0]                       # top of the panel: the slowest of those that learned at all
+        top = max([values[1] for values in lines.values() if None not in values and values[-1] < start / 2] + [0])
+        ax.set(yscale="log", xlabel="epoch", title=task, ylim=(None, 1.15 * top or None))
+        ax.xaxis.get_major_locator().set_params(integer=True)
         ax.grid(which="both", color="0.93")
     axes[0, 0].set_ylabel("training loss (test mode), each at its best rate")
     figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=7)
@@ -195,6 +198,8 @@ def main(argv=None, executor=None):
             results = spread(learn, jobs, arguments.out / "compare_optimizers", pool)
     except ValueError as error:
         parser.error(str(error))
+    except KeyboardInterrupt:
+        parser.exit(130, "interrupted: the same command goes on from here\n")
     print(f"{sum(result['seconds'] for result in results):.0f} s of learning in {time.perf_counter() - began:.0f} s")
     runs = list(zip(jobs, results))
     curves = {task: table(task, runs) for task in arguments.tasks}
