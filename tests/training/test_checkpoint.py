@@ -320,3 +320,35 @@ def test_every_saved_value_of_every_optimizer_matters(kind, tmp_path):
         if same(list(wanted), list(content(end))):
             unnoticed.append(what)
     assert len(wounded) >= 5 and unnoticed == []
+
+
+def test_values_of_the_wrong_kind_are_refused_and_nothing_changes(tmp_path):
+    """Files with a right checksum and wrong contents: loaded, or one ValueError; never another exception."""
+    go(make(), 9, path=tmp_path / "good")
+    tensors, rest = content(tmp_path / "good")
+    rng, paths = np.random.default_rng(0), [path for path, _ in leaves(rest)] + [(part,) for part in rest]
+    values = [None, True, -1, 0, 2**70, 1.5, float("nan"), float("inf"), "", "x", [], {}, [1], {"a": 1}, "custom f"]
+    refused, run = 0, make()
+    theta = run.optimizer.params.theta.copy()
+    for _ in range(200):
+        some, other = dict(tensors), json.loads(json.dumps(rest))
+        if rng.random() < 0.7:
+            inner = other
+            path = paths[rng.integers(len(paths))]
+            for name in path[:-1]:
+                inner = inner[name]
+            inner[path[-1]] = values[rng.integers(len(values))]
+        else:
+            name = list(some)[rng.integers(len(some))]
+            array = some[name]
+            some[name] = [array.astype(np.float64), array.reshape(-1)[:-1], array[None], array.astype(bool)][
+                rng.integers(4)]
+        write(tmp_path / "bad", some, other)
+        try:
+            training.load_checkpoint(tmp_path / "bad", run)
+        except ValueError:
+            refused += 1
+            assert np.array_equal(run.optimizer.params.theta, theta)
+        else:
+            run = make()
+    assert refused > 120
