@@ -19,7 +19,8 @@ def batches(*arrays, batch_size, rng=None, shuffle="each epoch", drop_last=False
     The object can be looped over again: each loop is an epoch that yields every example once (a last, smaller batch
     included unless drop_last). One array yields arrays, several yield tuples. Batches are copies, but views of the
     arrays when shuffle="as stored".
-    batch_size: a number, or a schedule k -> number, k counting the batches yielded since the beginning.
+    batch_size: a number, or a function k -> number, k = 0, 1, ... being how many batches were yielded before since the
+        beginning. (`optim.schedules` begin with k = 1: lambda k: round(Stair(32, 2, 1000)(k + 1)).)
     rng: int, Generator or None. One seed is drawn from it here; from then on nothing else disturbs the order.
     shuffle: "each epoch" (a new order in each), "once" (one random order, kept), "as stored".
     transform: f(x_batch, rng=...) -> x_batch, applied to the first array, e.g. from `data.augment`.
@@ -142,7 +143,7 @@ def stream(*source, batch_size, rng=None, shuffle=True):
 
     source: arrays of equal length, gone through once in random order (shuffle=False: as stored); or one function
     draw(m, rng=...) -> tuple of arrays with m fresh examples (all of `data.toy`), which never ends.
-    batch_size: a number or a schedule k -> number. A second loop goes on where the first stopped.
+    batch_size: a number or a function of k as in `batches`. A second loop goes on where the first stopped.
     The gradient of such a batch (8.9) is an unbiased estimate of that of the generalization error (8.8).
     """
     return Stream(source, batch_size, rng, shuffle)
@@ -218,7 +219,7 @@ def _size(function, batch_size, k):
         except TypeError:
             size = 0
     if size < 1:
-        raise ValueError(f"{function}: a batch has at least 1 example, got batch_size "
+        raise ValueError(f"{function}: batch_size must be a whole number of at least 1, got "
                          f"{batch_size(k) if callable(batch_size) else batch_size!r} at batch {k}")
     return size
 

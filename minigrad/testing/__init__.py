@@ -1,4 +1,4 @@
 """Tools to prove that a derivative or an optimizer is right: our tests use them, and so do yours."""
 from minigrad.testing.gradients import GradientError, Report, gradcheck, gradgradcheck
-from minigrad.testing.optimizers import check_optimizer
+from minigrad.testing.optimizers import Disagreement, check_optimizer
 from minigrad.testing import boxes, problems
