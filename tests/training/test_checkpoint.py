@@ -330,7 +330,7 @@ def test_values_of_the_wrong_kind_are_refused_and_nothing_changes(tmp_path):
     values = [None, True, -1, 0, 2**70, 1.5, float("nan"), float("inf"), "", "x", [], {}, [1], {"a": 1}, "custom f"]
     refused, run = 0, make()
     theta = run.optimizer.params.theta.copy()
-    for _ in range(200):
+    for _ in range(100):
         some, other = dict(tensors), json.loads(json.dumps(rest))
         if rng.random() < 0.7:
             inner = other
@@ -351,4 +351,4 @@ def test_values_of_the_wrong_kind_are_refused_and_nothing_changes(tmp_path):
             assert np.array_equal(run.optimizer.params.theta, theta)
         else:
             run = make()
-    assert refused > 120
+    assert refused > 60
