@@ -4,7 +4,7 @@ What it shows: first 10,000 digits as one batch, where L-BFGS, conjugate gradien
 home, and Adam beside them, with that batch and with minibatches of 100. Then all 60,000 digits and a new minibatch for
 every step: of 100, 1,000 and 10,000 examples, the book's number in 8.1.3 for methods that use H^-1 g.
 What to look at: the same methods in another order, once against evaluations (a value, a gradient or a product with a
-curvature matrix counts one; 10,000 examples are one pass), once against seconds.
+curvature matrix counts one; 10,000 examples are one pass), once against seconds of the processor.
 Try: --hidden 16 (where is Newton-CG now?), --passes 1000: how low does the full batch go, and does the test error
 follow? optim.LBFGS with memory=50; HessianFree with damping=100 on batches of 100.
 
@@ -37,7 +37,8 @@ def network(sizes, seed):
 
 
 class Run:
-    """A method at work: points of (passes, seconds, training loss), seconds without those spent on measuring."""
+    """A method at work: points of (passes, seconds, training loss). Seconds of the processors, which other programs do
+    not lengthen, and without those spent on measuring."""
 
     def __init__(self, sizes, seed, make, measured):
         self.model = network(sizes, seed)
@@ -52,7 +53,7 @@ class Run:
 
     def step(self, x, y):
         """One step on one batch: with an objective, or for Adam the usual backward."""
-        began = time.perf_counter()
+        began = time.process_time()
         if isinstance(self.opt, optim.FirstOrder):
             self.opt.zero_grad()
             losses.cross_entropy(self.model(Tensor(x)), y).backward()
@@ -61,7 +62,7 @@ class Run:
         else:
             step = self.opt.step(self.objective(x, y))
             evaluations, reason = step.evaluations, step.reason
-        self.seconds += time.perf_counter() - began
+        self.seconds += time.process_time() - began
         self.work += evaluations * len(x) / PASS
         self.steps += 1
         self.refused += bool(reason)
@@ -145,7 +146,7 @@ def draw(parts, path):
     import matplotlib.pyplot as plt
     figure, axes = plt.subplots(2, 2, figsize=(13, 9), layout="constrained", sharey="row")
     for pair, (title, runs) in zip(axes, parts.items()):
-        for column, (ax, label) in enumerate(zip(pair, ("passes over 10,000 examples", "seconds"))):
+        for column, (ax, label) in enumerate(zip(pair, ("passes over 10,000 examples", "processor seconds"))):
             for i, (name, run) in enumerate(runs.items()):
                 points = np.array(run.points)
                 ax.plot(points[:, column], points[:, 2], color=f"C{i}", label=name, linewidth=1.4)
