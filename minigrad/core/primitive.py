@@ -187,3 +187,11 @@ def _unified(args, rules, name):
                 a = a.astype(dtype, copy=not a.flags.aligned)
         unified.append(a)
     return unified
+
+
+def gradient_array(wanted, place, like):
+    """(array, accumulate) for a fused backward to write a gradient into: `place` if the engine gave one, else a new
+    array like the argument; (None, False) if the gradient is not wanted."""
+    if not wanted:
+        return None, False
+    return place or (np.empty(like.shape, like.dtype), False)

@@ -19,8 +19,8 @@ def batches(*arrays, batch_size, rng=None, shuffle="each epoch", drop_last=False
     The object can be looped over again: each loop is an epoch that yields every example once (a last, smaller batch
     included unless drop_last). One array yields arrays, several yield tuples. Batches are copies, but views of the
     arrays when shuffle="as stored".
-    batch_size: a number, or a function k -> number, k = 0, 1, ... being how many batches were yielded before since the
-        beginning. (`optim.schedules` begin with k = 1: lambda k: round(Stair(32, 2, 1000)(k + 1)).)
+    batch_size: a number, or a function k -> whole number; as for the optimizers' schedules the first batch has k = 1.
+        lambda k: round(schedules.Stair(32, 2, 1000)(k)) doubles it every 1000 batches (8.1.3).
     rng: int, Generator or None. One seed is drawn from it here; from then on nothing else disturbs the order.
     shuffle: "each epoch" (a new order in each), "once" (one random order, kept), "as stored".
     transform: f(x_batch, rng=...) -> x_batch, applied to the first array, e.g. from `data.augment`.
@@ -42,9 +42,9 @@ class Batches:
         self.batch_size, self.drop_last, self.transform = batch_size, drop_last, transform
         if shuffle not in ORDERS:
             raise ValueError(f"batches: shuffle is one of {', '.join(map(repr, ORDERS))}, got {shuffle!r}")
-        if drop_last and not callable(batch_size) and _size("batches", batch_size, 0) > self.examples:
+        if drop_last and not callable(batch_size) and _size("batches", batch_size, 1) > self.examples:
             raise ValueError(f"batches: no batch of {batch_size} can be made of {self.examples} examples (drop_last)")
-        _size("batches", batch_size, 0)
+        _size("batches", batch_size, 1)
         self.shuffle = shuffle
         self.seed = int(random.generator(rng).integers(2**63))
         self.rng = np.random.default_rng(self.seed)
@@ -73,12 +73,12 @@ class Batches:
     def _run(self, loop):
         arrays, order, transform, several = self.arrays, self._order, self.transform, len(self.arrays) > 1
         row_bytes = max(1, sum(array[:1].nbytes for array in arrays))
-        fixed = None if callable(self.batch_size) else _size("batches", self.batch_size, 0)
+        fixed = None if callable(self.batch_size) else _size("batches", self.batch_size, 1)
         begin = end = 0                                 # rows begin..end of this epoch's order are gathered
         gathered = arrays                               # (as stored: all of them are)
         start = self.position
         while start < self.examples:
-            size = fixed or _size("batches", self.batch_size, self.k)
+            size = fixed or _size("batches", self.batch_size, self.k + 1)
             stop = start + size
             if stop > self.examples:
                 if self.drop_last:
@@ -108,7 +108,7 @@ class Batches:
         if not callable(self.batch_size):
             return left // self.batch_size if self.drop_last else -(-left // self.batch_size)
         while left > 0:
-            size = _size("batches", self.batch_size, k + count)
+            size = _size("batches", self.batch_size, k + count + 1)
             if self.drop_last and left < size:
                 break
             left -= size
@@ -156,7 +156,7 @@ class Stream:
         self.draw = source[0] if len(source) == 1 and callable(source[0]) else None
         self.arrays = None if self.draw else _equally_long("stream", source)
         self.batch_size, self.k, self.seen = batch_size, 0, 0
-        _size("stream", batch_size, 0)
+        _size("stream", batch_size, 1)
         self.seed = int(random.generator(rng).integers(2**63))
         self.rng = np.random.default_rng(self.seed)
         self.shuffle = bool(shuffle)
@@ -171,7 +171,7 @@ class Stream:
         return self
 
     def __next__(self):
-        m = _size("stream", self.batch_size, self.k)
+        m = _size("stream", self.batch_size, self.k + 1)
         if self.draw:
             batch = self.draw(m, rng=self.rng)
         else:

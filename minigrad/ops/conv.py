@@ -124,7 +124,8 @@ def _channels(name, x, w, groups):
                          f"got {groups!r} (x {x}, w {w})")
     if w[2] * groups != x[3]:
         of = f" in each of {groups} groups" if groups > 1 else ""
-        raise ValueError(f"{name}: w has {w[2]} input channels{of} but x has {x[3]} (x {x}, w {w})")
+        hint = "; images are channels last: x.transpose(0, 2, 3, 1)" if x[1] == w[2] * groups else ""
+        raise ValueError(f"{name}: w has {w[2]} input channels{of} but x has {x[3]} (x {x}, w {w}){hint}")
     if min(*x[1:], *w) < 1:
         raise ValueError(f"{name}: only the number of images may be 0 (x {x}, w {w})")
 

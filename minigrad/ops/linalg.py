@@ -4,7 +4,7 @@ import math
 import numpy as np
 
 from minigrad import kernels
-from minigrad.core import primitive, shape_of
+from minigrad.core import gradient_array, primitive, shape_of
 from minigrad.ops.reduce import sum
 from minigrad.ops.shape import getitem, reshape, swapaxes
 
@@ -74,16 +74,10 @@ _linear.vjps(lambda g, y, x, w, b: _matmul(g, swapaxes(w, 0, 1)),
 def _linear_backward(g, y, wanted, out, x, w, b):
     """All three gradients in one kernel call, those of W and b straight into their slices of g where they may."""
     dx = np.empty(x.shape, x.dtype) if wanted[0] else None
-    dw, add_w = _place(wanted[1], out[1], w)
-    db, add_b = _place(wanted[2], out[2], b)
+    dw, add_w = gradient_array(wanted[1], out[1], w)
+    db, add_b = gradient_array(wanted[2], out[2], b)
     kernels.matmul.linear_backward(g, x, w, dx, dw, db, add_w, add_b)
     return [dx, dw, db]
-
-
-def _place(wanted, place, like):
-    if not wanted:
-        return None, False
-    return place or (np.empty(like.shape, like.dtype), False)
 
 
 def linear(x, w, b=None):

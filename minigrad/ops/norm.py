@@ -9,7 +9,7 @@ A rule that took them from the forward pass as constants would give right gradie
 import numpy as np
 
 from minigrad import kernels
-from minigrad.core import data_of, primitive
+from minigrad.core import data_of, gradient_array, primitive
 from minigrad.ops.conv import packed
 from minigrad.ops.elementwise import relu_gate, sqrt
 from minigrad.ops.reduce import mean, sum
@@ -61,18 +61,12 @@ def _batch_norm_backward(g, y, wanted, out, x, gamma, beta, delta, relu, moments
     """All three gradients in one kernel call, those of gamma and beta straight into their slices of g if they may."""
     c = x.shape[-1]
     dx = np.empty(x.shape, x.dtype) if wanted[0] else None
-    dgamma, add_gamma = _place(wanted[1], out[1], gamma)
-    dbeta, add_beta = _place(wanted[2], out[2], beta)
+    dgamma, add_gamma = gradient_array(wanted[1], out[1], gamma)
+    dbeta, add_beta = gradient_array(wanted[2], out[2], beta)
     kernels.norm.batch_norm_backward(
         packed(g).reshape(-1, c), packed(x).reshape(-1, c), packed(gamma), packed(beta), moments[0], moments[1],
         delta, relu, None if dx is None else dx.reshape(-1, c), dgamma, dbeta, add_gamma, add_beta)
     return [dx, dgamma, dbeta, None, None, None]
-
-
-def _place(wanted, place, like):
-    if not wanted:
-        return None, False
-    return place or (np.empty(like.shape, like.dtype), False)
 
 
 def batch_norm(x, gamma, beta, delta=1e-5, relu=False, moments=None):
@@ -127,8 +121,8 @@ def _layer_norm_backward(g, y, wanted, out, x, gamma, beta, delta):
     """All three gradients in one kernel call, those of gamma and beta straight into their slices of g if they may."""
     c = x.shape[-1]
     dx = np.empty(x.shape, x.dtype) if wanted[0] else None
-    dgamma, add_gamma = _place(wanted[1], out[1], gamma)
-    dbeta, add_beta = _place(wanted[2], out[2], beta)
+    dgamma, add_gamma = gradient_array(wanted[1], out[1], gamma)
+    dbeta, add_beta = gradient_array(wanted[2], out[2], beta)
     kernels.norm.layer_norm_backward(
         packed(g).reshape(-1, c), packed(x).reshape(-1, c), packed(gamma), delta,
         None if dx is None else dx.reshape(-1, c), dgamma, dbeta, add_gamma, add_beta)

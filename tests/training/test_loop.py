@@ -147,7 +147,7 @@ def test_streams_and_iterators():
     once = ((x, y) for x, y in [toy.moons(8, rng=0)] * 3)
     with pytest.raises(ValueError, match=r"epoch 2 has no batches \(an iterator"):
         fit(model, optimizer, once, epochs=2)
-    run = fit(model, optimizer, batches(*toy.moons(100, rng=1), batch_size=lambda k: 5 * (k + 1), rng=0), epochs=2)
+    run = fit(model, optimizer, batches(*toy.moons(100, rng=1), batch_size=lambda k: 5 * k, rng=0), epochs=2)
     assert run.steps == 6 + 3 and run.examples == 200
 
 
