@@ -65,11 +65,11 @@ def test_the_cache_cannot_be_spoiled():
 def test_loading_is_quick_and_the_second_time_immediate():
     module._digits.cache_clear()
     module._float32.cache_clear()
-    start = time.perf_counter()
+    start = time.process_time()                     # not disturbed by what else runs
     mnist()
-    first = time.perf_counter()
+    first = time.process_time()
     mnist(flat=True)
-    assert first - start < 5 and time.perf_counter() - first < 0.01      # 0.3 to 0.8 s on an idle machine of two cores
+    assert first - start < 2 and time.process_time() - first < 0.01      # 0.3 to 0.8 s on two cores
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.float16, int])
