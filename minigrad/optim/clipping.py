@@ -19,7 +19,7 @@ def written(params, who):
 
 def norm(parts, who):
     """sqrt of the sum of all squares, as a float. NonFiniteError if a gradient is NaN or infinite."""
-    total = float(np.sqrt(sum(float(np.vdot(g, g)) for g in parts)))
+    total = float(np.sqrt(sum(float(np.einsum("i,i->", g, g)) for g in parts)))
     if not 1e-15 < total < 1e15 and parts:               # the squares may have left float32: scale by the largest
         largest = max(float(np.abs(g).max(initial=0.0)) for g in parts)
         if largest == 0:

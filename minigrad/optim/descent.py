@@ -17,8 +17,9 @@ STALLED = "no decrease beyond rounding"
 
 
 def dot(u, w):
-    """u . w as a float, summed in float64."""
-    return float(np.dot(u.astype(np.float64, copy=False), w.astype(np.float64, copy=False)))
+    """u . w as a float, summed in float64. By einsum, which is one thread's work in one order: a BLAS that starts its
+    own threads for a vector of this size made a step ten times slower on busy cores, and owes no bits to anybody."""
+    return float(np.einsum("i,i->", u, w, dtype=np.float64))
 
 
 def rounding(value, dtype):

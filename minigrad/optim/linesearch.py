@@ -55,7 +55,7 @@ class Line:
 
     def _slope(self, g):
         with np.errstate(all="ignore"):
-            return float(np.dot(g.astype(np.float64, copy=False), self.wide))
+            return float(np.einsum("i,i->", g, self.wide, dtype=np.float64))    # not BLAS: see `descent.dot`
 
     def point(self, t):
         """theta + t d, in a buffer that the next trial overwrites (n,)."""

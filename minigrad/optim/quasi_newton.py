@@ -97,11 +97,11 @@ class LBFGS(Descent):
         a = {}
         work = np.empty_like(r)
         for i in reversed(order):
-            a[i] = float(s[i] @ r) / sy[i]
+            a[i] = dot(s[i], r) / sy[i]
             r -= np.multiply(y[i], self.dtype.type(a[i]), out=work)
         r *= self.dtype.type(self.gamma[0])
         for i in order:
-            b = float(y[i] @ r) / sy[i]
+            b = dot(y[i], r) / sy[i]
             r += np.multiply(s[i], self.dtype.type(a[i] - b), out=work)
         return r
 
