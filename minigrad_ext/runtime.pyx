@@ -15,10 +15,11 @@ cdef int _isa = 0
 cdef bint _forked = False
 
 
-# Starting a team costs 2 to 5 us while its threads still spin, so a thread must have about 750,000 multiply-adds
-# (10 to 15 us) of its own to be worth waking: the second one comes at 3 MFLOP.
+# A thread that has gone to sleep (they spin for a few microseconds only, see minigrad.kernels) costs 30 to 60 us to wake,
+# so it must have about 3,000,000 multiply-adds (50 us and more) of its own to be worth that: the second one comes at
+# 12 MFLOP. With 750,000 two threads made a step of the MLP 784-128-10 at batch 32 slower than one (281 for 217 us).
 cdef enum:
-    WORTH_A_THREAD = 750_000
+    WORTH_A_THREAD = 3_000_000
 
 
 cdef int isa_level() noexcept nogil:
@@ -26,7 +27,7 @@ cdef int isa_level() noexcept nogil:
 
 
 cdef int threads_for(double work) noexcept nogil:
-    """Threads for `work` multiply-adds. An elementwise kernel passes elements * 24 (64k elements: two threads)."""
+    """Threads for `work` multiply-adds. An elementwise kernel passes elements * 24 (250k elements: two threads)."""
     cdef double most = work / WORTH_A_THREAD
     if most < 2 or _threads == 1:
         return 1

@@ -61,7 +61,7 @@ def draw(model, test_set, out):
 
 
 def main(argv=None):
-    parser = options(__doc__.split("\n")[0], epochs=10, batch=64)
+    parser = options(__doc__.split("\n")[0], epochs=8, batch=64)
     parser.add_argument("--no-shift", action="store_true", help="do not move the training digits by up to 2 pixels")
     parser.add_argument("--no-batch-norm", action="store_true", help="leave out batch normalization")
     parser.add_argument("--examples", type=positive(int), default=60000, help="how many of the training digits to use")
