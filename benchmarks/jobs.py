@@ -371,7 +371,9 @@ def product(m, k, n, kind, peers):
         return a if letter == "N" else a.T
     a, b = operand(m, k, kind[0]), operand(k, n, kind[1])
     out = np.empty((m, n), np.float32)
-    steps = {"minigrad": lambda: mg.kernels.matmul.matmul(a, b, out), "NumPy": lambda: np.matmul(a, b, out=out)}
+    steps = {"minigrad": lambda: mg.kernels.matmul.matmul(a, b, out)}
+    if mg.get_num_threads() == 1:            # OpenBLAS' threads go on spinning and would take a core from the others
+        steps["NumPy"] = lambda: np.matmul(a, b, out=out)
     if "PyTorch" in peers:
         import torch
         ta, tb, tout = torch.from_numpy(a), torch.from_numpy(b), torch.from_numpy(out)

@@ -10,11 +10,11 @@ from minigrad.core import Tensor, default_dtype, grad, is_recording, no_grad, te
 from minigrad.kernels import get_num_threads, set_num_threads
 from minigrad.random import seed
 from minigrad import init, losses, nn, optim
-from minigrad.objective import Objective
 
 # What a training loop can do without is imported when it is first named: a module, or a name and the module it is in.
 _LAZY = dict.fromkeys(("data", "derivatives", "diagnostics", "files", "graph", "pytorch", "testing", "training"))
-_LAZY |= {"detect_anomaly": "diagnostics", "FormatError": "files", "save": "files", "load": "files"}
+_LAZY |= {"Objective": "objective", "detect_anomaly": "diagnostics", "FormatError": "files", "save": "files",
+          "load": "files"}
 
 
 def __getattr__(name):

@@ -57,7 +57,7 @@ cdef int launch(const char *name, int kernel, tuple arrays, tuple names, const d
         disjoint(&gate)
         n = size(views[0])
         update = mg_updates[kernel][gate.code == c"d"][isa_level() > 0]
-        threads = threads_for(6.0 * count * n)                # Adam, four arrays: a second thread from 64k elements
+        threads = threads_for(6.0 * count * n)                # Adam, four arrays: a second thread from 250k elements
         with nogil:
             split(update, a, c, n, threads)
     finally:
