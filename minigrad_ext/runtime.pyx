@@ -15,9 +15,9 @@ cdef int _isa = 0
 cdef bint _forked = False
 
 
-# A thread that has gone to sleep (they spin for a few microseconds only, see minigrad.kernels) costs 30 to 60 us to wake,
-# so it must have about 3,000,000 multiply-adds (50 us and more) of its own to be worth that: the second one comes at
-# 12 MFLOP. With 750,000 two threads made a step of the MLP 784-128-10 at batch 32 slower than one (281 for 217 us).
+# A thread that has gone to sleep (they spin for a few microseconds only, see minigrad.kernels) costs 30 to 60 us to
+# wake, so it must have about 3,000,000 multiply-adds (50 us and more) of its own to be worth that: the second one comes
+# at 12 MFLOP. With 750,000 two threads made a step of the MLP 784-128-10 at batch 32 slower than one (281, now 217 us).
 cdef enum:
     WORTH_A_THREAD = 3_000_000
 
