@@ -15,11 +15,11 @@ cdef int _isa = 0
 cdef bint _forked = False
 
 
-# A thread that has gone to sleep (they spin for a few microseconds only, see minigrad.kernels) costs 30 to 60 us to
-# wake, so it must have about 3,000,000 multiply-adds (50 us and more) of its own to be worth that: the second one comes
-# at 12 MFLOP. With 750,000 two threads made a step of the MLP 784-128-10 at batch 32 slower than one (281, now 217 us).
-cdef enum:
-    WORTH_A_THREAD = 3_000_000
+# A thread that has gone to sleep (they spin for microseconds only, see minigrad.kernels) costs 30 to 60 us to wake,
+# so it must have about 3,000,000 multiply-adds (50 us and more) of its own to be worth that: the second one comes at
+# 12 MFLOP. With 750,000 two threads made a step of the MLP 784-128-10 at batch 32 slower than one (281 for 217 us).
+# MINIGRAD_THREAD_GRAIN sets another number; the tests take a small one, so that small cases are split too.
+cdef double _grain = 3_000_000
 
 
 cdef int isa_level() noexcept nogil:
@@ -28,7 +28,7 @@ cdef int isa_level() noexcept nogil:
 
 cdef int threads_for(double work) noexcept nogil:
     """Threads for `work` multiply-adds. An elementwise kernel passes elements * 24 (250k elements: two threads)."""
-    cdef double most = work / WORTH_A_THREAD
+    cdef double most = work / _grain
     if most < 2 or _threads == 1:
         return 1
     return _threads if most >= _threads else <int> most
@@ -96,7 +96,7 @@ def _one_thread_in_the_child():
 
 
 def _start():
-    global _isa
+    global _isa, _grain
     wish = os.environ.get("MINIGRAD_ISA") or NAMES[mg_isa_found()]
     if wish not in available():
         raise ValueError(f"MINIGRAD_ISA={wish}: this machine and build have {', '.join(available())}")
@@ -105,6 +105,10 @@ def _start():
     if not wish.isdecimal() or int(wish) < 1:
         raise ValueError(f"MINIGRAD_NUM_THREADS={wish}: must be an int >= 1")
     set_num_threads(int(wish))
+    wish = os.environ.get("MINIGRAD_THREAD_GRAIN") or "3000000"
+    if not wish.isdecimal() or int(wish) < 1:
+        raise ValueError(f"MINIGRAD_THREAD_GRAIN={wish}: must be an int >= 1")
+    _grain = int(wish)
     if os.environ.get("MINIGRAD_KEEP_MEMORY") != "0":
         keep_memory()
     if hasattr(os, "register_at_fork"):

@@ -1,10 +1,12 @@
 """What was tested (the header), and shared fixtures: damaged files, the memory a piece of code asks for."""
 import contextlib
+import os
 import tracemalloc
 import types
 
 import pytest
 
+os.environ.setdefault("MINIGRAD_THREAD_GRAIN", "100000")     # small cases are split over threads too
 import minigrad
 
 
