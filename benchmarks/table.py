@@ -1,6 +1,6 @@
 """The speed table: every job, minigrad and its peers side by side, with 1 and 2 threads.
 
-    python benchmarks/table.py                       all jobs (about ten minutes)
+    python benchmarks/table.py                       all jobs (about four minutes)
     python benchmarks/table.py --jobs b128 f --rounds 5
 
 Each thread count is one process with the frameworks interleaved; a ratio is the median of peer / minigrad over the
