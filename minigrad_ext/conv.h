@@ -38,6 +38,11 @@ typedef struct {
     ptrdiff_t s_kh, s_kw, s_depth, s_column, s_group;
 } Weights;
 
+/* Where a segment begins: in A, and its row of B. */
+typedef struct {
+    ptrdiff_t a, b;
+} Segment;
+
 #define MG_JOIN_(f, suffix) f##suffix
 #define MG_JOIN(f, suffix) MG_JOIN_(f, suffix)
 

@@ -2,11 +2,12 @@
  *   real    float or double          LANES   numbers in a vector        MR, NV   rows and vectors of a tile
  *   NAME(f) the name f gets here
  *
- * Everything is one loop nest, `tile`:   C[i, j] += sum_s sum_k A[i ra + k ca + seg[s]] B[(s length + k) rb + j]
+ * Everything is one loop nest, `tile`:   C[i, j] += sum_s sum_k A[i ra + k ca + seg[s].a] B[(seg[s].b + k) rb + j]
  * for i < mr rows and j < nv LANES columns, held in registers. Correlation reads images as A and packed weights as B:
  * with channels last, a row of the kernel (kw c numbers) is contiguous in the image: a segment. The gradient with
  * respect to w reads images as A across (rows are entries of w, k runs over the pixels of a row of the output) and
- * the incoming gradient as B.
+ * the incoming gradient as B. Segments that would read nothing but zeros (rows of the border; for the gradient of a
+ * strided convolution also what lies between the pixels) are left out.
  */
 
 #define vec NAME(vec)
@@ -22,7 +23,7 @@ typedef struct {
     real *c;
     ptrdiff_t ra, ca, rb, rc;           /* strides: rows and k of A, k of B, rows of C */
     ptrdiff_t ja, jc;                   /* from one block of rows to the next, in A and C */
-    const ptrdiff_t *seg;               /* where each segment begins in A */
+    const Segment *seg;
     ptrdiff_t segments, length;
     ptrdiff_t columns;                  /* valid columns of C in this panel, <= nv LANES */
     int accumulate;                     /* C += instead of C = */
@@ -35,7 +36,6 @@ MG_INLINE void NAME(tile)(const int blocks, const int mr, const int nv, const Ti
     const vec zero = {0};
     const ptrdiff_t ra = t->ra, ca = t->ca, ja = t->ja, rb = t->rb, length = t->length, rc = t->rc, jc = t->jc;
     const ptrdiff_t columns = t->columns;
-    const real *b = t->b;
 #define EVERY \
     for (int h = 0; h < blocks; h++) \
         for (int i = 0; i < mr; i++) \
@@ -51,10 +51,11 @@ MG_INLINE void NAME(tile)(const int blocks, const int mr, const int nv, const Ti
         EVERY __builtin_prefetch(t->c + h * jc + i * rc + j * LANES, 1);
 #endif
     for (ptrdiff_t s = 0; s < t->segments; s++) {
+        const real *b = t->b + t->seg[s].b * rb;
         const real *a[2][(MR + 2) / 3];               /* every third row; the two behind it are at + ra, + 2 ra */
         for (int h = 0; h < blocks; h++)
             for (int i = 0; i < mr; i += 3)
-                a[h][i / 3] = t->a + t->seg[s] + h * ja + i * ra;
+                a[h][i / 3] = t->a + t->seg[s].a + h * ja + i * ra;
         for (ptrdiff_t k = 0; k < length; k++) {
             vec bk[NV];
             for (int j = 0; j < nv; j++)
@@ -168,6 +169,25 @@ static void NAME(pack_weights)(const Weights *w, const real *from, real *to)
     }
 }
 
+/* The segments that meet pixels from the windows of row i and of columns q, q + spread_w, ...; returns how many. */
+static ptrdiff_t NAME(meet)(const Geometry *v, const Weights *w, int whole_rows, ptrdiff_t i, ptrdiff_t q, Segment *to)
+{
+    ptrdiff_t count = 0;
+    for (ptrdiff_t ki = 0; ki < w->kh; ki++) {
+        const ptrdiff_t r = i * v->sh + ki * v->dh - v->top, a = ki * v->dh * v->pw * v->c, b = ki * w->kw * w->depth;
+        if (r < 0 || r >= v->h * v->spread_h || r % v->spread_h)
+            continue;
+        if (whole_rows) {
+            to[count++] = (Segment){a, b};
+            continue;
+        }
+        for (ptrdiff_t kj = 0; kj < w->kw; kj++)
+            if ((q * v->sw + kj * v->dw - v->left) % v->spread_w == 0)
+                to[count++] = (Segment){a + kj * v->dw * v->c, b + kj * w->depth};
+    }
+    return count;
+}
+
 /* Fetch part `part` of `parts` of the numbers at `next`, while the image before them is at work. */
 static void NAME(fetch)(const real *next, ptrdiff_t size, ptrdiff_t part, ptrdiff_t parts)
 {
@@ -182,16 +202,15 @@ static int NAME(correlate)(const Geometry *v, const Weights *w, const real *x, c
 {
     const ptrdiff_t groups = v->groups, depth = v->c / groups, columns = w->columns, wide = NV * LANES;
     const ptrdiff_t padded = (columns + LANES - 1) / LANES * LANES, K = w->kh * w->kw * depth;
-    const int whole_rows = groups == 1 && v->dw == 1;       /* a segment is a row of the kernel */
-    const ptrdiff_t segments = whole_rows ? w->kh : w->kh * w->kw;
+    const int whole_rows = groups == 1 && v->dw == 1 && v->spread_w == 1;       /* a segment is a row of the kernel */
+    const ptrdiff_t segments = whole_rows ? w->kh : w->kh * w->kw, step = v->spread_w;
     const ptrdiff_t o = groups * columns;
     const size_t plane_size = v->padded ? (size_t)(v->ph * v->pw * v->c) : 0;
     const size_t packed_size = (size_t)(groups * padded * (K + 1)) + NV * LANES;
-    real *packed = (real *)scratch(0, packed_size * sizeof(real) + (size_t)segments * sizeof(ptrdiff_t));
+    real *packed = (real *)scratch(0, packed_size * sizeof(real));
     if (!packed)
         return -1;
     real *padded_bias = packed + groups * padded * K;
-    ptrdiff_t *seg = (ptrdiff_t *)(packed + packed_size);
     for (ptrdiff_t g = 0; g < groups; g++) {
         NAME(pack_weights)(w, weights + g * w->s_group, packed + g * padded * K);
         if (bias)
@@ -199,18 +218,18 @@ static int NAME(correlate)(const Geometry *v, const Weights *w, const real *x, c
                 padded_bias[g * padded + j] = j < columns ? bias[g * columns + j] : 0;
     }
     const ptrdiff_t pitch = v->pw * v->c, image_size = v->h * v->w * v->c;
-    for (ptrdiff_t s = 0; s < segments; s++)
-        seg[s] = whole_rows ? s * v->dh * pitch
-                            : s / w->kw * v->dh * pitch + s % w->kw * v->dw * v->c;
-    const ptrdiff_t high = NAME(height)(v->ow);
+    const ptrdiff_t high = NAME(height)((v->ow + step - 1) / step);
+    const int pairs = columns <= LANES || 2 * high <= MR;   /* two rows of the image in one tile */
     /* so many bands of rows per image that every thread has work, also for a single image */
     const ptrdiff_t bands = v->n >= 4 * threads ? 1 : (v->oh < 4 * threads ? v->oh : 4 * threads);
     int failed = 0;
     #pragma omp parallel num_threads(threads) if (threads > 1) reduction(|: failed)
     {
         const uint64_t before = mg_flush_on();
-        real *plane = plane_size ? (real *)scratch(1, plane_size * sizeof(real)) : NULL;
-        if (plane_size && !plane)
+        Segment *seg = (Segment *)scratch(1, 2 * (size_t)segments * sizeof(Segment) + plane_size * sizeof(real));
+        Segment *below = seg + segments;
+        real *plane = plane_size ? (real *)(below + segments) : NULL;
+        if (!seg)
             failed = 1;
         else if (plane)
             memset(plane, 0, plane_size * sizeof(real));
@@ -229,34 +248,41 @@ static int NAME(correlate)(const Geometry *v, const Weights *w, const real *x, c
             }
             const ptrdiff_t past = v->oh * (band + 1) / bands;
             for (ptrdiff_t i = v->oh * band / bands, rows; i < past; i += rows) {
-                rows = i + 1 < past && (columns <= LANES || 2 * high <= MR) ? 2 : 1;   /* of the image, in one tile */
+                rows = 1;
+                for (ptrdiff_t q = 0; q < step && q < v->ow; q++) {
+                    Tile t;
+                    t.seg = seg;
+                    t.segments = NAME(meet)(v, w, whole_rows, i, q, seg);
+                    if (pairs && step == 1 && i + 1 < past      /* if they meet the same: bits do not depend on bands */
+                        && NAME(meet)(v, w, whole_rows, i + 1, q, below) == t.segments
+                        && !memcmp(seg, below, (size_t)t.segments * sizeof(Segment)))
+                        rows = 2;
+                    t.length = whole_rows ? w->kw * depth : depth;
+                    t.ra = step * v->sw * v->c;
+                    t.ca = 1;
+                    t.rc = step * o;
+                    t.ja = v->sh * pitch;
+                    t.jc = v->ow * o;
+                    t.accumulate = 0;
+                    const ptrdiff_t across = (v->ow - q + step - 1) / step;
+                    for (ptrdiff_t g = 0; g < groups; g++)
+                        for (ptrdiff_t first = 0; first < columns; first += wide) {
+                            t.columns = columns - first < wide ? columns - first : wide;
+                            const int nv = t.columns <= LANES ? 1 : NV;
+                            t.b = packed + g * padded * K + first * K;
+                            t.bias = bias ? padded_bias + g * padded + first : NULL;
+                            t.rb = nv * LANES;
+                            for (ptrdiff_t j = 0; j < across; j += high) {
+                                const ptrdiff_t mr = across - j < high ? across - j : high;
+                                t.a = image + i * t.ja + q * v->sw * v->c + j * t.ra + g * depth;
+                                t.c = y + (n * v->oh + i) * t.jc + q * o + j * t.rc + g * columns + first;
+                                NAME(tiles)[mr - 1][rows - 1][nv - 1](&t);
+                            }
+                        }
+                }
                 if (n + 1 < v->n)
                     for (ptrdiff_t r = i; r < i + rows; r++)
                         NAME(fetch)(x + (n + 1) * image_size, image_size, r, v->oh);
-                for (ptrdiff_t g = 0; g < groups; g++)
-                    for (ptrdiff_t first = 0; first < columns; first += wide) {
-                        Tile t;
-                        t.columns = columns - first < wide ? columns - first : wide;
-                        const int nv = t.columns <= LANES ? 1 : NV;
-                        t.ja = v->sh * pitch;
-                        t.jc = v->ow * o;
-                        t.b = packed + g * padded * K + first * K;
-                        t.bias = bias ? padded_bias + g * padded + first : NULL;
-                        t.ra = v->sw * v->c;
-                        t.ca = 1;
-                        t.rb = nv * LANES;
-                        t.rc = o;
-                        t.seg = seg;
-                        t.segments = segments;
-                        t.length = whole_rows ? w->kw * depth : depth;
-                        t.accumulate = 0;
-                        for (ptrdiff_t j = 0; j < v->ow; j += high) {
-                            const ptrdiff_t mr = v->ow - j < high ? v->ow - j : high;
-                            t.a = image + i * v->sh * pitch + j * t.ra + g * depth;
-                            t.c = y + ((n * v->oh + i) * v->ow + j) * o + g * columns + first;
-                            NAME(tiles)[mr - 1][rows - 1][nv - 1](&t);
-                        }
-                    }
             }
         }
         mg_flush_off(before);
@@ -311,11 +337,11 @@ static int NAME(correlate_w)(const Geometry *v, ptrdiff_t kh, ptrdiff_t kw, ptrd
     const size_t g_size = padded == columns ? 0 : (size_t)(groups * pixels * padded);
     if (threads > work)
         threads = (int)work;
-    ptrdiff_t *seg = (ptrdiff_t *)scratch(0, (size_t)(v->oh + 1) * sizeof(ptrdiff_t));
+    Segment *seg = (Segment *)scratch(0, (size_t)(v->oh + 1) * sizeof(Segment));
     if (!seg)
         return -1;
     for (ptrdiff_t s = 0; s < v->oh; s++)
-        seg[s] = s * v->sh * pitch;
+        seg[s] = (Segment){s * v->sh * pitch, s * v->ow};
     if (!add_w)
         memset(dw, 0, (size_t)(kh * kw * depth * o) * sizeof(real));
     if (db && !add_b)
@@ -354,6 +380,12 @@ static int NAME(correlate_w)(const Geometry *v, ptrdiff_t kh, ptrdiff_t kw, ptrd
                 const ptrdiff_t q = item / heights / blocks / panels;
                 const ptrdiff_t ki = (whole_rows ? block : block / kw) * deep, kj = whole_rows ? 0 : block % kw;
                 const ptrdiff_t mr = rows - m < high ? rows - m : high;
+                const ptrdiff_t last = ki + deep < kh ? ki + deep - 1 : kh - 1;
+                ptrdiff_t s = 0, past_s = v->oh;            /* rows of the output that see pixels through ki .. last */
+                while (s < past_s && s * v->sh + last * v->dh < v->top)
+                    s++;
+                while (s < past_s && (past_s - 1) * v->sh + ki * v->dh - v->top >= v->h)
+                    past_s--;
                 if (n + 1 < v->n) {
                     NAME(fetch)(x + (n + 1) * image_size, image_size, item - mine, past - mine);
                     NAME(fetch)(g + (n + 1) * pixels * o, pixels * o, item - mine, past - mine);
@@ -368,13 +400,13 @@ static int NAME(correlate_w)(const Geometry *v, ptrdiff_t kh, ptrdiff_t kw, ptrd
                 t.ca = v->sw * v->c;
                 t.rb = g_size ? padded : o;
                 t.rc = o;
-                t.seg = seg;
-                t.segments = v->oh;
+                t.seg = seg + s;
+                t.segments = past_s - s;
                 t.length = v->ow;
                 t.accumulate = 1;
                 t.ja = v->dh * pitch;
                 t.jc = kw * depth * o;
-                NAME(tiles)[mr - 1][ki + 1 < kh ? deep - 1 : 0][t.columns <= LANES ? 0 : NV - 1](&t);
+                NAME(tiles)[mr - 1][last - ki][t.columns <= LANES ? 0 : NV - 1](&t);
             }
             if (db && me == us - 1)
                 NAME(add_pixels)(pixels, o, gn, db);

@@ -28,14 +28,26 @@ typedef struct {
 #define MG_JOIN(f, suffix) MG_JOIN_(f, suffix)
 
 #define real float
+#define whole int32_t
+#define LANES 4
+#define LANE_NUMBERS 0, 1, 2, 3
 #define NAME(f) MG_JOIN(f, _f0)
 #include "pool_body.h"
 #undef real
+#undef whole
+#undef LANES
+#undef LANE_NUMBERS
 #undef NAME
 #define real double
+#define whole int64_t
+#define LANES 2
+#define LANE_NUMBERS 0, 1
 #define NAME(f) MG_JOIN(f, _d0)
 #include "pool_body.h"
 #undef real
+#undef whole
+#undef LANES
+#undef LANE_NUMBERS
 #undef NAME
 
 #if defined(MG_X86) && defined(__GNUC__) && !defined(MG_PLAIN_C)
@@ -43,14 +55,26 @@ typedef struct {
 #pragma GCC push_options
 #pragma GCC target("avx2,fma")
 #define real float
+#define whole int32_t
+#define LANES 8
+#define LANE_NUMBERS 0, 1, 2, 3, 4, 5, 6, 7
 #define NAME(f) MG_JOIN(f, _f1)
 #include "pool_body.h"
 #undef real
+#undef whole
+#undef LANES
+#undef LANE_NUMBERS
 #undef NAME
 #define real double
+#define whole int64_t
+#define LANES 4
+#define LANE_NUMBERS 0, 1, 2, 3
 #define NAME(f) MG_JOIN(f, _d1)
 #include "pool_body.h"
 #undef real
+#undef whole
+#undef LANES
+#undef LANE_NUMBERS
 #undef NAME
 #pragma GCC pop_options
 #endif
