@@ -9,6 +9,7 @@
 #ifndef MINIGRAD_GEMM_H
 #define MINIGRAD_GEMM_H
 
+#include <string.h>
 #include "simd.h"
 
 #if defined(__clang__)
@@ -75,8 +76,16 @@ typedef struct STRIP(double) strip_t_f64;
 KERNELS(float, f32)
 KERNELS(double, f64)
 
+/* The loop of the micro-kernel starts at a cache line; Python's own flags have -fwrapv, under which gcc spills in it. */
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC push_options
+#pragma GCC optimize("align-loops=64", "no-wrapv")
+#endif
 #define BODY "tile.h"
 #include "variants.h"
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC pop_options
+#endif
 static const kernels_f32 *const KERNELS_f32[] = VARIANTS(&kernels, f32); /* indexed by runtime's isa_level() */
 static const kernels_f64 *const KERNELS_f64[] = VARIANTS(&kernels, f64);
 

@@ -176,6 +176,12 @@ static void NAME(pack)(ptrdiff_t k, ptrdiff_t nr, const REAL *b, ptrdiff_t rb, p
     ptrdiff_t wide = (nr + LANES - 1) / LANES * LANES;
     if (cb == 1) {
         ptrdiff_t full = nr / LANES * LANES;
+        if (nr == TILE_VECTORS * LANES) { /* with a constant width gcc does not call memcpy for every row */
+            for (ptrdiff_t p = 0; p < k; p++, b += rb, panel += TILE_VECTORS * LANES) {
+                UNROLL for (int v = 0; v < TILE_VECTORS; v++) STORE(panel + v * LANES, LOAD(b + v * LANES));
+            }
+            return;
+        }
         for (ptrdiff_t p = 0; p < k; p++) {
             const REAL *row = b + p * rb;
             REAL *to = panel + p * wide;
@@ -218,7 +224,9 @@ static void NAME(pack_rows)(ptrdiff_t m, ptrdiff_t k, ptrdiff_t h, const REAL *a
         ptrdiff_t rows = m - i0 < h ? m - i0 : h;
         REAL *to = block + i0 * k;
         const REAL *from = a + i0 * ra;
-        if (h == TILE_ROWS && rows == h)
+        if (h == TILE_ROWS && rows == h && ra == 1)
+            for (ptrdiff_t p = 0; p < k; p++, to += TILE_ROWS, from += ca) memcpy(to, from, TILE_ROWS * sizeof(REAL));
+        else if (h == TILE_ROWS && rows == h)
             for (ptrdiff_t p = 0; p < k; p++, to += TILE_ROWS, from += ca) {
                 UNROLL for (int i = 0; i < TILE_ROWS; i++) to[i] = from[i * ra];
             }

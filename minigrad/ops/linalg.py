@@ -4,7 +4,7 @@ import math
 import numpy as np
 
 from minigrad import kernels
-from minigrad.core import gradient_array, primitive, shape_of
+from minigrad.core import gradient_array, primitive, shape_of, unbroadcast
 from minigrad.ops.reduce import sum
 from minigrad.ops.shape import getitem, reshape, swapaxes
 
@@ -30,6 +30,22 @@ def _lead(a, b):
 
 _matmul.vjps(lambda g, y, a, b: _matmul(g, swapaxes(b, -1, -2)),
              lambda g, y, a, b: _matmul(swapaxes(a, -1, -2), g))
+
+
+@_matmul.fused
+def _matmul_backward(g, y, wanted, out, a, b):
+    """Each gradient in one kernel call, straight into its slice of g where it may."""
+    return [_gradient(out[0], a, g, b.swapaxes(-1, -2)) if wanted[0] else None,
+            _gradient(out[1], b, a.swapaxes(-1, -2), g) if wanted[1] else None]
+
+
+def _gradient(place, like, left, right):
+    """left @ right, summed over the axes along which the argument `like` was broadcast."""
+    if (*_lead(left, right), left.shape[-2], right.shape[-1]) != like.shape:
+        return unbroadcast(_matmul(left, right), like.shape)
+    d, add = gradient_array(True, place, like)
+    kernels.matmul.matmul(left, right, d, add)
+    return d
 
 
 def matmul(a, b):

@@ -2,7 +2,7 @@
 import numpy as np
 import pytest
 
-from minigrad import ops
+from minigrad import nn, ops
 from minigrad.core import OPS, Tensor, no_grad, primitive, tensor
 from minigrad.testing.gradients import gradcheck
 
@@ -192,6 +192,31 @@ def test_fused_linear_equals_its_rules(m, i, o, dtype, rtol):
             np.testing.assert_allclose(a, b, rtol=rtol, atol=rtol)
 
 
+@pytest.mark.parametrize("dtype, rtol", [(np.float64, 1e-12), (np.float32, 2e-5)])
+@pytest.mark.parametrize("a, b", [((5, 4), (4, 3)), ((0, 3), (3, 2)), ((3, 0), (0, 2)), ((2, 5, 4), (2, 4, 3)),
+                                  ((5, 4), (2, 4, 3)), ((2, 1, 5, 4), (3, 4, 3)), ((1, 5, 4), (2, 4, 3))])
+def test_fused_matmul_equals_its_rules(a, b, dtype, rtol):
+    rng = np.random.default_rng(3)
+    arrays = [rng.standard_normal(s).astype(dtype) for s in (a, b)]
+    arrays[0] = np.asfortranarray(arrays[0])
+    shape = ops.matmul(*arrays).shape
+    for g in (rng.standard_normal(shape), np.asfortranarray(rng.standard_normal(shape))):
+        for fused, ruled in zip(by_fused(ops.matmul, arrays, g.astype(dtype)),
+                                by_rules(OPS["matmul"], ops.matmul, arrays, g.astype(dtype))):
+            assert fused.dtype == dtype
+            np.testing.assert_allclose(fused, ruled, rtol=rtol, atol=rtol)
+
+
+def test_a_matrix_without_a_bias_is_differentiated_into_its_place_and_added_to_what_is_there():
+    rng = np.random.default_rng(4)
+    w = nn.Parameter(rng.standard_normal((4, 3)))
+    g = nn.Parameters({"w": w}).g
+    x = rng.standard_normal((5, 4))
+    for _ in range(2):
+        ops.linear(Tensor(x), w).sum().backward()
+    np.testing.assert_allclose(g.reshape(4, 3), 2 * x.sum(axis=0)[:, None].repeat(3, axis=1), rtol=1e-12)
+
+
 @pytest.mark.parametrize("dtype, rtol", [(np.float64, 1e-12), (np.float32, 2e-6)])
 @pytest.mark.parametrize("m, k", [(1, 1), (3, 5), (17, 10)])
 def test_fused_cross_entropy_equals_its_rules(m, k, dtype, rtol):
@@ -205,7 +230,7 @@ def test_fused_cross_entropy_equals_its_rules(m, k, dtype, rtol):
 
 
 def test_every_fused_backward_is_compared_with_its_rules_somewhere():
-    here = {"linear", "softmax_cross_entropy"}
+    here = {"linear", "matmul", "softmax_cross_entropy"}
     elsewhere = {"minigrad.ops.conv", "minigrad.ops.pool", "minigrad.ops.norm"}       # their own files hold it
     for name, op in OPS.items():
         if op.op.fused is not None and op.op.forward.__module__.startswith("minigrad."):
