@@ -3,7 +3,8 @@ size; reduction="sum", or "none" for the values one by one.
 
 Classifiers' losses (cross_entropy, hinge, kl_divergence) have one value per example, and take the mean over the m
 examples. The others have one per element, and take the mean over all of them. A loss has the dtype of the prediction;
-a target that is an array or a Tensor without history is a constant, converted to it and never modified.
+a target that is an array or a Tensor without history is a constant, converted to it and never modified. A prediction
+that is an array or a list gives an array, as with every op; integers and lists count as float64.
 """
 import math
 
@@ -23,9 +24,37 @@ def _reduce(name, values, reduction):
     raise ValueError(f'{name}: reduction must be "mean", "sum" or "none", got {reduction!r}')
 
 
+def _prediction(name, x):
+    """x in floating point: Tensors and arrays of floats as they are, lists and integers as float64."""
+    if isinstance(x, Tensor | np.ndarray) and x.dtype.kind == "f":
+        return x
+    values = _array(name, "the prediction", x)
+    if values.dtype.kind not in "fiub":
+        raise ValueError(f"{name}: the prediction must be a Tensor or an array of numbers, got {_kind(x)}")
+    values = values.astype(np.float64)
+    return Tensor(values) if isinstance(x, Tensor) else values
+
+
+def _array(name, what, x):
+    """The values of a Tensor, an array or a list. A list of Tensors would lose their history: refused."""
+    if isinstance(x, list | tuple) and any(isinstance(part, Tensor) for part in x):
+        raise ValueError(f"{name}: {what} is a {type(x).__name__} of Tensors; join them first: ops.stack, "
+                         "ops.concatenate")
+    try:
+        return np.asarray(data_of(x))
+    except ValueError:
+        raise ValueError(f"{name}: {what} must be an array of numbers, got a list whose parts differ in "
+                         "length") from None
+
+
+def _kind(x):
+    """What x is, in a message."""
+    return f"dtype {x.dtype}" if isinstance(x, Tensor | np.ndarray) else type(x).__name__
+
+
 def _target(name, prediction, target):
     """The target in the prediction's dtype, of exactly its shape: (m,) against (m, 1) would broadcast to (m, m)."""
-    target = target if isinstance(target, Tensor | np.ndarray) else np.asarray(target)
+    target = target if isinstance(target, Tensor | np.ndarray) else _array(name, "the target", target)
     if np.shape(prediction) != target.shape:
         hint = ""
         if math.prod(np.shape(prediction)) == target.size:
@@ -34,6 +63,8 @@ def _target(name, prediction, target):
                          f"{target.shape}{hint}")
     if isinstance(target, Tensor) and target.requires_grad:
         return target
+    if target.dtype.kind not in "fiub":
+        raise ValueError(f"{name}: the target must hold numbers, got dtype {target.dtype}")
     return np.asarray(data_of(target)).astype(prediction.dtype, copy=False)
 
 
@@ -59,6 +90,7 @@ def cross_entropy(logits, labels, label_smoothing=0.0, weights=None, reduction="
     label_smoothing: s in [0, 1]. weights: (k,) non-negative, one for each class: t_j counts weights_j times, and the
     mean is divided by the sum of the labels' weights instead of m (a class that is rare counts like one that is not).
     """
+    logits = _prediction("cross_entropy", logits)
     if label_smoothing == 0 and weights is None and reduction == "mean":
         return ops.softmax_cross_entropy(logits, labels)
     labels = _labels("cross_entropy", logits, labels)
@@ -91,6 +123,7 @@ def hinge(scores, labels, margin=1.0, reduction="mean"):
 
     Differs: PyTorch's multi_margin_loss divides by k.
     """
+    scores = _prediction("hinge", scores)
     labels = _labels("hinge", scores, labels)
     rows = np.arange(len(labels))
     wrong = np.ones(np.shape(scores), scores.dtype)
@@ -104,6 +137,7 @@ def kl_divergence(logits, target, reduction="mean"):
 
     p: probabilities, each row summing to 1 (0 log 0 = 0). Zero if and only if q = p.
     """
+    logits = _prediction("kl_divergence", logits)
     p = _target("kl_divergence", logits, target)
     if len(np.shape(logits)) != 2:
         raise ValueError(f"kl_divergence: wanted logits (m, k) and probabilities (m, k), got {np.shape(logits)}")
@@ -121,6 +155,7 @@ def zero_one_error(logits, labels):
 
     logits (m, k), labels (m,). This is the loss that is meant; the others are its surrogates (8.1.2).
     """
+    logits = _prediction("zero_one_error", logits)
     labels = _labels("zero_one_error", logits, labels)
     if len(labels) == 0:
         raise ValueError("zero_one_error: no examples")
@@ -136,6 +171,7 @@ def binary_cross_entropy(logits, target, reduction="mean"):
 
     Exact for any z: the sigmoid, which would round to 0 or 1, is never formed.
     """
+    logits = _prediction("binary_cross_entropy", logits)
     t = _target("binary_cross_entropy", logits, target)
     values = data_of(t)
     if not ((values >= 0) & (values <= 1)).all():
@@ -145,15 +181,21 @@ def binary_cross_entropy(logits, target, reduction="mean"):
 
 # -------------------------------------------------------------------------------------------------------------- numbers
 
+def _difference(name, prediction, target):
+    """prediction - target."""
+    prediction = _prediction(name, prediction)
+    return prediction - _target(name, prediction, target)
+
+
 def mean_squared_error(prediction, target, reduction="mean"):
     """(prediction - target)^2, the mean over all elements. Equal shapes -> (). Refuses (m,) against (m, 1)."""
-    return _reduce("mean_squared_error",
-                   ops.square(prediction - _target("mean_squared_error", prediction, target)), reduction)
+    d = _difference("mean_squared_error", prediction, target)
+    return _reduce("mean_squared_error", ops.square(d), reduction)
 
 
 def absolute_error(prediction, target, reduction="mean"):
     """|prediction - target|, the mean over all elements; the derivative at 0 is 0. Equal shapes -> ()."""
-    return _reduce("absolute_error", ops.abs(prediction - _target("absolute_error", prediction, target)), reduction)
+    return _reduce("absolute_error", ops.abs(_difference("absolute_error", prediction, target)), reduction)
 
 
 def huber(prediction, target, threshold=1.0, reduction="mean"):
@@ -163,7 +205,7 @@ def huber(prediction, target, threshold=1.0, reduction="mean"):
     """
     if not threshold > 0:
         raise ValueError(f"huber: threshold must be positive, got {threshold}")
-    d = prediction - _target("huber", prediction, target)
+    d = _difference("huber", prediction, target)
     q = ops.clip(d, -threshold, threshold)
     return _reduce("huber", q * (d - 0.5 * q), reduction)
 
@@ -177,6 +219,7 @@ def gaussian_nll(mean, target, precision=1.0, reduction="mean"):
     the mean. To learn it, learn its logarithm: precision=ops.exp(log_beta). With a mean that fits every target, J has
     no minimum: beta grows without bound (section 8.2.7).
     """
+    mean = _prediction("gaussian_nll", mean)
     t = _target("gaussian_nll", mean, target)
     beta = precision if isinstance(precision, Tensor) else np.asarray(precision, mean.dtype)
     sizes = zip(beta.shape[::-1], np.shape(mean)[::-1])

@@ -97,6 +97,55 @@ def test_a_loss_of_arrays_is_a_number_without_graph(name):
     np.testing.assert_allclose(loss(x), loss(Tensor(x)).data, rtol=1e-12)
 
 
+TARGETS = {"cross_entropy": LABELS, "hinge": LABELS, "zero_one_error": LABELS, "binary_cross_entropy": YES,
+           "mean_squared_error": B, "absolute_error": B, "huber": B, "kl_divergence": PROBABILITIES, "gaussian_nll": B}
+
+
+def test_every_loss_has_a_target_here():
+    public = {name for name, f in vars(losses).items() if callable(f) and f.__module__ == losses.__name__}
+    assert {name for name in public if not name.startswith("_")} == TARGETS.keys()
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_predictions_and_targets_may_be_arrays_or_lists(name):
+    loss, target = getattr(losses, name), TARGETS[name]
+    wanted = loss(A, target)
+    assert not isinstance(wanted, Tensor)
+    for x in (A.tolist(), tuple(map(tuple, A.tolist()))):
+        y = loss(x, target.tolist())
+        assert y == wanted and np.asarray(y).dtype == np.float64 and not isinstance(y, Tensor)
+    assert float(loss(Tensor(A), target.tolist())) == wanted == float(loss(Tensor(A), Tensor(target)))
+    x = tensor(A, requires_grad=True)
+    if name != "zero_one_error":
+        loss(x, target.tolist()).backward()
+        assert x.grad.any()
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_integers_as_predictions_count_as_float64_and_do_not_round_the_target(name):
+    loss, target, x = getattr(losses, name), TARGETS[name], (3 * A).astype(int)
+    wanted = loss(x.astype(float), target)
+    assert loss(x, target) == loss(x.tolist(), target) == float(loss(Tensor(x), target)) == wanted
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_what_is_no_array_of_numbers_is_refused(name):
+    loss, target = getattr(losses, name), TARGETS[name]
+    wanted = f"{name}: the prediction must be a Tensor or an array of numbers, got "
+    for x, message in ((None, "NoneType"), ("ab", "str"), (np.array(["a"]), "dtype <U1")):
+        with pytest.raises(ValueError, match=wanted + message):
+            loss(x, target)
+    with pytest.raises(ValueError, match=f"{name}: the prediction must be .* a list whose parts differ in length"):
+        loss([[1.0, 2.0], [3.0]], target)
+    with pytest.raises(ValueError, match=f"{name}: the prediction is a list of Tensors; join them first: ops.stack"):
+        loss([tensor(row, requires_grad=True) for row in A], target)
+    if name not in ("cross_entropy", "hinge", "zero_one_error"):
+        with pytest.raises(ValueError, match=f"{name}: the target is a list of Tensors"):
+            loss(A, [tensor(row, requires_grad=True) for row in target])
+        with pytest.raises(ValueError, match=f"{name}: the target must hold numbers, got dtype <U1"):
+            loss(np.ones(2), ["a", "b"])
+
+
 # -------------------------------------------------------------------------------------------------------- cross-entropy
 
 def test_plain_cross_entropy_is_the_fused_op_and_equals_the_long_way():
