@@ -55,6 +55,13 @@ def test_one_hash_for_threads_hash_seeds_and_processes():
     assert convnet(seed=1) != here
 
 
+@pytest.mark.long
+def test_one_hash_of_twenty_runs_of_500_steps():
+    found = {script("convnet", 500, MINIGRAD_NUM_THREADS=str(repeat % 4 + 1),
+                    PYTHONHASHSEED=("0", "1", "random")[repeat % 3]) for repeat in range(20)}
+    assert len(found) == 1
+
+
 def test_one_hash_for_thread_counts_within_a_process():
     before = mg.get_num_threads()
     try:
@@ -142,7 +149,7 @@ def test_memory_does_not_grow(steps, warm_up):
 
 if __name__ == "__main__":
     if sys.argv[1] == "convnet":
-        print(convnet())
+        print(convnet(0, *map(int, sys.argv[2:])))
     elif sys.argv[1] == "child":
         print(child(sys.argv[2]))
     else:
