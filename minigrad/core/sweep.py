@@ -104,13 +104,14 @@ def _sweep(order, root, g, targets, retain_graph=False, create_graph=False):
         if op.fused is not None and not create_graph:
             _fused(op, g, y, values, parents, grads, targets is None)
         else:
-            for i, parent in enumerate(parents):
+            rules = op.rules if op.rule_for_each is None else op.rules_for(values)
+            for parent, rule, value in zip(parents, rules, values):
                 if parent is None:
                     continue
-                rule = op.rules[i] if op.rule_for_each is None else op.rules_for(values)[i]
                 if rule is None:
+                    i = list(parents).index(parent)
                     raise RuntimeError(f"backward: {op.name}: argument {i} has no derivative; detach() it")
-                d, value = rule(g, y, *values), values[i]
+                d = rule(g, y, *values)
                 if d.shape != value.shape:
                     d = unbroadcast(d, value.shape)
                 if d.dtype is not value.dtype and d.dtype != value.dtype:
