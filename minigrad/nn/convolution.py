@@ -3,18 +3,34 @@ import numpy as np
 
 from minigrad import init, ops
 from minigrad.core import default_dtype
-from minigrad.nn.layers import positive
+from minigrad.nn.layers import positive, whole
 from minigrad.nn.module import Module
 from minigrad.nn.parameters import Parameter
 from minigrad.nn.regularize import own_generator
 
 
-def pair(layer, size):
-    """An integer, or one for the rows and one for the columns, as a pair."""
-    rows, columns = size if isinstance(size, tuple | list) and len(size) == 2 else (size, size)
-    positive(layer, size=rows)
-    positive(layer, size=columns)
-    return int(rows), int(columns)
+def pair(layer, least=1, **argument):
+    """An integer, or one for the rows and one for the columns, as a pair; refused if one is less than `least`."""
+    (name, value), = argument.items()
+    numbers = value if isinstance(value, tuple | list) else (value, value)
+    if len(numbers) != 2 or not all(whole(n) and n >= least for n in numbers):
+        raise ValueError(f"{layer}: {name} must be {'a positive integer' if least == 1 else 'an integer >= 0'} "
+                         f"or a pair of them, got {value!r}")
+    return int(numbers[0]), int(numbers[1])
+
+
+def border(layer, padding, same=True):
+    """Refuse a padding that is no integer >= 0, no pair of them, no pair of such pairs, and not "same" either."""
+    if isinstance(padding, str):
+        if padding != "same" or not same:
+            wanted = 'numbers or "same"' if same else "numbers"
+            raise ValueError(f"{layer}: padding must be {wanted}, got {padding!r}")
+    elif isinstance(padding, tuple | list) and len(padding) == 2 and isinstance(padding[0], tuple | list):
+        for side in padding:
+            pair(layer, 0, padding=side)
+    else:
+        pair(layer, 0, padding=padding)
+    return padding
 
 
 class Conv2d(Module):
@@ -28,9 +44,12 @@ class Conv2d(Module):
 
     def __init__(self, inputs, outputs, size, stride=1, padding=0, dilation=1, groups=1, bias=True,
                  weights=init.fan_in_uniform, rng=None, dtype=default_dtype, biases=init.zeros):
-        inside = grouped(type(self).__name__, inputs, outputs, groups)
-        self.stride, self.padding, self.dilation, self.groups = stride, padding, dilation, groups
-        self.w = Parameter(weights((*pair("Conv2d", size), inside, outputs), rng=rng, dtype=dtype))
+        layer = type(self).__name__
+        inside, size = grouped(layer, inputs, outputs, groups), pair(layer, size=size)
+        pair(layer, stride=stride)
+        pair(layer, dilation=dilation)
+        self.stride, self.padding, self.dilation, self.groups = stride, border(layer, padding), dilation, groups
+        self.w = Parameter(weights((*size, inside, outputs), rng=rng, dtype=dtype))
         self.b = Parameter(biases((outputs,), dtype=dtype)) if bias else None
 
     def forward(self, x):
@@ -66,10 +85,16 @@ class ConvTranspose2d(Conv2d):
 
     def __init__(self, inputs, outputs, size, stride=1, padding=0, output_padding=0, dilation=1, groups=1, bias=True,
                  weights=init.fan_in_uniform, rng=None, dtype=default_dtype, biases=init.zeros):
-        grouped("ConvTranspose2d", inputs, outputs, groups)
-        self.stride, self.padding, self.output_padding = stride, padding, output_padding
+        layer = "ConvTranspose2d"
+        grouped(layer, inputs, outputs, groups)
+        shape = (*pair(layer, size=size), inputs, outputs // groups)
+        steps = zip(pair(layer, 0, output_padding=output_padding), pair(layer, stride=stride),
+                    pair(layer, dilation=dilation))
+        if any(more >= max(s, d) for more, s, d in steps):
+            raise ValueError(f"{layer}: output_padding must be smaller than stride or dilation, got {output_padding!r} "
+                             f"for stride {stride!r} and dilation {dilation!r}")
+        self.stride, self.padding, self.output_padding = stride, border(layer, padding, same=False), output_padding
         self.dilation, self.groups = dilation, groups
-        shape = (*pair("ConvTranspose2d", size), inputs, outputs // groups)
         self.w = Parameter(np.swapaxes(weights(shape, rng=rng, dtype=dtype), -1, -2))
         self.b = Parameter(biases((outputs,), dtype=dtype)) if bias else None
 
@@ -89,7 +114,13 @@ class MaxPool2d(Module):
     pool = staticmethod(ops.max_pool2d)
 
     def __init__(self, size, stride=None, padding=0):
-        self.size, self.stride, self.padding = pair(type(self).__name__, size), stride, padding
+        layer = type(self).__name__
+        self.size, self.stride, self.padding = pair(layer, size=size), stride, padding
+        if stride is not None:
+            pair(layer, stride=stride)
+        if any(p >= n for p, n in zip(pair(layer, 0, padding=padding), self.size)):
+            raise ValueError(f"{layer}: padding must be smaller than the window, got padding {padding!r} "
+                             f"and size {self.size}")
 
     def forward(self, x):
         return self.pool(x, self.size, self.stride, self.padding)
@@ -122,7 +153,13 @@ class FractionalMaxPool2d(Module):
     """
 
     def __init__(self, output, size=2, overlapping=True, rng=None):
-        self.output, self.size, self.overlapping = output, pair("FractionalMaxPool2d", size), bool(overlapping)
+        layer = "FractionalMaxPool2d"
+        if isinstance(output, float | np.floating):
+            if not 0 < output < 1:
+                raise ValueError(f"{layer}: output must be a ratio in (0, 1) or sizes (oh, ow), got {output!r}")
+        else:
+            pair(layer, output=output)
+        self.output, self.size, self.overlapping = output, pair(layer, size=size), bool(overlapping)
         self.rng = own_generator(rng)
 
     def forward(self, x):

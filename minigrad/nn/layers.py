@@ -7,11 +7,24 @@ from minigrad.nn.module import Module
 from minigrad.nn.parameters import Parameter
 
 
+def whole(n):
+    """Whether n is an integer (True and False are none)."""
+    return isinstance(n, int | np.integer) and not isinstance(n, bool)
+
+
 def positive(layer, **sizes):
     """Refuse sizes that are not positive whole numbers."""
     for name, n in sizes.items():
-        if not isinstance(n, int | np.integer) or isinstance(n, bool) or n < 1:
+        if not whole(n) or n < 1:
             raise ValueError(f"{layer}: {name} must be a positive integer, got {n!r}")
+
+
+def number(layer, **argument):
+    """The argument, refused unless it is a finite number."""
+    (name, value), = argument.items()
+    if not isinstance(value, int | float | np.integer | np.floating) or not np.isfinite(value):
+        raise ValueError(f"{layer}: {name} must be a finite number, got {value!r:.60}")
+    return value
 
 
 class Linear(Module):
@@ -73,17 +86,22 @@ class Embedding(Module):
         return f"Embedding({self.table.shape[0]}, {self.table.shape[1]})"
 
 
+def a_layer(owner, place, layer):
+    """layer, refused unless it is a module or a function."""
+    if isinstance(layer, type):
+        raise ValueError(f"{owner}: {place} is the class {layer.__name__}, wanted one of its objects: "
+                         f"{layer.__name__}(...)")
+    if not callable(layer):
+        hint = ", one by one: Sequential(*layers)" if isinstance(layer, list | tuple) else ""
+        raise ValueError(f"{owner}: {place} must be a module or a function, got {type(layer).__name__}{hint}")
+    return layer
+
+
 class Sequential(Module):
     """Layers one after the other; a plain function (ops.relu) is a layer too."""
 
     def __init__(self, *layers):
-        for i, layer in enumerate(layers):
-            if isinstance(layer, type):
-                raise ValueError(f"Sequential: layer {i} is the class {layer.__name__}, wanted one of its objects: "
-                                 f"{layer.__name__}(...)")
-            if not callable(layer):
-                raise ValueError(f"Sequential: layer {i} must be a module or a function, got {type(layer).__name__}")
-        self.layers = list(layers)
+        self.layers = [a_layer("Sequential", f"layer {i}", layer) for i, layer in enumerate(layers)]
 
     def forward(self, x):
         for layer in self.layers:
@@ -101,7 +119,7 @@ class Sequential(Module):
 
     def append(self, layer):
         """Add a layer at the end. Returns self."""
-        self.layers.append(layer)
+        self.layers.append(a_layer("Sequential", f"layer {len(self)}", layer))
         return self
 
 
@@ -116,7 +134,9 @@ class Residual(Module):
     """x + f(x): a skip connection (8.7.5). f keeps the shape of x, or `shortcut` (a module) brings x to its shape."""
 
     def __init__(self, f, shortcut=None):
-        self.f, self.shortcut = f, shortcut
+        name = type(self).__name__
+        self.f = a_layer(name, "f", f)
+        self.shortcut = None if shortcut is None else a_layer(name, "shortcut", shortcut)
 
     def forward(self, x):
         return self.plus(x, self.f(x))
@@ -154,7 +174,7 @@ class LeakyReLU(Module):
     """x where x > 0, else slope * x, any shape -> same shape."""
 
     def __init__(self, slope=0.01):
-        self.slope = slope
+        self.slope = number("LeakyReLU", slope=slope)
 
     def forward(self, x):
         return ops.leaky_relu(x, self.slope)
@@ -167,7 +187,7 @@ class ELU(Module):
     """x where x > 0, else alpha (e^x - 1), any shape -> same shape."""
 
     def __init__(self, alpha=1.0):
-        self.alpha = alpha
+        self.alpha = number("ELU", alpha=alpha)
 
     def forward(self, x):
         return ops.elu(x, self.alpha)
@@ -180,6 +200,8 @@ class Softmax(Module):
     """exp(x) / sum(exp(x)) over `axis`, any shape -> same shape. For training, leave the logits to cross_entropy."""
 
     def __init__(self, axis=-1):
+        if not whole(axis):
+            raise ValueError(f"{type(self).__name__}: axis must be an integer, got {axis!r}")
         self.axis = axis
 
     def forward(self, x):

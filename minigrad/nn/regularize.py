@@ -20,7 +20,7 @@ def own_generator(rng):
 
 def probability(layer, p):
     """p as a float in [0, 1]."""
-    if not 0 <= p <= 1:
+    if not isinstance(p, int | float | np.integer | np.floating) or not 0 <= p <= 1:
         raise ValueError(f"{layer}: p is the probability of dropping, in [0, 1], got {p!r}")
     return float(p)
 

@@ -1,5 +1,6 @@
 """Image layers: sizes, initial scales, random windows, and what they refuse. (Values: test_every_layer.)"""
 import math
+import re
 
 import numpy as np
 import pytest
@@ -96,8 +97,8 @@ def test_a_lenet_learns_one_batch_by_heart():
 
 
 @pytest.mark.parametrize(("call", "message"), [
-    (lambda: nn.Conv2d(1, 8, 0), "Conv2d: size must be a positive integer, got 0"),
-    (lambda: nn.Conv2d(1, 8, (3, -1)), "Conv2d: size must be a positive integer, got -1"),
+    (lambda: nn.Conv2d(1, 8, 0), "Conv2d: size must be a positive integer or a pair of them, got 0"),
+    (lambda: nn.Conv2d(1, 8, (3, -1)), r"Conv2d: size must be a positive integer or a pair of them, got \(3, -1\)"),
     (lambda: nn.Conv2d(0, 8, 3), "Conv2d: inputs must be a positive integer, got 0"),
     (lambda: nn.Conv2d(4, 6, 3, groups=4), "groups must divide inputs and outputs, got 4 for 4 and 6"),
     (lambda: nn.ConvTranspose2d(4, 6, 3, groups=3), "ConvTranspose2d: groups must divide inputs and outputs"),
@@ -105,12 +106,81 @@ def test_a_lenet_learns_one_batch_by_heart():
     (lambda: nn.Conv2d(4, 8, 7)(Tensor(images())), "the window, 7 x 7, is larger than the image"),
     (lambda: nn.Conv2d(4, 8, 3)(Tensor(images(dtype=np.float64))), "both be float32 or both float64"),
     (lambda: nn.Conv2d(4, 8, 3)(Tensor(np.ones((5, 4), np.float32))), r"x must be \(n, h, w, c\)"),
-    (lambda: nn.Conv2d(4, 8, 3, padding="valid")(Tensor(images())), 'padding must be numbers or "same", got \'valid\''),
     (lambda: nn.MaxPool2d(7)(Tensor(images())), "a window of 7 does not fit into 6 pixels"),
     (lambda: nn.AvgPool2d("2"), "AvgPool2d: size must be a positive integer"),
     (lambda: nn.GlobalAvgPool()(Tensor(np.ones((5, 4)))), r"wanted images \(n, h, w, c\), got shape \(5, 4\)"),
-    (lambda: nn.FractionalMaxPool2d(1.5)(Tensor(images())), r"a ratio must lie in \(0, 1\), got 1.5"),
 ])
 def test_misuse_is_refused(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+CONVOLUTIONS = {"Conv2d": lambda **o: nn.Conv2d(4, 6, **{"size": 3} | o),
+                "ConvTranspose2d": lambda **o: nn.ConvTranspose2d(4, 6, **{"size": 3} | o)}
+POOLS = {"MaxPool2d": lambda **o: nn.MaxPool2d(**{"size": 3} | o),
+         "AvgPool2d": lambda **o: nn.AvgPool2d(**{"size": 3} | o)}
+WHOLE = "must be a positive integer or a pair of them, got"
+
+
+def refused(message, make, **options):
+    with pytest.raises(ValueError, match=re.escape(message) + "$"):
+        make(**options)
+
+
+@pytest.mark.parametrize("wrong", [0, -1, 1.0, 2.5, "2", None, True, (1, 2, 3), (2, 0), [1, "1"], ()], ids=repr)
+@pytest.mark.parametrize("layer", [*CONVOLUTIONS, *POOLS])
+def test_windows_are_checked_when_the_layer_is_made(layer, wrong):
+    """The message names the layer and the argument; forward would say it long after the line that is wrong."""
+    make = (CONVOLUTIONS | POOLS)[layer]
+    for argument in ("size", "stride") + (("dilation",) if layer in CONVOLUTIONS else ()):
+        if not (wrong is None and argument == "stride" and layer in POOLS):             # None: the size
+            refused(f"{layer}: {argument} {WHOLE} {wrong!r}", make, **{argument: wrong})
+
+
+@pytest.mark.parametrize("layer", [*CONVOLUTIONS, *POOLS])
+def test_padding_is_checked_when_the_layer_is_made(layer):
+    make = (CONVOLUTIONS | POOLS)[layer]
+    for wrong in (-1, 0.5, None, True, (1, -1), (1, 2, 3), [1.0, 1]):
+        refused(f"{layer}: padding must be an integer >= 0 or a pair of them, got {wrong!r}", make, padding=wrong)
+    if layer in POOLS:
+        refused(f"{layer}: padding must be an integer >= 0 or a pair of them, got 'same'", make, padding="same")
+        refused(f"{layer}: padding must be smaller than the window, got padding 3 and size (3, 3)", make, padding=3)
+        refused(f"{layer}: padding must be smaller than the window, got padding (0, 2) and size (4, 2)", make,
+                size=(4, 2), padding=(0, 2))
+    else:
+        refused(f"{layer}: padding must be an integer >= 0 or a pair of them, got (1, -1)", make,
+                padding=((0, 1), (1, -1)))
+        wanted = 'numbers or "same"' if layer == "Conv2d" else "numbers"
+        refused(f"{layer}: padding must be {wanted}, got 'valid'", make, padding="valid")
+        for groups in (0, 1.0, True, "2"):
+            refused(f"{layer}: groups must be a positive integer, got {groups!r}", make, groups=groups)
+        refused(f"{layer}: groups must divide inputs and outputs, got 4 for 4 and 6", make, groups=4)
+
+
+def test_output_padding_is_checked_when_the_layer_is_made():
+    make = CONVOLUTIONS["ConvTranspose2d"]
+    refused("ConvTranspose2d: padding must be numbers, got 'same'", make, padding="same")
+    refused("ConvTranspose2d: output_padding must be an integer >= 0 or a pair of them, got -1", make,
+            output_padding=-1)
+    refused("ConvTranspose2d: output_padding must be smaller than stride or dilation, got (0, 2) for stride 2 and "
+            "dilation 1", make, stride=2, output_padding=(0, 2))
+    assert make(stride=2, dilation=(1, 3), output_padding=(1, 2)).output_padding == (1, 2)
+
+
+@pytest.mark.parametrize("wrong", [0.0, 1.0, 1.5, float("nan"), np.float32(2)], ids=repr)
+def test_the_ratio_of_fractional_pooling_is_checked_when_the_layer_is_made(wrong):
+    refused(f"FractionalMaxPool2d: output must be a ratio in (0, 1) or sizes (oh, ow), got {wrong!r}",
+            nn.FractionalMaxPool2d, output=wrong)
+
+
+def test_the_sizes_of_fractional_pooling_are_checked_when_the_layer_is_made():
+    for wrong in (0, None, "half", (3, 0), (3, 3, 3), (0.5, 0.5)):
+        refused(f"FractionalMaxPool2d: output {WHOLE} {wrong!r}", nn.FractionalMaxPool2d, output=wrong)
+    refused(f"FractionalMaxPool2d: size {WHOLE} 0", nn.FractionalMaxPool2d, output=3, size=0)
+
+
+def test_numpys_integers_are_integers():
+    two = np.int64(2)
+    layer = nn.Conv2d(4, 6, two, stride=(two, 1), padding=[two, 0], dilation=two, groups=two, rng=0)
+    assert layer(Tensor(images())).shape == (2, 4, 3, 6)
+    assert nn.MaxPool2d(two, stride=two, padding=np.int32(1))(Tensor(images())).shape == (2, 4, 3, 4)

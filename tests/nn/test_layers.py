@@ -1,4 +1,6 @@
 """Linear, Maxout, Embedding, Sequential, Residual: what is particular to each, tied weights, and what they refuse."""
+import re
+
 import numpy as np
 import pytest
 
@@ -159,4 +161,24 @@ def test_skip_connections_carry_the_gradient_to_the_first_layer():
 ])
 def test_misuse_is_refused(call, message):
     with pytest.raises(ValueError, match=message):
+        call()
+
+
+@pytest.mark.parametrize(("call", "message"), [
+    (lambda: nn.LeakyReLU("steep"), "LeakyReLU: slope must be a finite number, got 'steep'"),
+    (lambda: nn.LeakyReLU(np.ones(3)), "LeakyReLU: slope must be a finite number, got array"),
+    (lambda: nn.ELU(float("nan")), "ELU: alpha must be a finite number, got nan"),
+    (lambda: nn.Softmax(None), "Softmax: axis must be an integer, got None"),
+    (lambda: nn.LogSoftmax(1.0), "LogSoftmax: axis must be an integer, got 1.0"),
+    (lambda: nn.Dropout("half"), "Dropout: p is the probability of dropping, in [0, 1], got 'half'"),
+    (lambda: nn.Sequential([nn.ReLU()]),
+     "Sequential: layer 0 must be a module or a function, got list, one by one: Sequential(*layers)"),
+    (lambda: nn.Sequential(nn.ReLU()).append(nn.Tanh),
+     "Sequential: layer 1 is the class Tanh, wanted one of its objects: Tanh(...)"),
+    (lambda: nn.Residual(nn.ReLU), "Residual: f is the class ReLU, wanted one of its objects: ReLU(...)"),
+    (lambda: nn.Residual(3), "Residual: f must be a module or a function, got int"),
+    (lambda: nn.StochasticDepth(nn.ReLU(), shortcut=nn.ReLU), "StochasticDepth: shortcut is the class ReLU"),
+])
+def test_arguments_are_checked_when_the_layer_is_made(call, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
         call()
