@@ -3,10 +3,11 @@ import numpy as np
 
 from minigrad import init, ops
 from minigrad.core import default_dtype
-from minigrad.nn.layers import positive, whole
+from minigrad.nn.layers import initial, positive, whole
 from minigrad.nn.module import Module
 from minigrad.nn.parameters import Parameter
 from minigrad.nn.regularize import own_generator
+from minigrad.random import generator
 
 
 def pair(layer, least=1, **argument):
@@ -49,8 +50,9 @@ class Conv2d(Module):
         pair(layer, stride=stride)
         pair(layer, dilation=dilation)
         self.stride, self.padding, self.dilation, self.groups = stride, border(layer, padding), dilation, groups
-        self.w = Parameter(weights((*size, inside, outputs), rng=rng, dtype=dtype))
-        self.b = Parameter(biases((outputs,), dtype=dtype)) if bias else None
+        rng = generator(rng)
+        self.w = initial(layer, (*size, inside, outputs), rng, dtype, weights=weights)
+        self.b = initial(layer, (outputs,), rng, dtype, biases=biases) if bias else None
 
     def forward(self, x):
         return ops.conv2d(x, self.w, self.stride, self.padding, self.dilation, self.groups, self.b)
@@ -95,8 +97,9 @@ class ConvTranspose2d(Conv2d):
                              f"for stride {stride!r} and dilation {dilation!r}")
         self.stride, self.padding, self.output_padding = stride, border(layer, padding, same=False), output_padding
         self.dilation, self.groups = dilation, groups
-        self.w = Parameter(np.swapaxes(weights(shape, rng=rng, dtype=dtype), -1, -2))
-        self.b = Parameter(biases((outputs,), dtype=dtype)) if bias else None
+        rng = generator(rng)
+        self.w = Parameter(np.swapaxes(initial(layer, shape, rng, dtype, weights=weights).data, -1, -2))
+        self.b = initial(layer, (outputs,), rng, dtype, biases=biases) if bias else None
 
     def forward(self, x):
         return ops.conv_transpose2d(x, self.w, self.stride, self.padding, self.output_padding, self.dilation,

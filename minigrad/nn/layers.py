@@ -2,9 +2,10 @@
 import numpy as np
 
 from minigrad import init, ops
-from minigrad.core import default_dtype
+from minigrad.core import Tensor, data_of, default_dtype
 from minigrad.nn.module import Module
 from minigrad.nn.parameters import Parameter
+from minigrad.random import generator
 
 
 def whole(n):
@@ -27,19 +28,40 @@ def number(layer, **argument):
     return value
 
 
+def initial(layer, shape, rng, dtype, **rule):
+    """A Parameter with the values that an initializer gives; ValueError unless it is one and gives this shape."""
+    (name, f), = rule.items()
+    known = "init.zeros or init.relu_bias" if name == "biases" else "init.he_normal, init.glorot_uniform or init.zeros"
+    wanted = f"{layer}: {name} must be an initializer, a function (shape, rng=..., dtype=...) -> array such as {known}"
+    if not callable(f):
+        values = isinstance(f, np.ndarray | Tensor | list | tuple)
+        hint = "; values are assigned afterwards: p.data = values" if values else ""
+        raise ValueError(f"{wanted}, got {type(f).__name__ if values else repr(f)}{hint}")
+    try:
+        array = np.asarray(data_of(f(shape, rng=rng, dtype=dtype)))
+    except TypeError as error:
+        if error.__traceback__.tb_next is not None:              # raised inside f, not by the call
+            raise
+        raise ValueError(f"{wanted}; {getattr(f, '__name__', 'it')} cannot be called like that ({error})") from error
+    if array.shape != shape or array.dtype.kind not in "fiu":
+        raise ValueError(f"{layer}: {name} must give an array of shape {shape}, got {array.dtype} {array.shape}")
+    return Parameter(array.astype(dtype, copy=False))
+
+
 class Linear(Module):
     """x W + b: (m, inputs) -> (m, outputs). W is (inputs, outputs), as in the book; any number of leading axes.
 
     bias: False leaves b out (it is redundant before batch norm, see `redundant_biases`). weights, biases: initializers,
     f(shape, rng=..., dtype=...) -> array; the defaults are U(-1/sqrt(inputs), 1/sqrt(inputs)) and 0. rng: int,
-    Generator or None.
+    Generator or None; w is drawn first, then b.
     """
 
     def __init__(self, inputs, outputs, bias=True, weights=init.fan_in_uniform, rng=None, dtype=default_dtype,
                  biases=init.zeros):
-        positive("Linear", inputs=inputs, outputs=outputs)
-        self.w = Parameter(weights((inputs, outputs), rng=rng, dtype=dtype))
-        self.b = Parameter(biases((outputs,), dtype=dtype)) if bias else None
+        layer, rng = type(self).__name__, generator(rng)
+        positive(layer, inputs=inputs, outputs=outputs)
+        self.w = initial(layer, (inputs, outputs), rng, dtype, weights=weights)
+        self.b = initial(layer, (outputs,), rng, dtype, biases=biases) if bias else None
 
     def forward(self, x):
         return ops.linear(x, self.w, self.b)
@@ -51,13 +73,14 @@ class Linear(Module):
 class Maxout(Linear):
     """The largest of `pieces` affine functions (Goodfellow et al. 2013): (m, inputs) -> (m, outputs).
 
-    W is (inputs, outputs * pieces); the pieces of one unit are neighbouring columns. A tie shares the gradient.
+    W is (inputs, outputs * pieces); the pieces of one unit are neighbouring columns. A tie shares the gradient. bias,
+    weights, biases, rng: as in Linear.
     """
 
     def __init__(self, inputs, outputs, pieces=2, bias=True, weights=init.fan_in_uniform, rng=None,
-                 dtype=default_dtype):
+                 dtype=default_dtype, biases=init.zeros):
         positive("Maxout", inputs=inputs, outputs=outputs, pieces=pieces)
-        super().__init__(inputs, outputs * pieces, bias, weights, rng, dtype)
+        super().__init__(inputs, outputs * pieces, bias, weights, rng, dtype, biases)
         self.pieces = pieces
 
     def forward(self, x):
@@ -77,7 +100,7 @@ class Embedding(Module):
 
     def __init__(self, symbols, size, weights=init.normal, rng=None, dtype=default_dtype):
         positive("Embedding", symbols=symbols, size=size)
-        self.table = Parameter(weights((symbols, size), rng=rng, dtype=dtype))
+        self.table = initial("Embedding", (symbols, size), generator(rng), dtype, weights=weights)
 
     def forward(self, labels):
         return ops.embedding(self.table, labels)

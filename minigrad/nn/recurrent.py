@@ -1,9 +1,7 @@
 """Recurrent cells: one step in time. A sequence is a loop over steps; the gradient goes back through all of them."""
-import numpy as np
-
 from minigrad import init, ops
 from minigrad.core import Tensor, default_dtype
-from minigrad.nn.layers import positive
+from minigrad.nn.layers import a_layer, initial, positive
 from minigrad.nn.module import Module
 from minigrad.nn.parameters import Parameter
 from minigrad.random import generator
@@ -13,17 +11,17 @@ class RNNCell(Module):
     """h' = tanh(x W + h U + b): x (m, inputs), h (m, units) -> h' (m, units). Called as cell(x, h).
 
     h may be left out: zeros. activation: any function. w (inputs, units), u (units, units), b (units,);
-    weights, recurrent: their initializers (u is orthogonal). Differs: PyTorch has two biases, which are added.
+    weights, recurrent, biases: their initializers (u is orthogonal). Differs: PyTorch has two biases, which are added.
     """
 
     def __init__(self, inputs, units, activation=ops.tanh, bias=True, weights=init.fan_in_uniform,
-                 recurrent=init.orthogonal, rng=None, dtype=default_dtype):
+                 recurrent=init.orthogonal, rng=None, dtype=default_dtype, biases=init.zeros):
         positive("RNNCell", inputs=inputs, units=units)
         rng = generator(rng)
-        self.activation = activation
-        self.w = Parameter(weights((inputs, units), rng=rng, dtype=dtype))
-        self.u = Parameter(recurrent((units, units), rng=rng, dtype=dtype))
-        self.b = Parameter(init.zeros((units,), dtype=dtype)) if bias else None
+        self.activation = a_layer("RNNCell", "activation", activation)
+        self.w = initial("RNNCell", (inputs, units), rng, dtype, weights=weights)
+        self.u = initial("RNNCell", (units, units), rng, dtype, recurrent=recurrent)
+        self.b = initial("RNNCell", (units,), rng, dtype, biases=biases) if bias else None
 
     def forward(self, x, h=None):
         z = ops.linear(x, self.w, self.b)
@@ -35,6 +33,13 @@ class RNNCell(Module):
         return f"RNNCell({self.w.shape[0]}, {self.w.shape[1]})"
 
 
+def open_forget_gate(shape, rng=None, dtype=default_dtype):
+    """The biases of an LSTM cell, (4 units,): 1 for the forget gate, their second quarter, 0 for the others."""
+    b, units = init.zeros(shape, dtype=dtype), shape[0] // 4
+    b[units:2 * units] = init.gate_bias((units,), dtype=dtype)
+    return b
+
+
 class LSTMCell(Module):
     """Long short-term memory (Hochreiter and Schmidhuber 1997; forget gate of Gers et al. 2000).
 
@@ -44,18 +49,19 @@ class LSTMCell(Module):
         h' = o tanh(c')
 
     x (m, inputs), state (h, c), each (m, units) -> (h', c'). Called as cell(x, (h, c)); the state may be left out:
-    zeros. w (inputs, 4 units), u (units, 4 units), b (4 units,): columns in the order i, f, a, o, as in PyTorch. The
-    forget gate's bias is 1 at first (Jozefowicz et al. 2015), the others 0. Differs: PyTorch has two biases.
+    zeros. w (inputs, 4 units), u (units, 4 units), b (4 units,): columns in the order i, f, a, o, as in PyTorch.
+    weights, recurrent, biases: initializers; that of u is asked four times for (units, units). By default the forget
+    gate's bias is 1 at first (Jozefowicz et al. 2015), the others 0. Differs: PyTorch has two biases.
     """
 
     def __init__(self, inputs, units, weights=init.fan_in_uniform, recurrent=init.orthogonal, rng=None,
-                 dtype=default_dtype):
+                 dtype=default_dtype, bias=True, biases=open_forget_gate):
         positive("LSTMCell", inputs=inputs, units=units)
         rng = generator(rng)
-        self.w = Parameter(weights((inputs, 4 * units), rng=rng, dtype=dtype))
-        self.u = Parameter(np.concatenate([recurrent((units, units), rng=rng, dtype=dtype) for _ in range(4)], axis=1))
-        zero, one = init.zeros((units,), dtype=dtype), init.gate_bias((units,), dtype=dtype)
-        self.b = Parameter(np.concatenate([zero, one, zero, zero]))
+        self.w = initial("LSTMCell", (inputs, 4 * units), rng, dtype, weights=weights)
+        gates = [initial("LSTMCell", (units, units), rng, dtype, recurrent=recurrent).data for _ in range(4)]
+        self.u = Parameter(ops.concatenate(gates, axis=1))
+        self.b = initial("LSTMCell", (4 * units,), rng, dtype, biases=biases) if bias else None
 
     def forward(self, x, state=None):
         units = self.u.shape[0]

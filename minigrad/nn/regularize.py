@@ -70,10 +70,10 @@ class DropConnect(Linear):
     """
 
     def __init__(self, inputs, outputs, p=0.5, per="batch", bias=True, weights=init.fan_in_uniform, rng=None,
-                 dtype=default_dtype):
+                 dtype=default_dtype, biases=init.zeros):
         self.p, self.per = probability("DropConnect", p), one_of("DropConnect", per)
         self.rng = own_generator(rng)
-        super().__init__(inputs, outputs, bias, weights, self.rng, dtype)
+        super().__init__(inputs, outputs, bias, weights, self.rng, dtype, biases)
 
     def forward(self, x):
         if not self.training or self.p == 0:

@@ -1,5 +1,6 @@
 """What holds for every layer: right first and second derivatives, PyTorch's values, its own dtype, fixed masks."""
 import copy
+import re
 
 import numpy as np
 import pytest
@@ -264,6 +265,66 @@ def test_weights_come_from_rng_and_from_the_rule_that_is_passed(make):
     assert not np.array_equal(first[0], next(p.data for _, p in make(rng=4).named_parameters()))
     ones = make(weights=lambda shape, rng, dtype: init.constant(shape, 1.0, dtype=dtype))
     assert (next(p.data for _, p in ones.named_parameters()) == 1).all()
+
+
+WITH_BIASES = {
+    "Linear": lambda **o: nn.Linear(5, 4, **o), "Maxout": lambda **o: nn.Maxout(5, 2, pieces=2, **o),
+    "Conv2d": lambda **o: nn.Conv2d(5, 4, 3, **o), "ConvTranspose2d": lambda **o: nn.ConvTranspose2d(5, 4, 3, **o),
+    "DropConnect": lambda **o: nn.DropConnect(5, 4, **o), "RNNCell": lambda **o: nn.RNNCell(5, 4, **o),
+    "LSTMCell": lambda **o: nn.LSTMCell(5, 1, **o),
+}
+
+
+@pytest.mark.parametrize("name", WITH_BIASES)
+def test_biases_come_from_the_rule_that_is_passed(name):
+    make = WITH_BIASES[name]
+    np.testing.assert_array_equal(make(biases=init.relu_bias).b.data, np.full(4, 0.1, np.float32))
+    assert make(bias=False).b is None and "b" not in dict(make(bias=False).named_parameters())
+    narrow = make(biases=lambda shape, rng, dtype: np.arange(4.0), dtype=np.float32)      # float64 is converted
+    assert narrow.b.dtype == np.float32 and (narrow.b.data == np.arange(4)).all()
+    one, same, other = (make(biases=init.normal, rng=seed) for seed in (0, 0, 1))         # the layer's own rng draws
+    np.testing.assert_array_equal(one.b.data, same.b.data)
+    np.testing.assert_array_equal(one.w.data, make(rng=0).w.data)                         # after the weights
+    assert one.b.data.any() and not np.array_equal(one.b.data, other.b.data)
+
+
+def test_a_cell_without_biases_is_one_whose_biases_are_zero():
+    x = Tensor(np.random.default_rng(0).standard_normal((3, 5)).astype(np.float32))
+    for cell in (nn.RNNCell, nn.LSTMCell):
+        bare, zero = cell(5, 4, bias=False, rng=0), cell(5, 4, biases=init.zeros, rng=0)
+        for a, b in zip(bare(x), zero(x)):
+            np.testing.assert_array_equal(a.data, b.data)
+
+
+@pytest.mark.parametrize("argument", ["weights", "biases"])
+@pytest.mark.parametrize("name", [*WITH_BIASES, "Embedding"])
+def test_what_is_no_initializer_is_refused_by_name(name, argument):
+    if (name, argument) == ("Embedding", "biases"):
+        return
+    make = (WITH_BIASES | {"Embedding": lambda **o: nn.Embedding(5, 4, **o)})[name]
+    known = "init.he_normal, init.glorot_uniform or init.zeros" if argument == "weights" else \
+        "init.zeros or init.relu_bias"
+    wanted = f"{name}: {argument} must be an initializer, a function (shape, rng=..., dtype=...) -> array such as "
+    for rule, message in (("he", ", got 'he'"), (None, ", got None"), (0.1, ", got 0.1"),
+                          (np.ones((5, 4)), ", got ndarray; values are assigned afterwards: p.data = values"),
+                          (init.constant, "; constant cannot be called like that (constant() missing 1 required "),
+                          (lambda shape: np.ones(shape), "; <lambda> cannot be called like that ("),
+                          (np.ones, " cannot be called like that (ones() got an unexpected keyword argument 'rng')")):
+        with pytest.raises(ValueError, match=re.escape(message)) as caught:
+            make(**{argument: rule})
+        assert str(caught.value).startswith(wanted + known)
+    with pytest.raises(ValueError, match=rf"{name}: {argument} must give an array of shape \(.*\), got float64 \(3,\)"):
+        make(**{argument: lambda shape, rng, dtype: np.ones(3)})
+    with pytest.raises(TypeError, match="multiply sequence"):
+        make(**{argument: lambda shape, rng, dtype: shape * None})            # an error of the rule's own stays
+
+
+def test_recurrent_weights_that_are_no_initializer_are_refused():
+    for cell in (nn.RNNCell, nn.LSTMCell):
+        with pytest.raises(ValueError, match=f"{cell.__name__}: recurrent must be an initializer.*got 'orthogonal'"):
+            cell(5, 4, recurrent="orthogonal")
+    with pytest.raises(ValueError, match="RNNCell: activation must be a module or a function, got str"):
+        nn.RNNCell(5, 4, activation="tanh")
 
 
 def test_operators_work_as_layers():
