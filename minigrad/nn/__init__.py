@@ -2,8 +2,8 @@
 from minigrad.nn.parameters import Parameter, Parameters
 from minigrad.nn.module import Module, fixed_statistics, observe
 from minigrad.nn.layers import (
-    ELU, Embedding, Flatten, GELU, LeakyReLU, Linear, LogSoftmax, Maxout, ReLU, Residual, Sequential, Sigmoid, Softmax,
-    Softplus, Tanh,
+    ELU, Embedding, Flatten, GELU, Identity, LeakyReLU, Linear, LogSoftmax, Maxout, ReLU, Residual, Sequential, Sigmoid,
+    Softmax, Softplus, Tanh,
 )
 from minigrad.nn.convolution import (
     AvgPool2d, Conv2d, ConvTranspose2d, FractionalMaxPool2d, GlobalAvgPool, MaxPool2d,

@@ -1,4 +1,4 @@
-"""Layers without images: Linear, Maxout, Embedding, activations, Flatten, Sequential, Residual."""
+"""Layers without images: Linear, Maxout, Embedding, activations, Identity, Flatten, Sequential, Residual."""
 import numpy as np
 
 from minigrad import init, ops
@@ -144,6 +144,13 @@ class Sequential(Module):
         """Add a layer at the end. Returns self."""
         self.layers.append(a_layer("Sequential", f"layer {len(self)}", layer))
         return self
+
+
+class Identity(Module):
+    """x itself, any shape: a place that another layer may take."""
+
+    def forward(self, x):
+        return x
 
 
 class Flatten(Module):

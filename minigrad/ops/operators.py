@@ -2,7 +2,7 @@
 import numpy as np
 
 from minigrad.core import Tensor, as_array, data_of
-from minigrad.ops import elementwise, linalg, reduce, shape
+from minigrad.ops import arrange, elementwise, linalg, reduce, shape
 from minigrad.ops.softmax import log_softmax, softmax
 
 
@@ -45,6 +45,30 @@ def _flatten(self, start=0):
     return shape.flatten(self, start)
 
 
+def _ravel(self):
+    """All elements in one axis."""
+    return shape.reshape(self, (-1,))
+
+
+def _dot(self, other):
+    """As ndarray.dot, the product @ of vectors and matrices."""
+    if self.ndim > 2 or np.ndim(other) > 2:
+        raise ValueError(f"dot: wanted vectors or matrices, got shapes {self.shape} and {np.shape(other)}; use @")
+    return linalg.matmul(self, other)
+
+
+def _all_or_any(name, ufunc):
+    def method(self, axis=None, keepdims=False):
+        return Tensor(ufunc.reduce(self.data != 0, axis=axis, keepdims=keepdims))
+    method.__name__, method.__doc__ = name, f"Whether {name} of the elements over axes is true; no gradient."
+    return method
+
+
+def _refuse_assignment(self, index, values):
+    raise TypeError("a Tensor's elements cannot be assigned: ops.where(mask, new, x) makes a new Tensor; "
+                    "x.data[index] = ... changes the array of one that no graph needs")
+
+
 def _tolist(self):
     """The values as nested lists of Python numbers; one number for a Tensor without axes."""
     return self.data.tolist()
@@ -74,7 +98,7 @@ def attach(cls):
     cls.__pow__, cls.__rpow__ = e.power, _swapped(e.power)
     cls.__matmul__, cls.__rmatmul__ = linalg.matmul, _swapped(linalg.matmul)
     cls.__neg__, cls.__pos__, cls.__abs__ = e.negative, lambda self: self, e.abs
-    cls.__getitem__, cls.__iter__ = shape.getitem, _iterate
+    cls.__getitem__, cls.__iter__, cls.__setitem__ = shape.getitem, _iterate, _refuse_assignment
     cls.__lt__, cls.__le__ = _comparison(np.less), _comparison(np.less_equal)
     cls.__gt__, cls.__ge__ = _comparison(np.greater), _comparison(np.greater_equal)
     cls.__eq__, cls.__ne__ = _comparison(np.equal), _comparison(np.not_equal)
@@ -84,11 +108,13 @@ def attach(cls):
     cls.__invert__ = _truth("not", np.logical_not)
 
     for name in ("exp", "expm1", "log", "log1p", "sqrt", "square", "sin", "cos", "tanh", "sigmoid", "relu", "abs",
-                 "clip"):
+                 "clip", "sign", "softplus"):
         setattr(cls, name, getattr(e, name))
-    for name in ("sum", "mean", "max", "min", "var", "std", "argmax", "argmin", "norm", "logsumexp"):
+    for name in ("sum", "prod", "cumsum", "mean", "max", "min", "var", "std", "argmax", "argmin", "norm", "logsumexp"):
         setattr(cls, name, getattr(reduce, name))
     cls.reshape, cls.transpose, cls.astype = _reshape, _transpose, _astype
     cls.swapaxes, cls.flatten, cls.squeeze = shape.swapaxes, _flatten, shape.squeeze
+    cls.ravel, cls.dot, cls.repeat, cls.trace = _ravel, _dot, arrange.repeat, arrange.trace
+    cls.all, cls.any = _all_or_any("all", np.logical_and), _all_or_any("any", np.logical_or)
     cls.softmax, cls.log_softmax, cls.tolist = softmax, log_softmax, _tolist
     cls.T = property(shape.transpose, doc="All axes in reverse order.")

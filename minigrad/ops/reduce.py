@@ -1,4 +1,5 @@
-"""Reductions: sum, mean, max, min, var, std, logsumexp, norm. axis: None (all), an int or a tuple; keepdims as NumPy.
+"""Reductions: sum, prod, mean, max, min, var, std, logsumexp, norm; and cumsum. axis: None (all), an int or a tuple;
+keepdims as NumPy.
 
 Where several elements attain a maximum or minimum, they share the gradient equally.
 """
@@ -8,7 +9,7 @@ import numpy as np
 
 from minigrad.core import Tensor, data_of, primitive, shape_of
 from minigrad.ops.elementwise import exp, sqrt, where
-from minigrad.ops.shape import broadcast_to, reshape
+from minigrad.ops.shape import broadcast_to, flip, one_axis, reshape, transpose
 
 
 def _axes(name, x, axis):
@@ -59,6 +60,44 @@ _sum.vjps(lambda g, y, x, axes, keepdims: _spread(g, x, axes), None, None)
 def sum(x, axis=None, keepdims=False):
     """Sum over axes. The sum of nothing is 0."""
     return _sum(x, _axes("sum", x, axis), keepdims)
+
+
+def prod(x, axis=None, keepdims=False):
+    """Product over axes. The product of nothing is 1.
+
+    A tree of products, halves by halves: no division, so derivatives of every order are right where factors are 0.
+    """
+    x = x if isinstance(x, Tensor) else np.asarray(x)
+    axes = _axes("prod", x, axis)
+    count, shape = _count(x, axes), _kept(x, axes) if keepdims else _left(x, axes)
+    if count == 0:
+        return _sum(x, axes, keepdims) + 1
+    if axes is not None:                                         # the factors become the first axis
+        x = transpose(x, (*axes, *(i for i in range(x.ndim) if i not in axes)))
+    x, odd = reshape(x, (count, -1) if x.size else (count, math.prod(shape))), []
+    while len(x) > 1:
+        half = len(x) // 2
+        if len(x) % 2:
+            odd.append(x[2 * half:])
+        x = x[:half] * x[half:2 * half]
+    for factor in odd:
+        x = x * factor
+    return reshape(x, shape)
+
+
+@primitive
+def _cumsum(x, axis):
+    return np.add.accumulate(x, axis)
+
+
+_cumsum.vjps(lambda g, y, x, axis: flip(_cumsum(flip(g, axis), axis), axis), None)
+
+
+def cumsum(x, axis=None):
+    """Running sums along an axis (None: of the flattened x): y_i = x_1 + ... + x_i. The same shape."""
+    if axis is None:
+        return _cumsum(reshape(x if isinstance(x, Tensor) else np.asarray(x), (-1,)), 0)
+    return _cumsum(x, one_axis("cumsum", x, axis))
 
 
 def mean(x, axis=None, keepdims=False):

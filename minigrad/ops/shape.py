@@ -170,13 +170,16 @@ def stack(xs, axis=0):
 
 
 def split(x, sections, axis=0):
-    """A list of `sections` equal parts of x along an axis."""
-    lead = (slice(None),) * _one_axis("split", x, axis)
+    """A list of parts of x along an axis: `sections` equal ones, or cut where a list of places says, as in NumPy."""
+    axis = one_axis("split", x, axis)
     size = shape_of(x)[axis]
-    if sections < 1 or size % sections:
+    if isinstance(sections, list | tuple | np.ndarray):
+        borders = [0, *np.clip([n + size if n < 0 else n for n in sections], 0, size).tolist(), size]
+    elif isinstance(sections, int | np.integer) and sections > 0 and size % sections == 0:
+        borders = range(0, size + 1, size // sections) if size else [0] * (sections + 1)
+    else:
         raise ValueError(f"split: axis {axis} of size {size} cannot be cut into {sections} equal parts")
-    step = size // sections
-    return [_getitem(x, (*lead, slice(i * step, (i + 1) * step))) for i in range(sections)]
+    return [_getitem(x, (slice(None),) * axis + (slice(a, max(a, b)),)) for a, b in zip(borders, borders[1:])]
 
 
 @primitive
@@ -201,12 +204,15 @@ def pad(x, widths, value=0.0):
     return _pad(x, tuple((int(a), int(b)) for a, b in widths), value)
 
 
-def flip(x, axis):
-    """x in reverse order along an axis."""
-    return _getitem(x, (slice(None),) * _one_axis("flip", x, axis) + (slice(None, None, -1),))
+def flip(x, axis=None):
+    """x in reverse order along an axis, several (a tuple), or all (None)."""
+    ndim = len(shape_of(x))
+    axes = range(ndim) if axis is None else axis if isinstance(axis, tuple) else (axis,)
+    axes = {one_axis("flip", x, a) for a in axes}
+    return _getitem(x, tuple(slice(None, None, -1 if i in axes else 1) for i in range(ndim)))
 
 
-def _one_axis(name, x, axis):
+def one_axis(name, x, axis):
     """axis, checked, counted from the front."""
     ndim = len(shape_of(x))
     if not -ndim <= axis < ndim:

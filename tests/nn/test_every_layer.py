@@ -58,6 +58,7 @@ LAYERS = {
     "ELU": (lambda d: nn.ELU(0.7), (5, 4), lambda torch, x, p: torch.nn.functional.elu(x, 0.7)),
     "Softmax": (lambda d: nn.Softmax(), (5, 4), lambda torch, x, p: torch.softmax(x, -1)),
     "LogSoftmax": (lambda d: nn.LogSoftmax(axis=0), (5, 4), lambda torch, x, p: torch.log_softmax(x, 0)),
+    "Identity": (lambda d: nn.Identity(), (2, 3, 4), lambda torch, x, p: x),
     "Flatten": (lambda d: nn.Flatten(), (2, 3, 4), lambda torch, x, p: x.flatten(1)),
     "Residual": (lambda d: nn.Residual(nn.Linear(4, 4, rng=0, dtype=d)), (5, 4),
                  lambda torch, x, p: x + x @ p["f.w"] + p["f.b"]),

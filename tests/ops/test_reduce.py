@@ -4,7 +4,7 @@ import pytest
 from scipy import special
 
 from minigrad import ops
-from minigrad.core import tensor
+from minigrad.core import Tensor, grad, tensor
 
 x = np.random.default_rng(0).standard_normal((2, 3, 4))
 AXES = [None, 0, 1, -1, (0,), (0, 2), (-1, 0), (0, 1, 2), ()]
@@ -73,3 +73,59 @@ def test_ties_over_several_axes_share_equally():
     leaf = tensor(np.array([[1.0, 5.0], [5.0, 5.0]]), requires_grad=True)
     leaf.max().backward()
     np.testing.assert_allclose(leaf.grad, [[0, 1 / 3], [1 / 3, 1 / 3]])
+
+
+# ------------------------------------------------------------------------------------------------------ prod and cumsum
+
+X = np.random.default_rng(3).standard_normal((3, 5, 2))
+
+
+@pytest.mark.parametrize("axis", [None, 0, -1, (0, 2), (2, 1, 0), ()])
+@pytest.mark.parametrize("keepdims", [False, True])
+def test_prod_is_numpys(axis, keepdims):
+    wanted = np.prod(X, axis=axis, keepdims=keepdims)
+    y = ops.prod(Tensor(X), axis, keepdims)
+    assert y.shape == wanted.shape
+    np.testing.assert_allclose(y.data, wanted, rtol=1e-14)
+    np.testing.assert_array_equal(ops.prod(X, axis, keepdims), y.data)
+    np.testing.assert_array_equal(ops.prod(X.tolist(), axis, keepdims), y.data)
+
+
+def test_prod_of_nothing_is_one_and_of_integers_an_integer():
+    assert ops.prod(Tensor(np.ones((2, 0), np.float32)), 1).data.tolist() == [1, 1]
+    assert ops.prod(Tensor(np.ones((0, 2))), 1).shape == (0,)
+    assert ops.prod(Tensor(np.arange(1, 6))).data == 120
+
+
+@pytest.mark.parametrize("zeros", [0, 1, 2, 3])
+def test_prod_is_right_to_third_order_where_factors_are_zero(zeros):
+    """d^k/dx_a dx_b ... is the product of the factors left out by none of them: known exactly, zeros or not."""
+    values = np.array([1.5, -2.0, 0.5, 3.0, -1.25])
+    values[:zeros] = 0
+    x = tensor(values, requires_grad=True)
+
+    def others(*left_out):
+        return np.prod(np.delete(values, left_out)) if len(set(left_out)) == len(left_out) else 0.0
+
+    g = grad(x.prod(), x, create_graph=True)
+    for i in range(5):
+        assert g.data[i] == pytest.approx(others(i), abs=1e-15)
+        h = grad(g[i], x, create_graph=True)
+        for j in range(5):
+            assert h.data[j] == pytest.approx(others(i, j), abs=1e-15)
+            third = grad(h[j], x, retain_graph=True)
+            np.testing.assert_allclose(third.data, [others(i, j, k) for k in range(5)], atol=1e-15)
+
+
+@pytest.mark.parametrize("axis", [None, 0, 1, -1])
+def test_cumsum_is_numpys_and_its_gradient_counts_from_the_end(axis):
+    np.testing.assert_array_equal(ops.cumsum(X, axis), np.cumsum(X, axis))
+    x = tensor(X, requires_grad=True)
+    y = x.cumsum(axis)
+    np.testing.assert_array_equal(y.data, np.cumsum(X, axis))
+    y.sum().backward()
+    n = X.size if axis is None else X.shape[axis]
+    counts = np.arange(n, 0, -1.0)
+    wanted = counts.reshape(X.shape) if axis is None else np.moveaxis(np.broadcast_to(
+        counts, (*np.delete(X.shape, axis), n)), -1, axis)
+    np.testing.assert_array_equal(x.grad, wanted)

@@ -239,6 +239,37 @@ def reduction(name, values="any", empty=True):
     return entry
 
 
+def prod(d):
+    shape = d.shape()
+    axis, keepdims = d.axis(len(shape)), d.chance()
+    x = np.array(d.any(*shape))
+    x[d.rng.random(shape) < 0.2] = 0                    # one zero, or several, among the factors
+    return (lambda x: ops.prod(x, axis=axis, keepdims=keepdims)), [d.layout(x)]
+
+
+def along(name, *options):
+    """An entry for a function of an array, something drawn from the options, and an axis or None."""
+    def entry(d):
+        shape = d.shape(1)
+        axis = None if d.rng.random() < 0.3 else int(d.rng.integers(-len(shape), len(shape)))
+        chosen = [d.one(options)] if options else []
+        return (lambda x: getattr(ops, name)(x, *chosen, axis=axis)), [d.any(*shape)]
+    return entry
+
+
+def tile(d):
+    counts = d.one([2, (2, 1), [1, 3], (1, 2, 1), (0, 2), ()])
+    return (lambda x: ops.tile(x, counts)), [d.any(*d.shape(0, 3))]
+
+
+def offset(name, low, high):
+    """An entry for a function of matrices and the number k of a diagonal."""
+    def entry(d):
+        k = int(d.rng.integers(-3, 4))
+        return (lambda x: getattr(ops, name)(x, k)), [d.any(*d.shape(low, high))]
+    return entry
+
+
 def matmul(d):
     m, k, n = (d.one(SIZES) for _ in range(3))
     lead_a, lead_b = d.one([((), ()), ((), ()), ((2,), ()), ((), (2,)), ((2, 1), (3,)), ((1,), (2,)), ((0,), (1,))])
@@ -300,16 +331,21 @@ ENTRIES = {
     "astype": lambda d: ((lambda x: ops.astype(x, np.float64)), [d.any(*d.shape())]),
     "reshape": reshape, "transpose": transpose, "broadcast_to": broadcast_to, "getitem": getitem, "scatter": scatter,
     "concatenate": concatenate, "pad": pad,
-    "sum": reduction("sum"), "max": reduction("max", "distinct", False), "min": reduction("min", "distinct", False),
+    "sum": reduction("sum"), "cumsum": along("cumsum"),
+    "max": reduction("max", "distinct", False), "min": reduction("min", "distinct", False),
     "logsumexp": reduction("logsumexp", empty=False), "norm": reduction("norm"),
     "matmul": matmul, "linear": linear, "einsum": einsum, "inner": inner,
     "softmax": softmax("softmax"), "log_softmax": softmax("log_softmax"), "softmax_cross_entropy": cross_entropy,
 }
 COMPOSED = {       # functions of ops that are made of the above
+    "prod": prod, "repeat": along("repeat", 0, 1, 2, [3]), "roll": along("roll", 0, 1, -2, 9), "tile": tile,
+    "diag": offset("diag", 1, 2), "trace": offset("trace", 2, 2), "tril": offset("tril", 2, 4),
+    "triu": offset("triu", 2, 4),
     "mean": reduction("mean", empty=False), "var": reduction("var", empty=False),
     "std": moved(lambda x: ops.std(x + np.arange(3.0), axis=-1), 1, 1, [3]),
     "stack": stack, "split": split, "flatten": moved(ops.flatten), "squeeze": moved(ops.squeeze, 0),
     "expand_dims": moved(lambda x: ops.expand_dims(x, (0, -1)), 0), "flip": moved(lambda x: ops.flip(x, -1)),
+    "flip all": moved(ops.flip, 0), "split at": moved(lambda x: ops.split(x, [1, -1], axis=-1)[1]),
     "swapaxes": moved(lambda x: ops.swapaxes(x, 0, -1)),
     "outer": lambda d: (ops.outer, [d.any(d.one(SIZES)), d.any(d.one(SIZES))]),
     "dot": lambda d: (ops.dot, [d.any(4), d.any(4)]),
