@@ -172,11 +172,17 @@ def conv2d(x, w, stride=1, padding=0, dilation=1, groups=1, b=None):
     _one_dtype("conv2d", x, w)
     if b is None:
         return _conv2d(x, w, windows, size)
-    if np.shape(b) != w.shape[3:]:
-        raise ValueError(f"conv2d: b must have shape {w.shape[3:]} for w {w.shape}, got {np.shape(b)}")
+    return _conv2d_bias(x, w, _bias("conv2d", b, w, w.shape[3]), windows, size)
+
+
+def _bias(name, b, w, outputs):
+    """b (outputs,) with the dtype of w, or a ValueError."""
+    b = b if hasattr(b, "dtype") else np.asarray(b, w.dtype)
+    if b.shape != (outputs,):
+        raise ValueError(f"{name}: b must have shape {(outputs,)} for w {w.shape}, got {b.shape}")
     if b.dtype != w.dtype:
-        raise ValueError(f"conv2d: b must be {w.dtype} like w, got {b.dtype}")
-    return _conv2d_bias(x, w, b, windows, size)
+        raise ValueError(f"{name}: b must be {w.dtype} like w, got {b.dtype}")
+    return b
 
 
 def _arrays(*xs):
@@ -244,5 +250,6 @@ def conv_transpose2d(x, w, stride=1, padding=0, output_padding=0, dilation=1, gr
         raise ValueError(f"{name}: only the number of images may be 0 (x {x.shape})")
     _fits(name, images)
     _one_dtype(name, x, w)
+    b = None if b is None else _bias(name, b, w, images[3])
     y = _conv2d_x(x, w, (*stride, border[0][0], border[1][0], *dilation, int(groups)), size)
     return y if b is None else y + b

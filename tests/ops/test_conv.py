@@ -220,6 +220,63 @@ def test_refused(message, call):
         ops.conv2d(np.zeros(x), np.zeros(w), **how)
 
 
+def test_a_bias_of_another_shape_or_dtype_is_refused_by_both():
+    """A bias (1,) or () would broadcast, one in float64 would widen a result in float32."""
+    x, w = np.ones((1, 4, 4, 2), "f"), np.ones((3, 3, 2, 2), "f")
+    for name in ("conv2d", "conv_transpose2d"):
+        f = getattr(ops, name)
+        for b in (np.zeros(1, "f"), np.float32(0), np.zeros(3, "f"), np.zeros((1, 2), "f")):
+            with pytest.raises(ValueError, match=rf"{name}: b must have shape \(2,\) for w \(3, 3, 2, 2\), got"):
+                f(x, w, b=b)
+        with pytest.raises(ValueError, match=f"{name}: b must be float32 like w, got float64"):
+            f(x, w, b=mg.Tensor(np.zeros(2)))
+        assert f(x, w, b=[1.0, 2.0]).dtype == np.float32
+
+
+def test_windows_that_meet_no_pixel_and_strides_that_share_a_factor_with_the_dilation():
+    """Where the compiled kernels leave out rows of the border and the gaps of a strided gradient."""
+    torch = pytest.importorskip("torch")
+    rng = np.random.default_rng(8)
+    blind = 0
+    for _ in range(120):
+        n, h, w, c = int(rng.integers(1, 3)), int(rng.choice([1, 1, 2, 5])), int(rng.choice([1, 2, 3, 7])), 2
+        groups = int(rng.choice([1, 2]))
+        k = rng.integers(1, 5, 2).tolist()
+        stride, dilation = rng.choice([1, 2, 3, 4, 6], 2).tolist(), rng.choice([1, 2, 3, 4, 6], 2).tolist()
+        border = rng.integers(0, 12, (2, 2)).tolist()                         # more than the image
+        if h + sum(border[0]) <= dilation[0] * (k[0] - 1) or w + sum(border[1]) <= dilation[1] * (k[1] - 1):
+            continue
+        how = dict(stride=tuple(stride), dilation=tuple(dilation), groups=groups, padding=tuple(map(tuple, border)))
+        arrays = rng.standard_normal((n, h, w, c)), rng.standard_normal((*k, c // groups, 4)), rng.standard_normal(4)
+        ours = [mg.Tensor(a, requires_grad=True) for a in arrays]
+        theirs = [torch.tensor(a, requires_grad=True) for a in arrays]
+        y, t = ops.conv2d(ours[0], ours[1], b=ours[2], **how), torch_conv(torch, *theirs, **how)
+        close(y.data, t.detach().numpy())
+        g = rng.standard_normal(y.shape)
+        for a, b in zip(mg.grad(y, ours, g), torch.autograd.grad(t, theirs, torch.tensor(g))):
+            close(a.data, b.numpy())
+        blind += bool((y.data == arrays[2]).all(axis=(2, 3)).any())           # a row that is the bias alone
+    assert blind > 40
+
+
+def test_unaligned_read_only_and_repeated_arrays():
+    rng = np.random.default_rng(9)
+    for dtype in (np.float32, np.float64):
+        x, w = rng.standard_normal((2, 5, 6, 3)).astype(dtype), rng.standard_normal((3, 2, 3, 4)).astype(dtype)
+        raw = np.empty(x.nbytes + 1, np.uint8)[1:].view(dtype).reshape(x.shape)
+        raw[...] = x
+        frozen = x.copy()
+        frozen.flags.writeable = False
+        for f in (lambda x, w=w: ops.conv2d(x, w, 2, 1), lambda x, w=w: ops.conv_transpose2d(x, w.swapaxes(2, 3), 2),
+                  lambda x: ops.max_pool2d(x, 3, 1, 1), lambda x: ops.avg_pool2d(x, 2),
+                  lambda x: ops.fractional_max_pool2d(x, 3, samples=(0.2, 0.7)),
+                  lambda x: ops.batch_norm(x, *np.ones((2, 3), x.dtype)),
+                  lambda x: ops.layer_norm(x, *np.ones((2, 3), x.dtype))):
+            np.testing.assert_array_equal(f(raw), f(x))
+            np.testing.assert_array_equal(f(frozen), f(x))
+            np.testing.assert_array_equal(f(np.broadcast_to(x[:1], x.shape)), f(np.repeat(x[:1], 2, axis=0)))
+
+
 def test_a_border_or_dilation_beyond_all_memory_is_an_error_not_a_crash():
     x, w = np.ones((1, 4, 4, 1)), np.ones((2, 2, 1, 1))
     for how in (dict(padding=1 << 30, stride=1 << 31), dict(padding=1 << 60, stride=1 << 61),
