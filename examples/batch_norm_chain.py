@@ -6,9 +6,9 @@
 # **What it shows.** A network with one unit per layer and no nonlinearity: y = x w1 ... wl. The gradient says how J
 # changes if every w_i alone moves a little; a step moves all of them at once. The terms of second and higher order that
 # 8.34 multiplies out are then anything but small, and they grow with depth: with one learning rate, a chain of 5 does
-# what the gradient says, one of 20 a tenth of it, and in one of 40 the step makes J astronomically larger. With batch
-# normalization before the last weight, y is linear in the only weight that still counts, and the same learning rate
-# does what it promises at every depth.
+# what the gradient says, one of 20 less than a tenth of it, and in one of 40 the step makes J astronomically larger.
+# With batch normalization before the last weight, y is linear in the only weight that still counts, and the same
+# learning rate does what it promises at every depth.
 #
 # **What to look at.** The ratio of actual to predicted change of J: 1 where the gradient tells the truth, negative
 # where J rose although it was to fall. And the size of the gradient with respect to the lower weights under batch norm:
@@ -28,6 +28,7 @@ from minigrad import ops
 
 WEIGHT = 1.1             # all weights at the start
 LR = 0.01                # one learning rate for all depths
+LOWEST = -0.5            # the picture ends here
 
 
 # %%
@@ -66,10 +67,14 @@ def draw(depths, plain, normalized, path):
     figure, axes = plt.subplots(figsize=(7, 4.5), layout="constrained")
     axes.axhline(1, color="0.6", linewidth=0.8)
     axes.axhline(0, color="0.6", linewidth=0.8, linestyle=":")
-    axes.plot(depths, plain, "o-", label="without normalization")
+    axes.plot(depths, [ratio if ratio >= LOWEST else np.nan for ratio in plain], "o-", label="without normalization")
     axes.plot(depths, normalized, "s-", label="with batch normalization")
-    axes.set(xlabel="layers", ylabel="actual / predicted change of J", title="one gradient step (8.34)")
-    axes.set_yscale("symlog", linthresh=1)
+    for depth, ratio in zip(depths, plain):
+        if ratio < LOWEST:                            # far below the picture: the number itself
+            axes.plot(depth, LOWEST, "v", color="tab:blue", markersize=11, clip_on=False)
+            axes.annotate(f"{ratio:.0e}", (depth, LOWEST), (0, 10), textcoords="offset points", ha="center")
+    axes.set(xlabel="layers", ylabel="actual / predicted change of J", ylim=(LOWEST, 1.2),
+             title="one gradient step (8.34); triangles: far below")
     axes.legend()
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=110)
