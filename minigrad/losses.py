@@ -11,7 +11,7 @@ import math
 import numpy as np
 
 from minigrad import ops
-from minigrad.core import Tensor, data_of
+from minigrad.core import Tensor, data_of, shape_of
 
 
 def _reduce(name, values, reduction):
@@ -55,11 +55,11 @@ def _kind(x):
 def _target(name, prediction, target):
     """The target in the prediction's dtype, of exactly its shape: (m,) against (m, 1) would broadcast to (m, m)."""
     target = target if isinstance(target, Tensor | np.ndarray) else _array(name, "the target", target)
-    if np.shape(prediction) != target.shape:
+    if shape_of(prediction) != target.shape:
         hint = ""
-        if math.prod(np.shape(prediction)) == target.size:
+        if math.prod(shape_of(prediction)) == target.size:
             hint = "; they would broadcast to a loss over all pairs: reshape one of them"
-        raise ValueError(f"{name}: prediction and target must have one shape, got {np.shape(prediction)} and "
+        raise ValueError(f"{name}: prediction and target must have one shape, got {shape_of(prediction)} and "
                          f"{target.shape}{hint}")
     if isinstance(target, Tensor) and target.requires_grad:
         return target
@@ -70,7 +70,7 @@ def _target(name, prediction, target):
 
 def _labels(name, scores, labels):
     """labels (m,) as integers of [0, k), for scores (m, k)."""
-    labels, shape = np.asarray(data_of(labels)), np.shape(scores)
+    labels, shape = np.asarray(data_of(labels)), shape_of(scores)
     if len(shape) != 2 or labels.shape != shape[:1]:
         raise ValueError(f"{name}: wanted logits (m, k) and labels (m,), got {shape} and {labels.shape}")
     if labels.dtype.kind not in "iu":
@@ -94,7 +94,7 @@ def cross_entropy(logits, labels, label_smoothing=0.0, weights=None, reduction="
     if label_smoothing == 0 and weights is None and reduction == "mean":
         return ops.softmax_cross_entropy(logits, labels)
     labels = _labels("cross_entropy", logits, labels)
-    m, k = np.shape(logits)
+    m, k = shape_of(logits)
     if not 0 <= label_smoothing <= 1:
         raise ValueError(f"cross_entropy: label_smoothing must lie in [0, 1], got {label_smoothing}")
     if weights is None:
@@ -126,7 +126,7 @@ def hinge(scores, labels, margin=1.0, reduction="mean"):
     scores = _prediction("hinge", scores)
     labels = _labels("hinge", scores, labels)
     rows = np.arange(len(labels))
-    wrong = np.ones(np.shape(scores), scores.dtype)
+    wrong = np.ones(shape_of(scores), scores.dtype)
     wrong[rows, labels] = 0
     right = ops.reshape(ops.getitem(scores, (rows, labels)), (-1, 1))
     return _reduce("hinge", ops.sum(ops.relu(scores - right + margin) * wrong, axis=1), reduction)
@@ -139,8 +139,8 @@ def kl_divergence(logits, target, reduction="mean"):
     """
     logits = _prediction("kl_divergence", logits)
     p = _target("kl_divergence", logits, target)
-    if len(np.shape(logits)) != 2:
-        raise ValueError(f"kl_divergence: wanted logits (m, k) and probabilities (m, k), got {np.shape(logits)}")
+    if len(shape_of(logits)) != 2:
+        raise ValueError(f"kl_divergence: wanted logits (m, k) and probabilities (m, k), got {shape_of(logits)}")
     values = data_of(p)
     if not ((values >= 0).all() and (np.abs(values.sum(axis=1) - 1) <= 1e-3).all()):
         raise ValueError("kl_divergence: each row of the target must hold probabilities that sum to 1, got a least "
@@ -222,9 +222,9 @@ def gaussian_nll(mean, target, precision=1.0, reduction="mean"):
     mean = _prediction("gaussian_nll", mean)
     t = _target("gaussian_nll", mean, target)
     beta = precision if isinstance(precision, Tensor) else np.asarray(precision, mean.dtype)
-    sizes = zip(beta.shape[::-1], np.shape(mean)[::-1])
+    sizes = zip(beta.shape[::-1], shape_of(mean)[::-1])
     if beta.ndim > np.ndim(mean) or any(a != b and a != 1 for a, b in sizes):
-        raise ValueError(f"gaussian_nll: precision must broadcast to the mean's shape {np.shape(mean)}, "
+        raise ValueError(f"gaussian_nll: precision must broadcast to the mean's shape {shape_of(mean)}, "
                          f"got {beta.shape}")
     if not (data_of(beta) > 0).all():
         raise ValueError(f"gaussian_nll: precision must be positive, got {data_of(beta).min()}; learn its logarithm")

@@ -15,7 +15,7 @@ class Tensor:
     Operators, methods and indexing follow NumPy; see `minigrad.ops`.
     """
     __slots__ = ("_data", "node", "__weakref__")
-    __array_ufunc__ = None                # ndarray * Tensor is left to Tensor.__rmul__
+    __array_ufunc__ = None                # until `minigrad.ops` says what np.exp(Tensor) and ndarray * Tensor are
     __hash__ = object.__hash__
 
     def __init__(self, data, dtype=None, requires_grad=False):

@@ -16,6 +16,7 @@ from minigrad.ops.shape import (
 )
 from minigrad.ops.softmax import log_softmax, softmax, softmax_cross_entropy
 from minigrad.ops.units import drop_mask, dropout, embedding, maxout
-from minigrad.ops import operators
+from minigrad.ops import from_numpy, operators
 
 operators.attach(Tensor)
+from_numpy.attach(Tensor)

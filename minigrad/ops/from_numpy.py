@@ -1,0 +1,175 @@
+"""NumPy's own functions called with a Tensor: `np.exp(x)` is `ops.exp(x)`, `np.sum(x, axis=0)` is `ops.sum(x, axis=0)`.
+
+Where an op has that name it is called, and the result can be differentiated. Where there is none, a Tensor without
+history is its values, as for `np.asarray`, and one with history is refused by a TypeError that says what to use:
+nothing is detached silently. Truth values (comparisons, np.isnan, np.allclose) and shapes need no history at all.
+"""
+import functools
+import inspect
+import operator
+
+import numpy as np
+from numpy import ndarray
+
+from minigrad.core import Tensor, data_of, wrap
+from minigrad.ops import arrange, elementwise, linalg, reduce, shape
+from minigrad.ops.shape import broadcast_to, reshape
+
+UFUNCS = {getattr(np, name): getattr(elementwise, name) for name in (
+    "add", "subtract", "multiply", "divide", "negative", "power", "square", "exp", "expm1", "log", "log1p", "sqrt",
+    "sin", "cos", "tanh", "sign", "maximum", "minimum")}
+UFUNCS |= {np.absolute: elementwise.abs, np.fabs: elementwise.abs, np.positive: operator.pos, np.matmul: linalg.matmul}
+
+TRUTH = {np.less, np.less_equal, np.greater, np.greater_equal, np.equal, np.not_equal, np.logical_and, np.logical_or,
+         np.logical_xor, np.logical_not, np.isnan, np.isinf, np.isfinite, np.signbit}
+OF_VALUES = {np.shape, np.ndim, np.size, np.zeros_like, np.ones_like, np.full_like, np.empty_like, np.allclose,
+             np.isclose, np.array_equal, np.any, np.all, np.count_nonzero, np.nonzero, np.argsort, np.result_type,
+             np.may_share_memory, np.shares_memory, np.array_repr, np.array_str, np.array2string}
+INSTEAD = {
+    "add.reduce": "ops.sum(x)", "multiply.reduce": "ops.prod(x)", "maximum.reduce": "ops.max(x)",
+    "minimum.reduce": "ops.min(x)", "add.accumulate": "ops.cumsum(x)", "multiply.outer": "ops.outer(a, b)",
+    "reciprocal": "1 / x", "exp2": "2.0 ** x", "log2": "ops.log(x) / math.log(2)", "log10": "ops.log(x) / math.log(10)",
+    "float_power": "a ** b", "fmax": "ops.maximum", "fmin": "ops.minimum", "logaddexp": "ops.logsumexp",
+    "vstack": "ops.concatenate(xs, 0)", "hstack": "ops.concatenate(xs, 1)", "diff": "x[1:] - x[:-1]",
+    "average": "ops.mean(x)", "moveaxis": "ops.transpose(x, axes)", "tensordot": "ops.einsum", "inner": "a @ b.T",
+    "vdot": "ops.dot(a, b)",
+}
+
+
+def array_ufunc(self, ufunc, method, *inputs, **options):
+    """Tensor.__array_ufunc__: what NumPy calls for np.exp(x), np.add(a, x) and a * x where a is an array."""
+    op = UFUNCS.get(ufunc)
+    if op is not None and method == "__call__" and not options:
+        if len(inputs) == 2:
+            a, b = inputs
+            if a.__class__ is ndarray and isinstance(b, Tensor) and a.dtype is b._data.dtype and a.flags.aligned:
+                return op(wrap(a, None), b)                      # spares the op the search for a common dtype
+            if isinstance(a, np.floating) and isinstance(b, Tensor):
+                return op(float(a), b)
+        return op(*inputs)
+    if method == "__call__" and not options:
+        if ufunc in TRUTH:
+            return Tensor(ufunc(*map(data_of, inputs)))
+        if ufunc in BITS:
+            return BITS[ufunc](*inputs)
+    name = ufunc.__name__ + ("" if method == "__call__" else f".{method}")
+    if any(isinstance(out, Tensor) for out in options.get("out", ())):
+        raise TypeError(f"np.{name}: out= must be an array, not a Tensor; write x = ops.{ufunc.__name__}(...)")
+    if op is not None and method == "__call__":
+        given = ", ".join(f"{option}=" for option in options)
+        values = _values(inputs, f"np.{name} of a Tensor takes no {given} and changes no array in place (a += x); "
+                                 f"use .data for the values, or a = a + x, ops.{op.__name__}(...)")
+    else:
+        values = _values(inputs, _not_differentiable(name))
+    return getattr(ufunc, method)(*values, **{k: _values(v, name) for k, v in options.items()})
+
+
+def array_function(self, function, types, args, options):
+    """Tensor.__array_function__: what NumPy calls for np.sum(x), np.concatenate([x, y]) and all that is no ufunc."""
+    call = FUNCTIONS.get(function)
+    if call is not None:
+        return call(*args, **options)
+    inside = function.__module__.removeprefix("numpy").removeprefix(".")              # "linalg", of np.linalg.inv
+    message = None if function in OF_VALUES else _not_differentiable(f"{inside}.{function.__name__}".lstrip("."))
+    return function(*_values(args, message), **{k: _values(v, message) for k, v in options.items()})
+
+
+def _not_differentiable(name):
+    """The message for a function of NumPy's that is no op."""
+    hint = INSTEAD.get(name)
+    return f"np.{name} of a Tensor is not differentiable; use .data for the values{f', or {hint}' if hint else ''}"
+
+
+def _values(x, message):
+    """x with the values of Tensors in their place, in lists and tuples too; TypeError where one has history."""
+    if isinstance(x, Tensor):
+        if x.node is not None and message is not None:
+            raise TypeError(message)
+        return x._data
+    if isinstance(x, list | tuple):
+        return type(x)([_values(part, message) for part in x]) if type(x) in (list, tuple) else x
+    return x
+
+
+# ------------------------------------------------------------------------------------------------------- np.sum and kin
+
+@functools.cache
+def _signature(function):
+    return inspect.signature(function)
+
+
+def _named(function, op, *names):
+    """op, called with the arguments of NumPy's function: the first, and those in `names` ("reps=repeats": renamed)."""
+    renamed = dict(name.split("=") if "=" in name else (name, name) for name in names)
+
+    def call(*args, **options):
+        signature = _signature(function)
+        (_, x), *rest = signature.bind(*args, **options).arguments.items()
+        given = {renamed[name]: value for name, value in rest if name in renamed}
+        for name, value in rest:
+            if name not in renamed and value is not signature.parameters[name].default:
+                raise TypeError(f"np.{function.__name__} of a Tensor takes {', '.join(renamed) or 'nothing else'}; "
+                                f"not {name}={value!r:.40}")
+        return op(x, **given)
+
+    return call
+
+
+def _concatenate(arrays, axis=0):
+    return shape.concatenate(arrays, axis)
+
+
+def _where(condition, *branches):
+    return elementwise.where(condition, *branches) if branches else np.nonzero(data_of(condition))
+
+
+def _dot(a, b):
+    if not np.ndim(a) or not np.ndim(b):
+        return elementwise.multiply(a, b)
+    if np.ndim(a) > 2 or np.ndim(b) > 2:
+        raise TypeError(f"np.dot of a Tensor takes vectors and matrices, got shapes {np.shape(a)} and {np.shape(b)}; "
+                        "use @ or ops.einsum")
+    return linalg.matmul(a, b)
+
+
+def _pad(x, widths, mode="constant", constant_values=0.0):
+    if mode != "constant":
+        raise TypeError(f"np.pad of a Tensor pads with a constant, not mode={mode!r}")
+    return shape.pad(x, widths, constant_values)
+
+
+def _swapaxes(x, axis1, axis2):
+    return shape.swapaxes(x, axis1, axis2)
+
+
+FUNCTIONS = {
+    function: _named(function, op, *names.split()) for function, op, names in (
+        (np.sum, reduce.sum, "axis keepdims"), (np.prod, reduce.prod, "axis keepdims"),
+        (np.mean, reduce.mean, "axis keepdims"), (np.max, reduce.max, "axis keepdims"),
+        (np.min, reduce.min, "axis keepdims"), (np.amax, reduce.max, "axis keepdims"),
+        (np.amin, reduce.min, "axis keepdims"), (np.var, reduce.var, "axis keepdims ddof"),
+        (np.std, reduce.std, "axis keepdims ddof"), (np.linalg.norm, reduce.norm, "axis keepdims"),
+        (np.argmax, reduce.argmax, "axis"), (np.argmin, reduce.argmin, "axis"), (np.cumsum, reduce.cumsum, "axis"),
+        (np.reshape, lambda x, shape: reshape(x, shape), "shape"), (np.transpose, shape.transpose, "axes"),
+        (np.ravel, lambda x: reshape(x, (-1,)), ""), (np.squeeze, shape.squeeze, "axis"),
+        (np.broadcast_to, lambda x, shape: broadcast_to(x, shape), "shape"),
+        (np.expand_dims, shape.expand_dims, "axis"), (np.stack, shape.stack, "axis"),
+        (np.split, shape.split, "indices_or_sections=sections axis"),
+        (np.flip, shape.flip, "axis"), (np.roll, arrange.roll, "shift axis"),
+        (np.repeat, arrange.repeat, "repeats axis"), (np.tile, arrange.tile, "reps=repeats"),
+        (np.diag, arrange.diag, "k"), (np.trace, arrange.trace, "offset=k"), (np.tril, arrange.tril, "k"),
+        (np.triu, arrange.triu, "k"), (np.outer, linalg.outer, "b"),
+        (np.clip, elementwise.clip, "a_min=low a_max=high min=low max=high"),
+    )
+} | {np.concatenate: _concatenate, np.where: _where, np.dot: _dot, np.pad: _pad, np.swapaxes: _swapaxes,
+     np.einsum: linalg.einsum}
+
+
+def attach(cls):
+    """Let NumPy's functions find the class."""
+    BITS.update({np.bitwise_and: cls.__and__, np.bitwise_or: cls.__or__, np.bitwise_xor: cls.__xor__,
+                 np.invert: cls.__invert__})
+    cls.__array_ufunc__, cls.__array_function__ = array_ufunc, array_function
+
+
+BITS = {}                                                        # & | ^ ~ of truth values, from the class's operators
