@@ -1,11 +1,13 @@
 """Image layers: sizes, initial scales, random windows, and what they refuse. (Values: test_every_layer.)"""
 import math
+import os
+import platform
 import re
 
 import numpy as np
 import pytest
 
-from minigrad import init, losses, nn, ops, optim
+from minigrad import init, kernels, losses, nn, ops, optim
 from minigrad.core import Tensor
 
 
@@ -94,6 +96,24 @@ def test_a_lenet_learns_one_batch_by_heart():
         opt.step()
     assert losses.cross_entropy(model(x), y).item() < 0.05
     assert losses.zero_one_error(model.eval()(x), y) == 0
+
+
+@pytest.mark.skipif(not kernels.compiled or platform.libc_ver()[0] != "glibc"
+                    or os.environ.get("MINIGRAD_KEEP_MEMORY") == "0", reason="freed blocks are kept only with glibc")
+def test_a_training_step_of_a_convnet_faults_no_fresh_pages():
+    resource = pytest.importorskip("resource")
+    model = nn.Sequential(nn.Conv2d(1, 16, 5, padding=2, bias=False, rng=0), nn.BatchNorm(16), nn.ReLU(),
+                          nn.MaxPool2d(2), nn.Conv2d(16, 32, 5, rng=1), nn.ReLU(), nn.Flatten(),
+                          nn.Linear(3200, 10, rng=2))                  # activations of some 10 MB: 2,500 pages
+    opt = optim.Momentum(model.parameters(), lr=0.01)
+    x, y, faults = Tensor(images(64, 28, 28, 1)), np.arange(64) % 10, []
+    for _ in range(12):
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+        opt.zero_grad()
+        losses.cross_entropy(model(x), y).backward()
+        opt.step()
+        faults.append(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+    assert np.median(faults[4:]) < 50, faults
 
 
 @pytest.mark.parametrize(("call", "message"), [

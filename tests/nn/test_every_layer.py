@@ -221,6 +221,16 @@ def test_fixed_statistics_make_it_a_function_and_leave_no_trace(name):
 
 
 @every_layer
+def test_what_it_draws_is_fixed_by_its_seed_and_drawn_anew(name):
+    (one, x, _), (two, _, _) = made(name), made(name)
+    calls = [one(Tensor(x)).data for _ in range(8)]
+    for y in calls:
+        np.testing.assert_array_equal(two(Tensor(x)).data, y)
+    draws = next(one.generators(), None) is not None and one.training
+    assert draws == any(not np.array_equal(y, calls[0]) for y in calls)
+
+
+@every_layer
 def test_test_mode_is_a_function_of_the_example_alone(name):
     """No layer looks at the rest of the batch at test time, nor draws."""
     layer, x, _ = made(name)

@@ -233,6 +233,23 @@ def test_a_bias_of_another_shape_or_dtype_is_refused_by_both():
         assert f(x, w, b=[1.0, 2.0]).dtype == np.float32
 
 
+@pytest.mark.parametrize("message, how", [
+    (r"output_padding must be smaller than stride or dilation, got \(2, 2\) for stride \(2, 2\)",
+     dict(stride=2, output_padding=2)),
+    (r"output_padding must be smaller .* got \(0, 1\) for stride \(2, 1\)", dict(stride=(2, 1), output_padding=(0, 1))),
+    (r"output_padding must be smaller .* got \(3, 3\) .* dilation \(3, 3\)", dict(dilation=3, output_padding=3)),
+    (r"output_padding must be an integer >= 0", dict(output_padding=-1)),
+    (r"padding must be numbers, got 'same'", dict(padding="same")),
+    (r"nothing is left of the result, 0 x 0, with padding .* \(x \(1, 4, 4, 2\), w \(3, 3, 3, 2\)\)", dict(padding=3)),
+    (r"groups must be an integer >= 1 that divides", dict(groups=0)),
+    (r"larger than any memory", dict(stride=1 << 40)),
+    (r"larger than any memory", dict(stride=1 << 80)),
+])
+def test_refused_by_the_transposed_convolution(message, how):
+    with pytest.raises(ValueError, match=f"conv_transpose2d: .*{message}"):
+        ops.conv_transpose2d(np.zeros((1, 4, 4, 2)), np.zeros((3, 3, 3, 2)), **how)
+
+
 def test_windows_that_meet_no_pixel_and_strides_that_share_a_factor_with_the_dilation():
     """Where the compiled kernels leave out rows of the border and the gaps of a strided gradient."""
     torch = pytest.importorskip("torch")
