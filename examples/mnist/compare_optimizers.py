@@ -63,7 +63,7 @@ def learn(task, optimizer, decay, lr, seed, epochs, examples):
     batches = data.batches(x, y, batch_size=TASKS[task][1], rng=seed)
     method, _ = METHODS[optimizer]
     if optimizer == "vsgd":
-        opt = method(model.parameters(), samples=1, seed=seed)
+        opt = method(model.parameters(), samples=1, rng=seed)
     else:
         opt = method(model.parameters(), lr=schedules.Power(lr, 0.5) if decay == "root" else lr)
     curve, seconds = [training.evaluate(model, losses.cross_entropy, x, y).loss], 0.0

@@ -3,6 +3,7 @@ import numpy as np
 
 from minigrad.kernels.optim import compiled_as
 from minigrad.optim.first_order import FirstOrder
+from minigrad.random import generator
 
 
 class VSGD(FirstOrder):
@@ -17,7 +18,8 @@ class VSGD(FirstOrder):
 
     J must have hessian_diagonal(theta) (n,) and example_grad_squares(theta) (n,), g2 itself, or example_grads(theta)
     (m, n); `step()` after a backward is refused. The exact diagonal costs n Hessian-vector products a step; samples=s
-    takes an estimate from s of them, hessian_diagonal(theta, s, rng), drawn from `seed` and the step's number.
+    takes an estimate from s of them, hessian_diagonal(theta, s, rng). rng: an int, a Generator, or None: the thread's
+    default; one number is drawn from it here, `seed`, and every step draws from that and its own number k.
     rate has the units theta^2/J it must have. The averages start from the first batch, v_bar at `slow` times its value
     (so the start is slow), tau at 2.
     Differs: 0 where v_bar = 0. slow is 2 as in the authors' program, n/10 in the paper; no outlier detection;
@@ -27,11 +29,13 @@ class VSGD(FirstOrder):
     work = ("g2", "h")
     ranges = {"delta": "(0, inf)", "slow": "[1, inf)"}
 
-    def __init__(self, params, slow=2.0, delta=1e-5, samples=None, seed=0, **options):
+    def __init__(self, params, slow=2.0, delta=1e-5, samples=None, rng=None, **options):
         super().__init__(params, slow=slow, delta=delta, **options)
         if samples is not None and (isinstance(samples, bool) or not isinstance(samples, int) or samples < 1):
             raise ValueError(f"VSGD: samples must be a count of Hessian-vector products or None, got {samples!r}")
-        self.samples, self.seed = samples, seed
+        self.samples = samples
+        seed = 0 if samples is None else generator(rng).integers(2**63)
+        self.declare("seed", np.array([seed], np.int64))                 # saved, so that a run resumes exactly
 
     def step(self, J=None):
         """One step on J, which gives per-example gradients and the diagonal of the Hessian as well."""
@@ -52,7 +56,7 @@ class VSGD(FirstOrder):
             if each.ndim != 2 or each.shape[1] != self.n:
                 raise ValueError(f"VSGD.step: example_grads must have shape (m, {self.n}), got {each.shape}")
             g2 = np.einsum("mi,mi->i", each, each) / len(each)
-        rng = np.random.default_rng([self.seed, self.k])
+        rng = np.random.default_rng([int(self.seed[0]), self.k])
         h = np.asarray(J.hessian_diagonal(theta) if self.samples is None else
                        J.hessian_diagonal(theta, self.samples, rng))
         if g2.shape != (self.n,) or h.shape != (self.n,):

@@ -101,7 +101,7 @@ def test_the_diagonal_is_not_the_gradient_of_the_sum():
 
 
 def test_a_model_trains_without_a_learning_rate_and_resumes_exactly():
-    """example_grad_squares of an Objective stand for its example_grads; the samples depend on seed and step only."""
+    """example_grad_squares of an Objective stand for its example_grads; the samples depend on rng and step only."""
     import minigrad as mg
     from minigrad import losses, nn
     rng = np.random.default_rng(0)
@@ -127,13 +127,13 @@ def test_a_model_trains_without_a_learning_rate_and_resumes_exactly():
         last = float(one.step(J))
     assert last < 0.5 * first
 
-    J, opt, p = made(samples=2)
+    J, opt, p = made(samples=2, rng=5)
     for _ in range(4):
         opt.step(J)
     saved, at = opt.state_dict(), p.theta.copy()
     for _ in range(3):
         opt.step(J)
-    K, again, q = made(samples=2)
+    K, again, q = made(samples=2, rng=6)                     # the saved run's draws count, not our own
     q.theta[...] = at
     q.changed()
     again.load_state_dict(saved)
@@ -146,3 +146,31 @@ def test_a_model_trains_without_a_learning_rate_and_resumes_exactly():
 def test_samples_is_a_count(samples):
     with pytest.raises(ValueError, match="samples must be a count"):
         optim.VSGD(np.ones(2), samples=samples)
+
+
+def test_the_samples_come_from_rng_or_the_threads_default():
+    import minigrad as mg
+
+    class Noisy:
+        def value_and_grad(self, theta): return 0.5 * theta @ theta, theta.copy()
+        def example_grads(self, theta): return np.array([theta, 2 * theta])
+        def hessian_diagonal(self, theta, samples, rng): return 1 + rng.random(len(theta))
+
+    def end(rng):
+        theta = np.ones(3)
+        opt = optim.VSGD(theta, samples=1, rng=rng)
+        for _ in range(3):
+            opt.step(Noisy())
+        return theta.tobytes()
+
+    assert end(1) == end(1) == end(np.random.default_rng(1)) != end(2)
+    mg.seed(3)
+    one, two = end(None), end(None)
+    mg.seed(3)
+    assert end(None) == one != two
+    mg.seed(3)
+    before = np.random.default_rng(3).random()
+    optim.VSGD(np.ones(3))                                       # draws nothing where nothing is sampled
+    assert mg.random.generator(None).random() == before or end(None) != one
+    with pytest.raises(TypeError, match="VSGD: no argument 'seed'; there are slow, delta, samples, rng"):
+        optim.VSGD(np.ones(3), seed=0)
