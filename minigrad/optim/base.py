@@ -1,9 +1,11 @@
 """What every optimizer shares: the vector theta, hyperparameters, state that can be saved, a step's record."""
+import sys
 from contextlib import contextmanager
 from math import isfinite
 
 import numpy as np
 
+from minigrad.optim.arguments import refuse_stranger, refuse_unknown
 from minigrad.optim.saving import Saved
 
 # Where a hyperparameter may lie, by name; a class adds its own in `ranges`. Elsewhere: any finite number.
@@ -92,9 +94,17 @@ class Optimizer(Saved):
     A subclass writes `step(self, J) -> Step`. In it: `self.theta` (the live vector; assigning copies into it),
     `self.evaluate(J, theta)`, `self.now("damping")` (a hyperparameter's value at this step),
     `self.declare(name, array)` (state to be saved; `self.name = new` copies into it), `self.k += 1` and
-    `self.changed()` once theta has moved.
+    `self.changed()` once theta has moved. Its methods may set attributes of their own; from outside, a name that is
+    none is refused. A subclass with `abstract = True` is a base: what its `__init__` does not name is for others.
     """
+    abstract = True
     ranges = {}
+
+    def __new__(cls, *args, **arguments):
+        """Refuse what no `__init__` names: `**options` would make it a hyperparameter that nothing reads."""
+        if arguments:
+            refuse_unknown(cls, arguments)
+        return super().__new__(cls)
 
     def __init__(self, params, **hyper):
         who = type(self).__name__
@@ -130,6 +140,8 @@ class Optimizer(Saved):
         elif name in self._hyper:
             self.set_hyper(name, value)
         else:
+            if name not in self.__dict__ and not hasattr(type(self), name):
+                refuse_stranger(self, name, sys._getframe(1))
             object.__setattr__(self, name, value)
 
     def set_hyper(self, name, value):

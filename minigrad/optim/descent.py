@@ -40,6 +40,7 @@ class SecondOrder(Optimizer):
     is accepted, so an objective that raises, returns NaN or is interrupted leaves theta where it was.
     `needs` are the methods of J it cannot do without.
     """
+    abstract = True
     needs = ()
 
     def __init__(self, params, **hyper):
@@ -132,6 +133,7 @@ class Descent(SecondOrder):
     search: "wolfe", "backtracking", "exact", "full", or a function search(phi, step) of `linesearch`.
     The guard: if d is not a descent direction, or the search along it fails, the method forgets and takes -g, once.
     """
+    abstract = True
     default_search = staticmethod(strong_wolfe)
 
     def __init__(self, params, search=None, **hyper):

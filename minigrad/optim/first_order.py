@@ -1,6 +1,4 @@
 """First-order methods: a subclass writes `update(g)`, one pass of its loop, and `point()` if g is taken elsewhere."""
-import inspect
-
 import numpy as np
 
 from minigrad.optim.base import NonFiniteError, Step
@@ -28,19 +26,10 @@ class FirstOrder(InterimPoint):
     weight_decay: g + weight_decay theta in place of g (L2, coupled), theta being where g was taken.
     check_finite: NonFiniteError for a NaN or infinite g (or J), before anything is changed.
     """
+    abstract = True
     state = ()
     work = ()           # arrays that `evaluate` fills and `update` reads; not saved
     decoupled = False   # does `update` itself apply weight_decay?
-
-    def __new__(cls, *args, **arguments):
-        """Refuse what no `__init__` names: `**options` would make it a hyperparameter that nothing reads."""
-        own, shared = named_arguments(cls, FirstOrder), named_arguments(FirstOrder)
-        for name in arguments if own else ():
-            if name not in ("params", *own, *shared):
-                owners = [c.__name__ for c in descendants(FirstOrder) if name in named_arguments(c, FirstOrder)]
-                hint = f". {', '.join(owners)} have it" if owners else ": docs/optimizers.md translates other names"
-                raise TypeError(f"{cls.__name__}: no argument {name!r}; there are {', '.join(own + shared)}{hint}")
-        return super().__new__(cls)
 
     def __init__(self, params, groups=None, *, weight_decay=0.0, check_finite=False, **hyper):
         super().__init__(params, **hyper, weight_decay=weight_decay)
@@ -224,22 +213,3 @@ class FirstOrder(InterimPoint):
         if state["at_point"] and not self._paused:
             self.leave_at_point(self.params.theta)
             self.changed()
-
-
-def named_arguments(cls, below=None):
-    """The arguments but self and params that the `__init__`s of a class name, its own first; those below a base."""
-    names = {}
-    for base in cls.__mro__:
-        if base is below:
-            break
-        if "__init__" in vars(base) and base is not object:
-            names.update((p.name, None) for p in list(inspect.signature(base.__init__).parameters.values())[2:]
-                         if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY))
-    return list(names)
-
-
-def descendants(cls):
-    """All classes derived from one, in order of definition."""
-    for kind in cls.__subclasses__():
-        yield kind
-        yield from descendants(kind)

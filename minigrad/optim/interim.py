@@ -12,6 +12,7 @@ from minigrad.optim.base import Optimizer
 
 class InterimPoint(Optimizer):
     """What FirstOrder needs to know of `point()`; nothing happens for methods that do not have one."""
+    abstract = True
 
     def __init__(self, params, **hyper):
         super().__init__(params, **hyper)

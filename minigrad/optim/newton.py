@@ -54,6 +54,9 @@ class Newton(Descent):
     """
     default_search = staticmethod(full_step)
 
+    def __init__(self, params, search=None):
+        super().__init__(params, search)
+
     def direction(self, J, theta, value, g):
         H = dense_hessian(self, J, theta)
         L = cholesky(H)

@@ -27,6 +27,9 @@ class NewtonCG(Descent):
     """
     needs = ("hvp",)
 
+    def __init__(self, params, search=None):
+        super().__init__(params, search)
+
     def direction(self, J, theta, value, g):
         hvp = self.products(J, theta, "hvp")
         solved = linear_cg(hvp, -g, tolerance=forcing(g))

@@ -16,7 +16,7 @@ from minigrad import optim
     (optim.AdamW, dict(wd=0.1), "AdamW: no argument 'wd'; there are lr, weight_decay, eta"),
     (optim.RMSProp, dict(momentum=0.9), "RMSProp: no argument 'momentum'"),
     (optim.NesterovNotes, dict(lr=0.1, alpha=0.9), "NesterovNotes: no argument 'alpha'; there are lr, momentum"),
-    (optim.VSGD, dict(lr=0.1), "VSGD: no argument 'lr'; there are slow, delta, samples, seed"),
+    (optim.VSGD, dict(lr=0.1), "VSGD: no argument 'lr'; there are slow, delta, samples, rng"),
 ], ids=str)
 def test_an_unknown_argument_is_refused_and_the_known_ones_are_named(kind, argument, message):
     with pytest.raises(TypeError, match=re.escape(message)):
@@ -57,3 +57,126 @@ def test_subclasses_keep_their_freedom():
     assert Bare(np.ones(3), speed=0.1).speed == 0.1
     assert Open(np.ones(3), speed=0.1).speed == 0.1
     assert copy.deepcopy(Bare(np.ones(3), speed=0.1)).speed == 0.1
+
+
+# -------------------------------------------------------------------------------------------- methods of section 8.6
+
+@pytest.mark.parametrize(("kind", "argument", "message"), [
+    (optim.LBFGS, dict(lr=0.1), "LBFGS: no argument 'lr'; there are memory, search, scale. PRONG has it"),
+    (optim.LBFGS, dict(history_size=5), "LBFGS: no argument 'history_size'; there are memory, search, scale: docs/"),
+    (optim.BFGS, dict(memory=5), "BFGS: no argument 'memory'; there are search, scale. LBFGS has it"),
+    (optim.Newton, dict(damping=1.0), "Newton: no argument 'damping'; there are search. HessianFree, "),
+    (optim.NewtonCG, dict(radius=1.0), "there are search. LevenbergMarquardt, TrustRegion have it"),
+    (optim.DampedNewton, dict(search="wolfe"), "DampedNewton: no argument 'search'; there are damping, tries. "),
+    (optim.SaddleFreeNewton, dict(dimension=3), "there are floor, search. KrylovSaddleFree has it"),
+    (optim.KrylovSaddleFree, dict(size=3), "KrylovSaddleFree: no argument 'size'; there are dimension, floor, search:"),
+    (optim.ConjugateGradient, dict(restart=3), "no argument 'restart'; there are beta, reset, search, orthogonality"),
+    (optim.ScaledConjugateGradient, dict(lam=1), "no argument 'lam'; there are damping, sigma, tries"),
+    (optim.HessianFree, dict(damp=1), "there are damping, warm, progress, iterations, precondition, search"),
+    (optim.LevenbergMarquardt, dict(damping=1), "LevenbergMarquardt: no argument 'damping'; there are radius, tries."),
+    (optim.TrustRegion, dict(largets=2), "no argument 'largets'; there are radius, largest, accept, tries"),
+    (optim.PRONG, dict(groups=None), "PRONG: no argument 'groups'; there are lr, momentum, delta, interval"),
+], ids=str)
+def test_a_second_order_method_names_the_arguments_it_has(kind, argument, message):
+    with pytest.raises(TypeError, match=re.escape(message)):
+        kind(np.ones(3), **argument)
+
+
+class Steepest(optim.Newton.__mro__[1]):
+    """A student's Descent without a signature of its own."""
+    def direction(self, J, theta, value, g):
+        return -self.factor * g
+
+
+def test_a_descent_without_a_signature_stays_open():
+    assert Steepest(np.ones(3), search="full", factor=0.5).factor == 0.5
+
+
+# ----------------------------------------------------------------------------------------------- attributes assigned
+
+@pytest.mark.parametrize(("make", "name", "message"), [
+    (lambda: optim.Adam(np.ones(3)), "learning_rate",
+     "Adam has no attribute 'learning_rate' to assign; did you mean lr? There are lr, rho1, rho2, delta, weight_decay"),
+    (lambda: optim.Adam(np.ones(3)), "lrr", "Adam has no attribute 'lrr' to assign; did you mean lr? There are lr,"),
+    (lambda: optim.Adam(np.ones(3)), "eps", "did you mean delta?"),
+    (lambda: optim.Adam(np.ones(3)), "beta2", "did you mean rho2?"),
+    (lambda: optim.Momentum(np.ones(3), lr=0.1), "momemtum", "did you mean momentum?"),
+    (lambda: optim.Momentum(np.ones(3), lr=0.1), "alpha", "did you mean momentum?"),
+    (lambda: optim.RMSProp(np.ones(3)), "alpha", "did you mean rho?"),
+    (lambda: optim.SGD(np.ones(3), lr=0.1), "momentum",
+     "SGD has no attribute 'momentum' to assign; there are lr, weight_decay, "),
+    (lambda: optim.LBFGS(np.ones(3)), "lr", "LBFGS has no attribute 'lr' to assign; there are s, y, "),
+    (lambda: optim.DampedNewton(np.ones(3)), "damping", "DampedNewton has no attribute 'damping' to assign; there "),
+    (lambda: optim.BFGS(np.ones(3)), "line_search", "did you mean search?"),
+])
+def test_an_attribute_that_is_none_cannot_be_assigned(make, name, message):
+    opt = make()
+    with pytest.raises(AttributeError, match=re.escape(message)):
+        setattr(opt, name, 0.1)
+    assert name not in vars(opt)
+
+
+def test_neither_from_a_function_nor_from_a_method_of_something_else():
+    opt = optim.Adam(np.ones(3))
+
+    def decay(opt):
+        opt.learning_rate = 0.1
+
+    class Loop:
+        def run(self, opt):
+            opt.lrr = 0.1
+
+    for run in (decay, Loop().run):
+        with pytest.raises(AttributeError, match=r"did you mean lr\?"):
+            run(opt)
+
+
+class Busy(optim.FirstOrder):
+    """A student's class that sets attributes wherever it likes."""
+    state = ("v",)
+    note = None
+
+    def __init__(self, params, lr):
+        super().__init__(params, lr=lr)
+        self.count = 0
+        self.prepare()
+
+    def prepare(this):
+        this.prepared = True
+
+    def begin(self):
+        self.began = True
+        self.v = 1.0
+
+    def update(self, g):
+        self.count += 1
+        self.last_norm = float(np.linalg.norm(g))
+        [setattr(self, f"step_{i}", i) for i in range(2)]
+        self.theta = self.theta - self.lr * g
+
+    @property
+    def speed(self):
+        return self.lr
+
+    @speed.setter
+    def speed(self, value):
+        self.lr = value
+
+
+class Busier(Busy):
+    def update(self, g):
+        super().update(g)
+        self.after = True
+
+
+def test_a_subclass_sets_attributes_of_its_own_in_any_method():
+    opt = Busier(np.ones(3), lr=0.1)
+    opt.step(g=np.ones(3))
+    assert opt.count == 1 and opt.began and opt.prepared and opt.after and opt.last_norm == pytest.approx(3 ** 0.5)
+    opt.speed, opt.note, opt.count, opt.last_norm = 0.2, "mine", 5, 0.0         # what exists anyone may assign
+    assert opt.lr == 0.2
+    again = copy.deepcopy(opt)
+    again.lr = 0.3
+    assert again.count == 5 and opt.lr == 0.2
+    with pytest.raises(AttributeError, match="Busier has no attribute 'cuont' to assign; did you mean count?"):
+        opt.cuont = 1
