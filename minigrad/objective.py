@@ -265,6 +265,7 @@ class Objective:
             with fixed_statistics(self.model):
                 yield
         finally:
+            own[...] = before                           # not theta any more if the model was laid out anew inside
             self.parameters.theta[...] = before
             self.parameters.changed()
 

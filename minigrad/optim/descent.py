@@ -66,6 +66,7 @@ class SecondOrder(Optimizer):
         theta = self.check_theta()
         self.spent, self.note = 0, ""
         value, g = self.here(J, theta)
+        theta = self.check_theta()                  # J may have laid the parameters out anew
         grad_norm = norm(g)
         if not (math.isfinite(value) and math.isfinite(grad_norm)):
             return Step(value, grad_norm, self.spent, "J or its gradient is not finite")

@@ -69,6 +69,7 @@ class FirstOrder(InterimPoint):
             self.go_home()
             if J is not None:
                 value, g = self.evaluate(J, self.interim())
+                theta = self.check_theta()                      # J may have laid the parameters out anew
                 outcome = Step(value, float(np.linalg.norm(g)))
             elif np.shape(g) != theta.shape or g.dtype != theta.dtype:
                 raise ValueError(f"{type(self).__name__}.step: g must be {theta.shape} {theta.dtype}, "

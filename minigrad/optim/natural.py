@@ -103,7 +103,6 @@ class PRONG(SecondOrder):
         if not np.isfinite(v).all():
             return "the step is not finite"
         self.v = v
-        theta += v
-        self.changed()
+        self.theta = self.theta + v                  # the live vector: J may have laid it out anew
         self._known = None
         return ""

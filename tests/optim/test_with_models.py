@@ -133,3 +133,45 @@ def test_a_graph_recorded_before_a_step_may_not_be_used_after_it(data):
     opt.step()
     with pytest.raises(RuntimeError, match="an optimizer's step"):
         second.backward()
+
+
+def in_a_larger_model(net):
+    """Lay the parameters out anew: theta of `net` is now a part of a larger vector."""
+    return nn.Sequential(net, nn.Linear(3, 2, rng=0)).parameters()
+
+
+class Anew:
+    """An objective that lays the model out anew in the middle of every evaluation."""
+
+    def __init__(self, net, data):
+        def loss(y, labels):
+            in_a_larger_model(net)
+            return losses.cross_entropy(y, labels)
+
+        self.J, self.net = mg.Objective(net, loss, *data), net
+
+    def __getattr__(self, name):
+        def anew(*args):
+            result = getattr(self.J, name)(*args)
+            in_a_larger_model(self.net)
+            return result
+        return anew
+
+
+@pytest.mark.parametrize("make", [
+    *(lambda p, method=method: method(p, lr=0.05, weight_decay=0.01) for method in METHODS),
+    lambda p: optim.PRONG(p, lr=0.05, momentum=0.5), optim.LBFGS, optim.ConjugateGradient, optim.HessianFree,
+    optim.ScaledConjugateGradient, optim.TrustRegion, optim.KrylovSaddleFree, optim.NewtonCG,
+])
+def test_a_step_is_made_where_the_parameters_are_after_the_evaluation(make, data):
+    """If J lays the model out anew, the step must not go to the vector that theta was before."""
+    plain, moved = model(), model()
+    a, b = make(plain.parameters()), make(moved.parameters())
+    J, K = mg.Objective(plain, losses.cross_entropy, *data), Anew(moved, data)
+    before = moved.parameters().theta.copy()
+    for _ in range(3):
+        assert float(a.step(J)) == float(b.step(K))
+        now = np.concatenate([p.data.ravel() for p in moved.parameters()])
+        assert not np.array_equal(now, before)
+        np.testing.assert_array_equal(now, plain.parameters().theta)
+        before = now
