@@ -97,7 +97,8 @@ class Tensor:
 
     def __array__(self, dtype=None, copy=None):
         if self.node is not None:
-            raise ValueError("a Tensor with history cannot become an ndarray silently; use .data or .numpy()")
+            raise ValueError("a Tensor with history cannot become an ndarray silently; use .data or .numpy(), or "
+                             "ops.stack for a list of Tensors")
         return np.array(self._data, dtype=dtype, copy=copy)
 
     def __deepcopy__(self, memo):

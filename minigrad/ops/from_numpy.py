@@ -15,10 +15,9 @@ from minigrad.core import Tensor, data_of, wrap
 from minigrad.ops import arrange, elementwise, linalg, reduce, shape
 from minigrad.ops.shape import broadcast_to, reshape
 
-UFUNCS = {getattr(np, name): getattr(elementwise, name) for name in (
-    "add", "subtract", "multiply", "divide", "negative", "power", "square", "exp", "expm1", "log", "log1p", "sqrt",
-    "sin", "cos", "tanh", "sign", "maximum", "minimum")}
-UFUNCS |= {np.absolute: elementwise.abs, np.fabs: elementwise.abs, np.positive: operator.pos, np.matmul: linalg.matmul}
+UFUNCS = {getattr(np, name): op for name, op in vars(elementwise).items()
+          if isinstance(getattr(np, name, None), np.ufunc)}
+UFUNCS |= {np.fabs: elementwise.abs, np.positive: operator.pos, np.matmul: linalg.matmul}
 
 TRUTH = {np.less, np.less_equal, np.greater, np.greater_equal, np.equal, np.not_equal, np.logical_and, np.logical_or,
          np.logical_xor, np.logical_not, np.isnan, np.isinf, np.isfinite, np.signbit}
@@ -150,7 +149,8 @@ FUNCTIONS = {
         (np.amin, reduce.min, "axis keepdims"), (np.var, reduce.var, "axis keepdims ddof"),
         (np.std, reduce.std, "axis keepdims ddof"), (np.linalg.norm, reduce.norm, "axis keepdims"),
         (np.argmax, reduce.argmax, "axis"), (np.argmin, reduce.argmin, "axis"), (np.cumsum, reduce.cumsum, "axis"),
-        (np.reshape, lambda x, shape: reshape(x, shape), "shape"), (np.transpose, shape.transpose, "axes"),
+        (np.reshape, lambda x, shape: reshape(x, shape), "shape newshape=shape"),
+        (np.transpose, shape.transpose, "axes"),
         (np.ravel, lambda x: reshape(x, (-1,)), ""), (np.squeeze, shape.squeeze, "axis"),
         (np.broadcast_to, lambda x, shape: broadcast_to(x, shape), "shape"),
         (np.expand_dims, shape.expand_dims, "axis"), (np.stack, shape.stack, "axis"),

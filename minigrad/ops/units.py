@@ -1,7 +1,7 @@
 """What layers of units ask for beyond arithmetic: lookup in a table, the largest of several pieces, dropped units."""
 import numpy as np
 
-from minigrad.core import data_of
+from minigrad.core import data_of, shape_of
 from minigrad.ops.elementwise import multiply
 from minigrad.ops.reduce import max
 from minigrad.ops.shape import getitem, reshape
@@ -13,7 +13,7 @@ def embedding(table, labels):
 
     The gradient of a row that is read several times is the sum. Negative labels do not count from the end: ValueError.
     """
-    labels, shape = np.asarray(data_of(labels)), np.shape(table)
+    labels, shape = np.asarray(data_of(labels)), shape_of(table)
     if len(shape) != 2:
         raise ValueError(f"embedding: the table must be (symbols, size), got shape {shape}")
     if labels.dtype.kind not in "iu":
@@ -28,7 +28,7 @@ def maxout(x, pieces):
 
     A tie shares the gradient.
     """
-    shape = np.shape(x)
+    shape = shape_of(x)
     if pieces < 1 or not shape or shape[-1] % pieces:
         raise ValueError(f"maxout: pieces must be at least 1 and divide the last axis of x {shape}, got {pieces}")
     return max(reshape(x, (*shape[:-1], shape[-1] // pieces, pieces)), axis=-1)
@@ -49,4 +49,4 @@ def drop_mask(shape, p, rng=None, dtype=np.float32, scale=True):
 
 def dropout(x, p, rng=None):
     """x times a `drop_mask` (Srivastava et al. 2014): each element is 0 with probability p, else divided by 1 - p."""
-    return multiply(x, drop_mask(np.shape(x), p, rng, x.dtype))
+    return multiply(x, drop_mask(shape_of(x), p, rng, x.dtype))
