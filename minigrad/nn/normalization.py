@@ -33,8 +33,7 @@ class BatchNorm(Module):
 
     def __init__(self, features, delta=1e-5, momentum=0.1, relu=False, dtype=default_dtype):
         positive("BatchNorm", features=features)
-        if not 0 <= momentum <= 1:
-            raise ValueError(f"BatchNorm: momentum is the weight of the new batch, in [0, 1], got {momentum!r}")
+        weight_of_new(momentum)
         self.delta, self.momentum, self.relu = delta, momentum, relu
         self.gamma = Parameter(init.constant((features,), 1.0, dtype=dtype))
         self.beta = Parameter(init.zeros((features,), dtype=dtype))
@@ -50,9 +49,9 @@ class BatchNorm(Module):
         moments = np.empty((2, x.shape[-1]), x.dtype)
         y = ops.batch_norm(x, self.gamma, self.beta, self.delta, self.relu, moments)
         if updating_statistics():
-            mean, var = moments
-            self.running_mean = (1 - self.momentum) * self.running_mean + self.momentum * mean
-            self.running_var = (1 - self.momentum) * self.running_var + self.momentum * (m / (m - 1)) * var
+            share, (mean, var) = weight_of_new(self.momentum), moments
+            self.running_mean = (1 - share) * self.running_mean + share * mean
+            self.running_var = (1 - share) * self.running_var + share * m / (m - 1) * var
         return y
 
     def with_running_averages(self, x):
@@ -60,12 +59,19 @@ class BatchNorm(Module):
         if x.shape[-1:] != self.gamma.shape or x.dtype != self.gamma.dtype:
             raise ValueError(f"BatchNorm: the last axis of x must be {self.gamma.shape[0]}, its dtype "
                              f"{self.gamma.dtype}, got x {x.dtype} {x.shape}")
-        scale = self.gamma * (1 / np.sqrt(self.running_var + self.delta))
+        scale = self.gamma * (1 / np.sqrt(self.running_var + float(self.delta)))
         y = x * scale + (self.beta - self.running_mean * scale)
         return ops.relu(y) if self.relu else y
 
     def describe(self):
         return f"BatchNorm({self.gamma.shape[0]}{', relu=True' if self.relu else ''})"
+
+
+def weight_of_new(momentum):
+    """momentum as a float in [0, 1] (a number of NumPy's would widen the averages)."""
+    if not 0 <= momentum <= 1:
+        raise ValueError(f"BatchNorm: momentum is the weight of the new batch, in [0, 1], got {momentum!r}")
+    return float(momentum)
 
 
 class LayerNorm(Module):

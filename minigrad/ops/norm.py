@@ -9,7 +9,7 @@ A rule that took them from the forward pass as constants would give right gradie
 import numpy as np
 
 from minigrad import kernels
-from minigrad.core import data_of, gradient_array, primitive
+from minigrad.core import data_of, default_dtype, gradient_array, primitive
 from minigrad.ops.conv import packed
 from minigrad.ops.elementwise import relu_gate, sqrt
 from minigrad.ops.reduce import mean, sum
@@ -78,11 +78,12 @@ def batch_norm(x, gamma, beta, delta=1e-5, relu=False, moments=None):
     Differs: delta is an argument (the book's 1e-8 allows gains of 1e4, which float32 does not survive).
     """
     shape = np.shape(x)
-    _check("batch_norm", x, shape, gamma, beta)
+    x, gamma, beta = _check("batch_norm", x, gamma, beta, delta)
+    if moments is not None and (np.shape(moments) != (2, shape[-1]) or getattr(moments, "dtype", None) != x.dtype):
+        raise ValueError(f"batch_norm: moments must be (2, {shape[-1]}) of {x.dtype}, "
+                         f"got {getattr(moments, 'dtype', type(moments).__name__)} {np.shape(moments)}")
     if 0 in shape:
         raise ValueError(f"batch_norm: nothing to take the mean of (x {shape})")
-    if not delta >= 0:
-        raise ValueError(f"batch_norm: delta must be a number >= 0, got {delta!r}")
     kept = np.empty((2, shape[-1]), x.dtype)
     y = _batch_norm(x, gamma, beta, float(delta), bool(relu), kept)
     if moments is not None:
@@ -90,13 +91,21 @@ def batch_norm(x, gamma, beta, delta=1e-5, relu=False, moments=None):
     return y
 
 
-def _check(name, x, shape, gamma, beta):
+def _check(name, x, gamma, beta, delta):
+    """x, gamma and beta, lists made arrays of x's dtype; refused unless they and delta fit."""
+    if not isinstance(delta, int | float | np.integer | np.floating) or not delta >= 0:
+        raise ValueError(f"{name}: delta must be a number >= 0, got {delta!r}")
+    shape = np.shape(x)
     if not shape or np.shape(gamma) != shape[-1:] or np.shape(beta) != shape[-1:]:
         raise ValueError(f"{name}: gamma and beta must be {shape[-1:]}, the last axis of x {shape}, "
                          f"got {np.shape(gamma)} and {np.shape(beta)}")
+    if isinstance(x, list | tuple):
+        x = np.asarray(x, default_dtype)
+    gamma, beta = (np.asarray(p, x.dtype) if isinstance(p, list | tuple) else p for p in (gamma, beta))
     if x.dtype.kind != "f" or gamma.dtype != x.dtype or beta.dtype != x.dtype:
         raise ValueError(f"{name}: x, gamma and beta must have one floating-point dtype, got {x.dtype}, {gamma.dtype} "
                          f"and {beta.dtype}")
+    return x, gamma, beta
 
 
 # ----------------------------------------------------------------------------------------------------------- layer norm
@@ -135,8 +144,7 @@ def layer_norm(x, gamma, beta, delta=1e-5):
     x (..., c), gamma and beta (c,) -> like x. Raises ValueError if x is empty.
     """
     shape = np.shape(x)
-    _check("layer_norm", x, shape, gamma, beta)
-    if 0 in shape or not delta >= 0:
-        raise ValueError(f"layer_norm: wanted at least one example, one feature and delta >= 0, "
-                         f"got x {shape} and delta {delta!r}")
+    x, gamma, beta = _check("layer_norm", x, gamma, beta, delta)
+    if 0 in shape:
+        raise ValueError(f"layer_norm: wanted at least one example and one feature, got x {shape}")
     return _layer_norm(x, gamma, beta, float(delta))

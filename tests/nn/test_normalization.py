@@ -252,3 +252,19 @@ def test_layer_norm_does_not_depend_on_the_batch():
     np.testing.assert_allclose(layer(Tensor(x)).data[2:3], layer(Tensor(x[2:3])).data, rtol=1e-14)
     assert layer.state_dict().keys() == {"gamma", "beta"}
     gradcheck(lambda z: layer(z), data((1, 6)))
+
+
+@pytest.mark.parametrize("number", [np.float64(0.1), np.float32(0.1), 1 / np.arange(1, 11)[-1]])
+def test_numbers_of_numpy_do_not_widen_the_averages(number):
+    layer = nn.BatchNorm(3, delta=np.float64(1e-5))
+    layer.momentum = number
+    layer(tensor(np.arange(12.0).reshape(4, 3).astype(np.float32)))
+    assert layer.running_mean.dtype == layer.running_var.dtype == np.float32
+    assert layer.eval()(tensor(np.ones((1, 3), np.float32))).dtype == np.float32
+
+
+def test_a_momentum_set_later_is_checked_when_it_is_used():
+    layer = nn.BatchNorm(3)
+    layer.momentum = 7
+    with pytest.raises(ValueError, match=r"BatchNorm: momentum .* in \[0, 1\], got 7"):
+        layer(tensor(np.ones((4, 3), np.float32)))

@@ -195,3 +195,19 @@ def test_refused():
             (r"layer_norm: gamma and beta must be", lambda: ops.layer_norm(x, one, np.ones((1, 3))))):
         with pytest.raises(ValueError, match=message):
             call()
+
+
+@pytest.mark.parametrize("op", [ops.batch_norm, ops.layer_norm])
+def test_lists_are_arrays_and_delta_is_a_number(op):
+    x = np.array([[1.0, 2.0], [3.0, 5.0]])
+    np.testing.assert_array_equal(op(x, [1.0, 2.0], [0.0, 1.0]), op(x, np.array([1.0, 2.0]), np.array([0.0, 1.0])))
+    assert op(x.tolist(), [1.0, 2.0], [0.0, 1.0]).dtype == np.float32
+    for delta in (None, "small", -1.0, np.nan):
+        with pytest.raises(ValueError, match=f"{op.__name__}: delta must be a number >= 0, got {delta!r}"):
+            op(x, np.ones(2), np.zeros(2), delta)
+
+
+@pytest.mark.parametrize("moments", [np.empty((3, 2)), np.empty((2, 2), np.float32), [[0.0, 0.0], [0.0, 0.0]]])
+def test_moments_must_fit(moments):
+    with pytest.raises(ValueError, match=r"batch_norm: moments must be \(2, 2\) of float64"):
+        ops.batch_norm(np.ones((3, 2)), np.ones(2), np.zeros(2), moments=moments)
