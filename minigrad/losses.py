@@ -26,7 +26,7 @@ def _reduce(name, values, reduction):
 
 def _prediction(name, x):
     """x in floating point: Tensors and arrays of floats as they are, lists and integers as float64."""
-    if isinstance(x, Tensor | np.ndarray) and x.dtype.kind == "f":
+    if isinstance(x, (Tensor, np.ndarray)) and x.dtype.kind == "f":
         return x
     values = _array(name, "the prediction", x)
     if values.dtype.kind not in "fiub":

@@ -4,7 +4,7 @@ import math
 import numpy as np
 import pytest
 
-from minigrad import core, losses, ops
+from minigrad import core, losses, nn, ops
 from minigrad.core import Tensor, tensor
 from minigrad.testing.gradients import gradcheck, gradgradcheck
 
@@ -119,6 +119,14 @@ def test_predictions_and_targets_may_be_arrays_or_lists(name):
     if name != "zero_one_error":
         loss(x, target.tolist()).backward()
         assert x.grad.any()
+
+
+def test_a_parameter_is_a_prediction_and_a_file_in_memory_keeps_its_dtype(tmp_path):
+    p = nn.Parameter(A.astype(np.float32))
+    losses.mean_squared_error(p, B).backward()
+    assert p.grad.any()
+    mapped = np.memmap(tmp_path / "a", np.float32, "w+", shape=A.shape)
+    assert losses.mean_squared_error(mapped, B).dtype == np.float32
 
 
 @pytest.mark.parametrize("name", TARGETS)
