@@ -12,7 +12,7 @@ a group see the o / groups columns of w that belong to it; w is (kh, kw, c / gro
 """
 from cpython.buffer cimport Py_buffer
 
-from minigrad_ext.gate cimport Gate, disjoint, enter, input, leave, output, refuse, shape4, want
+from minigrad_ext.gate cimport Gate, disjoint, enter, input, leave, no_memory, output, refuse, shape4, want
 from minigrad_ext.runtime cimport isa_level, threads_for
 
 cdef extern from "conv.h" nogil:
@@ -21,19 +21,24 @@ cdef extern from "conv.h" nogil:
         Py_ssize_t ph, pw, top, left, spread_h, spread_w
         int padded
         Py_ssize_t oh, ow, sh, sw, dh, dw
+        int threads
+        void *images
+        void *windows
     ctypedef struct Weights:
         Py_ssize_t kh, kw, depth, columns
         Py_ssize_t s_kh, s_kw, s_depth, s_column, s_group
-    int mg_correlate_f(int, Geometry *, Weights *, float *, float *, float *, float *, int)
-    int mg_correlate_d(int, Geometry *, Weights *, double *, double *, double *, double *, int)
-    int mg_correlate_w_f(int, Geometry *, Py_ssize_t, Py_ssize_t, Py_ssize_t, float *, float *, float *, float *,
-                         int, int, int)
-    int mg_correlate_w_d(int, Geometry *, Py_ssize_t, Py_ssize_t, Py_ssize_t, double *, double *, double *, double *,
-                         int, int, int)
+        void *entries
+        void *bias
+        int add, add_bias
+    enum: CORRELATE
+    enum: CORRELATE_W
+    int mg_conv(int kernel, char code, int isa, const Geometry *v, const Weights *k)
 
 
-cdef int geometry(Gate *gate, Geometry *v, Py_buffer *x, Py_buffer *w, Py_buffer *y, object windows) except -1:
-    """Check that x, w, y and windows belong together, and describe the windows on x."""
+cdef int describe(Gate *gate, Geometry *v, Weights *k, Py_buffer *x, Py_buffer *w, Py_buffer *y,
+                  object windows) except -1:
+    """Check that x, w, y and windows belong together; describe the windows on x, and w as it lies in memory."""
+    disjoint(gate)
     sh, sw, top, left, dh, dw, groups = windows
     n, h, width, c = [x.shape[i] for i in range(4)]
     kh, kw, depth, o = [w.shape[i] for i in range(4)]
@@ -56,50 +61,67 @@ cdef int geometry(Gate *gate, Geometry *v, Py_buffer *x, Py_buffer *w, Py_buffer
     v.padded = top != 0 or left != 0 or ph > h or pw > width
     if not v.padded:
         v.ph, v.pw = h, width
+    v.images, v.windows = x.buf, y.buf
+    k.kh, k.kw, k.depth, k.columns = w.shape[0], w.shape[1], w.shape[2], w.shape[3] // v.groups
+    k.s_column, k.s_group, k.s_depth = 1, k.columns, w.shape[3]
+    k.s_kw = k.depth * k.s_depth
+    k.s_kh = k.kw * k.s_kw
+    k.entries = w.buf
+    v.threads = threads_for(<double> v.n * v.oh * v.ow * k.kh * k.kw * k.depth * w.shape[3])   # multiply-adds of each
     return 0
 
 
-cdef double work(Geometry *v, Py_buffer *w) noexcept:
-    """Multiply-adds of all three."""
-    return <double> v.n * v.oh * v.ow * w.shape[0] * w.shape[1] * w.shape[2] * w.shape[3]
+cdef void *columns(Gate *gate, object b, const char *name, Py_buffer *w, bint written) except? NULL:
+    """b (o,) of the weights w; NULL for None."""
+    cdef Py_buffer *view
+    if b is None:
+        return NULL
+    view = output(gate, b, name, 1) if written else input(gate, b, name, 1)
+    want(gate, view, name, 0, w.shape[3])
+    return view.buf
+
+
+cdef void transpose(Geometry *v, Weights *k, Py_ssize_t itemsize) noexcept:
+    """From conv2d to conv2d_x: the windows are images now, spread by the stride; w is flipped, and its columns are
+    summed over instead of its depth.
+    """
+    cdef Geometry f = v[0]
+    v.images, v.windows = f.windows, f.images
+    v.h, v.w, v.c, v.oh, v.ow = f.oh, f.ow, k.columns * f.groups, f.h, f.w
+    v.sh, v.sw, v.spread_h, v.spread_w = 1, 1, f.sh, f.sw
+    v.top, v.left = f.dh * (k.kh - 1) - f.top, f.dw * (k.kw - 1) - f.left
+    v.ph, v.pw = f.h + f.dh * (k.kh - 1), f.w + f.dw * (k.kw - 1)
+    v.padded = v.top != 0 or v.left != 0 or f.sh > 1 or f.sw > 1 or v.ph > v.h or v.pw > v.w
+    if not v.padded:
+        v.ph, v.pw = v.h, v.w
+    k.entries = <char *> k.entries + itemsize * ((k.kh - 1) * k.s_kh + (k.kw - 1) * k.s_kw)      # w[kh - 1, kw - 1]
+    k.s_kh, k.s_kw = -k.s_kh, -k.s_kw
+    k.depth, k.columns = k.columns, k.depth
+    k.s_depth, k.s_column = k.s_column, k.s_depth
+
+
+cdef int run(Gate *gate, int kernel, Geometry *v, Weights *k) except -1:
+    cdef int failed
+    with nogil:
+        failed = mg_conv(kernel, gate.code, isa_level(), v, k)
+    if failed:
+        no_memory(gate)
+    return 0
 
 
 def conv2d(x, w, b, y, windows):
     """y <- conv(x, w) + b. x (n, h, w, c), w (kh, kw, c / groups, o), b (o,) or None, y (n, oh, ow, o)."""
     cdef Gate gate
-    cdef Py_buffer *x_
-    cdef Py_buffer *w_
-    cdef Py_buffer *y_
-    cdef Py_buffer *b_
     cdef Geometry v
     cdef Weights k
-    cdef void *bias = NULL
-    cdef int threads, failed = 0, isa = isa_level()
     enter(&gate, "conv2d")
     try:
         x_ = input(&gate, x, "x", 4)
         w_ = input(&gate, w, "w", 4)
         y_ = output(&gate, y, "y", 4)
-        if b is not None:
-            b_ = input(&gate, b, "b", 1)
-            want(&gate, b_, "b", 0, w_.shape[3])
-            bias = b_.buf
-        disjoint(&gate)
-        geometry(&gate, &v, x_, w_, y_, windows)
-        k.kh, k.kw, k.depth, k.columns = w_.shape[0], w_.shape[1], w_.shape[2], w_.shape[3] // v.groups
-        k.s_column, k.s_group, k.s_depth = 1, k.columns, w_.shape[3]
-        k.s_kw = k.depth * k.s_depth
-        k.s_kh = k.kw * k.s_kw
-        threads = threads_for(work(&v, w_))
-        with nogil:
-            if gate.code == c"f":
-                failed = mg_correlate_f(isa, &v, &k, <float *> x_.buf, <float *> w_.buf, <float *> bias,
-                                        <float *> y_.buf, threads)
-            else:
-                failed = mg_correlate_d(isa, &v, &k, <double *> x_.buf, <double *> w_.buf, <double *> bias,
-                                        <double *> y_.buf, threads)
-        if failed:
-            raise MemoryError("conv2d: no memory for the work buffers")
+        k.bias = columns(&gate, b, "b", w_, False)
+        describe(&gate, &v, &k, x_, w_, y_, windows)
+        run(&gate, CORRELATE, &v, &k)
     finally:
         leave(&gate)
 
@@ -110,46 +132,17 @@ def conv2d_x(g, w, dx, windows):
     g (n, oh, ow, o), w (kh, kw, c / groups, o), dx (n, h, w, c).
     """
     cdef Gate gate
-    cdef Py_buffer *g_
-    cdef Py_buffer *w_
-    cdef Py_buffer *dx_
-    cdef Geometry v, back
+    cdef Geometry v
     cdef Weights k
-    cdef Py_ssize_t last
-    cdef int threads, failed = 0, isa = isa_level()
     enter(&gate, "conv2d_x")
     try:
         g_ = input(&gate, g, "g", 4)
         w_ = input(&gate, w, "w", 4)
         dx_ = output(&gate, dx, "dx", 4)
-        disjoint(&gate)
-        geometry(&gate, &v, dx_, w_, g_, windows)
-        back = v
-        back.h, back.w, back.c, back.oh, back.ow = v.oh, v.ow, w_.shape[3], v.h, v.w
-        back.sh, back.sw, back.spread_h, back.spread_w = 1, 1, v.sh, v.sw
-        back.top = v.dh * (w_.shape[0] - 1) - v.top
-        back.left = v.dw * (w_.shape[1] - 1) - v.left
-        back.ph = v.h + v.dh * (w_.shape[0] - 1)
-        back.pw = v.w + v.dw * (w_.shape[1] - 1)
-        back.padded = (back.top != 0 or back.left != 0 or v.sh > 1 or v.sw > 1 or back.ph > back.h
-                       or back.pw > back.w)
-        if not back.padded:
-            back.ph, back.pw = back.h, back.w
-        k.kh, k.kw, k.depth, k.columns = w_.shape[0], w_.shape[1], w_.shape[3] // v.groups, w_.shape[2]
-        k.s_depth, k.s_column, k.s_group = 1, w_.shape[3], k.depth
-        k.s_kw = -w_.shape[2] * w_.shape[3]
-        k.s_kh = k.kw * k.s_kw
-        last = -(k.kh - 1) * k.s_kh - (k.kw - 1) * k.s_kw            # w[kh - 1, kw - 1]: flipped
-        threads = threads_for(work(&v, w_))
-        with nogil:
-            if gate.code == c"f":
-                failed = mg_correlate_f(isa, &back, &k, <float *> g_.buf, <float *> w_.buf + last, NULL,
-                                        <float *> dx_.buf, threads)
-            else:
-                failed = mg_correlate_d(isa, &back, &k, <double *> g_.buf, <double *> w_.buf + last, NULL,
-                                        <double *> dx_.buf, threads)
-        if failed:
-            raise MemoryError("conv2d_x: no memory for the work buffers")
+        k.bias = NULL
+        describe(&gate, &v, &k, dx_, w_, g_, windows)
+        transpose(&v, &k, w_.itemsize)
+        run(&gate, CORRELATE, &v, &k)
     finally:
         leave(&gate)
 
@@ -160,35 +153,16 @@ def conv2d_w(x, g, dw, db, windows, bint add_w=False, bint add_b=False):
     x (n, h, w, c), g (n, oh, ow, o), dw (kh, kw, c / groups, o); db may be None.
     """
     cdef Gate gate
-    cdef Py_buffer *x_
-    cdef Py_buffer *g_
-    cdef Py_buffer *dw_
-    cdef Py_buffer *db_
     cdef Geometry v
-    cdef Py_ssize_t kh, kw, columns
-    cdef void *bias = NULL
-    cdef int threads, failed = 0, isa = isa_level()
+    cdef Weights k
     enter(&gate, "conv2d_w")
     try:
         x_ = input(&gate, x, "x", 4)
         g_ = input(&gate, g, "g", 4)
         dw_ = output(&gate, dw, "dw", 4)
-        if db is not None:
-            db_ = output(&gate, db, "db", 1)
-            want(&gate, db_, "db", 0, dw_.shape[3])
-            bias = db_.buf
-        disjoint(&gate)
-        geometry(&gate, &v, x_, dw_, g_, windows)
-        kh, kw, columns = dw_.shape[0], dw_.shape[1], dw_.shape[3] // v.groups
-        threads = threads_for(work(&v, dw_))
-        with nogil:
-            if gate.code == c"f":
-                failed = mg_correlate_w_f(isa, &v, kh, kw, columns, <float *> x_.buf, <float *> g_.buf,
-                                          <float *> dw_.buf, <float *> bias, add_w, add_b, threads)
-            else:
-                failed = mg_correlate_w_d(isa, &v, kh, kw, columns, <double *> x_.buf, <double *> g_.buf,
-                                          <double *> dw_.buf, <double *> bias, add_w, add_b, threads)
-        if failed:
-            raise MemoryError("conv2d_w: no memory for the work buffers")
+        k.bias = columns(&gate, db, "db", dw_, True)
+        describe(&gate, &v, &k, x_, dw_, g_, windows)
+        k.add, k.add_bias = add_w, add_b
+        run(&gate, CORRELATE_W, &v, &k)
     finally:
         leave(&gate)

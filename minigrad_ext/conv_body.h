@@ -1,6 +1,4 @@
-/* The convolution kernels for one instruction set and one type. conv.h includes this text once for each, having set
- *   real    float or double          LANES   numbers in a vector        MR, NV   rows and vectors of a tile
- *   NAME(f) the name f gets here
+/* The convolution kernels for one instruction set and one width; conv.h includes this text for each.
  *
  * Everything is one loop nest, `tile`:   C[i, j] += sum_s sum_k A[i ra + k ca + seg[s].a] B[(seg[s].b + k) rb + j]
  * for i < mr rows and j < nv LANES columns, held in registers. Correlation reads images as A and packed weights as B:
@@ -10,17 +8,18 @@
  * strided convolution also what lies between the pixels) are left out.
  */
 
-#define vec NAME(vec)
-#define Tile NAME(Tile)
-#ifndef MG_PLAIN_C
-typedef real vec __attribute__((vector_size(LANES * sizeof(real)), aligned(sizeof(real)), may_alias));
+/* A tile: MR rows of NV vectors, with a row of B and one entry of A no more than the registers. */
+#if ISA == 2
+#define MR 14
 #else
-typedef real vec;
+#define MR 6
 #endif
+#define NV 2
+#define Tile NAME(Tile)
 
 typedef struct {
-    const real *a, *b, *bias;           /* bias: one padded panel, or NULL */
-    real *c;
+    const REAL *a, *b, *bias;           /* bias: one padded panel, or NULL */
+    REAL *c;
     ptrdiff_t ra, ca, rb, rc;           /* strides: rows and k of A, k of B, rows of C */
     ptrdiff_t ja, jc;                   /* from one block of rows to the next, in A and C */
     const Segment *seg;
@@ -41,9 +40,9 @@ MG_INLINE void NAME(tile)(const int blocks, const int mr, const int nv, const Ti
         for (int i = 0; i < mr; i++) \
             for (int j = 0; j < nv; j++)
     if (t->accumulate && columns == nv * LANES)
-        EVERY acc[h][i][j] = *(const vec *)(t->c + h * jc + i * rc + j * LANES);
+        EVERY acc[h][i][j] = LOAD(t->c + h * jc + i * rc + j * LANES);
     else if (t->bias)
-        EVERY acc[h][i][j] = *(const vec *)(t->bias + j * LANES);
+        EVERY acc[h][i][j] = LOAD(t->bias + j * LANES);
     else
         EVERY acc[h][i][j] = zero;
 #ifndef MG_PLAIN_C                      /* fetch the rows of C while the sums are computed */
@@ -51,15 +50,15 @@ MG_INLINE void NAME(tile)(const int blocks, const int mr, const int nv, const Ti
         EVERY __builtin_prefetch(t->c + h * jc + i * rc + j * LANES, 1);
 #endif
     for (ptrdiff_t s = 0; s < t->segments; s++) {
-        const real *b = t->b + t->seg[s].b * rb;
-        const real *a[2][(MR + 2) / 3];               /* every third row; the two behind it are at + ra, + 2 ra */
+        const REAL *b = t->b + t->seg[s].b * rb;
+        const REAL *a[2][(MR + 2) / 3];               /* every third row; the two behind it are at + ra, + 2 ra */
         for (int h = 0; h < blocks; h++)
             for (int i = 0; i < mr; i += 3)
                 a[h][i / 3] = t->a + t->seg[s].a + h * ja + i * ra;
         for (ptrdiff_t k = 0; k < length; k++) {
             vec bk[NV];
             for (int j = 0; j < nv; j++)
-                bk[j] = *(const vec *)(b + j * LANES);
+                bk[j] = LOAD(b + j * LANES);
             EVERY acc[h][i][j] += a[h][i / 3][i % 3 * ra] * bk[j];
             for (int h = 0; h < blocks; h++)
                 for (int i = 0; i < mr; i += 3) {
@@ -70,14 +69,14 @@ MG_INLINE void NAME(tile)(const int blocks, const int mr, const int nv, const Ti
         }
     }
     if (columns == nv * LANES) {
-        EVERY *(vec *)(t->c + h * jc + i * rc + j * LANES) = acc[h][i][j];
+        EVERY STORE(t->c + h * jc + i * rc + j * LANES, acc[h][i][j]);
     } else {                            /* the last columns, by way of the stack */
-        real row[NV * LANES] = {0};
+        REAL row[NV * LANES] = {0};
         for (int h = 0; h < blocks; h++)
             for (int i = 0; i < mr; i++) {
                 for (int j = 0; j < nv; j++)
-                    *(vec *)(row + j * LANES) = acc[h][i][j];
-                real *c = t->c + h * jc + i * rc;
+                    STORE(row + j * LANES, acc[h][i][j]);
+                REAL *c = t->c + h * jc + i * rc;
                 for (ptrdiff_t j = 0; j < columns; j++)
                     c[j] = t->accumulate ? c[j] + row[j] : row[j];
             }
@@ -123,7 +122,7 @@ static ptrdiff_t NAME(height)(ptrdiff_t rows)
 
 /* The image with its border, `plane` (ph, pw, c): row r holds image row (r - top) / spread, or zeros. Its zeros were
  * written when the plane was new; only what comes from the image is copied. */
-static void NAME(fill_plane)(const Geometry *v, const real *image, real *plane)
+static void NAME(fill_plane)(const Geometry *v, const REAL *image, REAL *plane)
 {
     for (ptrdiff_t i = 0; i < v->h; i++) {
         const ptrdiff_t r = v->top + i * v->spread_h;
@@ -134,20 +133,20 @@ static void NAME(fill_plane)(const Geometry *v, const real *image, real *plane)
             first++;
         while (last > first && v->left + (last - 1) * v->spread_w >= v->pw)
             last--;
-        const real *from = image + (i * v->w + first) * v->c;
-        real *to = plane + (r * v->pw + v->left + first * v->spread_w) * v->c;
+        const REAL *from = image + (i * v->w + first) * v->c;
+        REAL *to = plane + (r * v->pw + v->left + first * v->spread_w) * v->c;
         if (v->spread_w == 1) {
-            memcpy(to, from, (size_t)((last - first) * v->c) * sizeof(real));
+            memcpy(to, from, (size_t)((last - first) * v->c) * sizeof(REAL));
         } else {
             for (ptrdiff_t j = first; j < last; j++, from += v->c, to += v->spread_w * v->c)
-                memcpy(to, from, (size_t)v->c * sizeof(real));
+                memcpy(to, from, (size_t)v->c * sizeof(REAL));
         }
     }
 }
 
 /* Weights as panels of NV LANES columns (the last one of LANES where that is enough), zeros behind the last column:
  * panel[k, j] = w[k][panel start + j], k running over (kh, kw, depth) with the given strides. */
-static void NAME(pack_weights)(const Weights *w, const real *from, real *to)
+static void NAME(pack_weights)(const Weights *w, const REAL *from, REAL *to)
 {
     for (ptrdiff_t first = 0; first < w->columns; first += NV * LANES) {
         const ptrdiff_t valid = w->columns - first < NV * LANES ? w->columns - first : NV * LANES;
@@ -155,7 +154,7 @@ static void NAME(pack_weights)(const Weights *w, const real *from, real *to)
         for (ptrdiff_t ki = 0; ki < w->kh; ki++)
             for (ptrdiff_t kj = 0; kj < w->kw; kj++)
                 for (ptrdiff_t d = 0; d < w->depth; d++, to += width) {
-                    const real *row = from + ki * w->s_kh + kj * w->s_kw + d * w->s_depth + first * w->s_column;
+                    const REAL *row = from + ki * w->s_kh + kj * w->s_kw + d * w->s_depth + first * w->s_column;
                     ptrdiff_t j = 0;
                     if (w->s_column == 1)
                         for (; j < valid; j++)
@@ -189,17 +188,18 @@ static ptrdiff_t NAME(meet)(const Geometry *v, const Weights *w, int whole_rows,
 }
 
 /* Fetch part `part` of `parts` of the numbers at `next`, while the image before them is at work. */
-static void NAME(fetch)(const real *next, ptrdiff_t size, ptrdiff_t part, ptrdiff_t parts)
+static void NAME(fetch)(const REAL *next, ptrdiff_t size, ptrdiff_t part, ptrdiff_t parts)
 {
-    for (ptrdiff_t k = size * part / parts; k < size * (part + 1) / parts; k += (ptrdiff_t)(64 / sizeof(real)))
+    for (ptrdiff_t k = size * part / parts; k < size * (part + 1) / parts; k += (ptrdiff_t)(64 / sizeof(REAL)))
         MG_FETCH(next + k);
 }
 
 /* Correlation: y (n, oh, ow, groups columns) = images (n, h, w, c) * weights, + bias. Both conv2d and conv2d_x.
  * work is split by images and rows; every output is one sum in one order, whoever computes it. */
-static int NAME(correlate)(const Geometry *v, const Weights *w, const real *x, const real *weights,
-                           const real *bias, real *y, int threads)
+static int NAME(correlate)(const Geometry *v, const Weights *w)
 {
+    const REAL *x = v->images, *weights = w->entries, *bias = w->bias;
+    REAL *y = v->windows;
     const ptrdiff_t groups = v->groups, depth = v->c / groups, columns = w->columns, wide = NV * LANES;
     const ptrdiff_t padded = (columns + LANES - 1) / LANES * LANES, K = w->kh * w->kw * depth;
     const int whole_rows = groups == 1 && v->dw == 1 && v->spread_w == 1;       /* a segment is a row of the kernel */
@@ -207,10 +207,10 @@ static int NAME(correlate)(const Geometry *v, const Weights *w, const real *x, c
     const ptrdiff_t o = groups * columns;
     const size_t plane_size = v->padded ? (size_t)(v->ph * v->pw * v->c) : 0;
     const size_t packed_size = (size_t)(groups * padded * (K + 1)) + NV * LANES;
-    real *packed = (real *)scratch(0, packed_size * sizeof(real));
+    REAL *packed = (REAL *)scratch(0, packed_size * sizeof(REAL));
     if (!packed)
         return -1;
-    real *padded_bias = packed + groups * padded * K;
+    REAL *padded_bias = packed + groups * padded * K;
     for (ptrdiff_t g = 0; g < groups; g++) {
         NAME(pack_weights)(w, weights + g * w->s_group, packed + g * padded * K);
         if (bias)
@@ -221,25 +221,26 @@ static int NAME(correlate)(const Geometry *v, const Weights *w, const real *x, c
     const ptrdiff_t high = NAME(height)((v->ow + step - 1) / step);
     const int pairs = columns <= LANES || 2 * high <= MR;   /* two rows of the image in one tile */
     /* so many bands of rows per image that every thread has work, also for a single image */
+    const int threads = v->threads;
     const ptrdiff_t bands = v->n >= 4 * threads ? 1 : (v->oh < 4 * threads ? v->oh : 4 * threads);
     int failed = 0;
     #pragma omp parallel num_threads(threads) if (threads > 1) reduction(|: failed)
     {
         const uint64_t before = mg_flush_on();
-        Segment *seg = (Segment *)scratch(1, 2 * (size_t)segments * sizeof(Segment) + plane_size * sizeof(real));
+        Segment *seg = (Segment *)scratch(1, 2 * (size_t)segments * sizeof(Segment) + plane_size * sizeof(REAL));
         Segment *below = seg + segments;
-        real *plane = plane_size ? (real *)(below + segments) : NULL;
+        REAL *plane = plane_size ? (REAL *)(below + segments) : NULL;
         if (!seg)
             failed = 1;
         else if (plane)
-            memset(plane, 0, plane_size * sizeof(real));
+            memset(plane, 0, plane_size * sizeof(REAL));
         ptrdiff_t in_plane = -1;
         #pragma omp for schedule(static)
         for (ptrdiff_t work = 0; work < v->n * bands; work++) {
             if (failed)
                 continue;
             const ptrdiff_t n = work / bands, band = work % bands;
-            const real *image = x + n * image_size;
+            const REAL *image = x + n * image_size;
             if (plane) {
                 if (in_plane != n)
                     NAME(fill_plane)(v, image, plane);
@@ -291,26 +292,26 @@ static int NAME(correlate)(const Geometry *v, const Weights *w, const real *x, c
 }
 
 /* db[j] += sum over the pixels of an image of g[p, j], pixel by pixel. */
-static void NAME(add_pixels)(ptrdiff_t pixels, ptrdiff_t o, const real *g, real *db)
+static void NAME(add_pixels)(ptrdiff_t pixels, ptrdiff_t o, const REAL *g, REAL *db)
 {
     ptrdiff_t j = 0;
     for (; j + 2 * LANES <= o; j += 2 * LANES) {
-        vec sum0 = *(const vec *)(db + j), sum1 = *(const vec *)(db + j + LANES);
+        vec sum0 = LOAD(db + j), sum1 = LOAD(db + j + LANES);
         for (ptrdiff_t p = 0; p < pixels; p++) {
-            sum0 += *(const vec *)(g + p * o + j);
-            sum1 += *(const vec *)(g + p * o + j + LANES);
+            sum0 += LOAD(g + p * o + j);
+            sum1 += LOAD(g + p * o + j + LANES);
         }
-        *(vec *)(db + j) = sum0;
-        *(vec *)(db + j + LANES) = sum1;
+        STORE(db + j, sum0);
+        STORE(db + j + LANES, sum1);
     }
     for (; j + LANES <= o; j += LANES) {
-        vec sum = *(const vec *)(db + j);
+        vec sum = LOAD(db + j);
         for (ptrdiff_t p = 0; p < pixels; p++)
-            sum += *(const vec *)(g + p * o + j);
-        *(vec *)(db + j) = sum;
+            sum += LOAD(g + p * o + j);
+        STORE(db + j, sum);
     }
     for (; j < o; j++) {
-        real sum = db[j];
+        REAL sum = db[j];
         for (ptrdiff_t p = 0; p < pixels; p++)
             sum += g[p * o + j];
         db[j] = sum;
@@ -320,9 +321,11 @@ static void NAME(add_pixels)(ptrdiff_t pixels, ptrdiff_t o, const real *g, real 
 /* The gradient with respect to w: dw (kh, kw, depth, groups columns) (+)= sum over images and pixels of x times g,
  * g (n, oh, ow, groups columns), and to b: db (+)= sum of g (db NULL: not wanted). Images outermost; a thread owns some
  * entries of dw and sees every image. */
-static int NAME(correlate_w)(const Geometry *v, ptrdiff_t kh, ptrdiff_t kw, ptrdiff_t columns, const real *x,
-                             const real *g, real *dw, real *db, int add_w, int add_b, int threads)
+static int NAME(correlate_w)(const Geometry *v, const Weights *w)
 {
+    const REAL *x = v->images, *g = v->windows;
+    REAL *dw = w->entries, *db = w->bias;
+    const ptrdiff_t kh = w->kh, kw = w->kw, columns = w->columns;
     const ptrdiff_t groups = v->groups, depth = v->c / groups, o = groups * columns, wide = NV * LANES;
     const ptrdiff_t pitch = v->pw * v->c, pixels = v->oh * v->ow;
     const ptrdiff_t padded = (columns + LANES - 1) / LANES * LANES;
@@ -335,17 +338,17 @@ static int NAME(correlate_w)(const Geometry *v, ptrdiff_t kh, ptrdiff_t kw, ptrd
     const ptrdiff_t work = groups * panels * blocks * heights, image_size = v->h * v->w * v->c;
     const size_t plane_size = v->padded ? (size_t)(v->ph * v->pw * v->c) : 0;
     const size_t g_size = padded == columns ? 0 : (size_t)(groups * pixels * padded);
-    if (threads > work)
-        threads = (int)work;
+    const int threads = v->threads <= work ? v->threads : (int)work;
+    (void)threads;                      /* without OpenMP */
     Segment *seg = (Segment *)scratch(0, (size_t)(v->oh + 1) * sizeof(Segment));
     if (!seg)
         return -1;
     for (ptrdiff_t s = 0; s < v->oh; s++)
         seg[s] = (Segment){s * v->sh * pitch, s * v->ow};
-    if (!add_w)
-        memset(dw, 0, (size_t)(kh * kw * depth * o) * sizeof(real));
-    if (db && !add_b)
-        memset(db, 0, (size_t)o * sizeof(real));
+    if (!w->add)
+        memset(dw, 0, (size_t)(kh * kw * depth * o) * sizeof(REAL));
+    if (db && !w->add_bias)
+        memset(db, 0, (size_t)o * sizeof(REAL));
     int failed = 0;
     #pragma omp parallel num_threads(threads) if (threads > 1) reduction(|: failed)
     {
@@ -356,13 +359,13 @@ static int NAME(correlate_w)(const Geometry *v, ptrdiff_t kh, ptrdiff_t kw, ptrd
         us = omp_get_num_threads();
 #endif
         const ptrdiff_t mine = work * me / us, past = work * (me + 1) / us;
-        real *plane = (real *)scratch(1, (plane_size + g_size + 1) * sizeof(real)), *packed_g = plane + plane_size;
+        REAL *plane = (REAL *)scratch(1, (plane_size + g_size + 1) * sizeof(REAL)), *packed_g = plane + plane_size;
         if (!plane)
             failed = 1;
         else
-            memset(plane, 0, plane_size * sizeof(real));
+            memset(plane, 0, plane_size * sizeof(REAL));
         for (ptrdiff_t n = 0; n < v->n && !failed; n++) {
-            const real *image = x + n * image_size, *gn = g + n * pixels * o;
+            const REAL *image = x + n * image_size, *gn = g + n * pixels * o;
             if (plane_size) {
                 NAME(fill_plane)(v, image, plane);
                 image = plane;
@@ -370,7 +373,7 @@ static int NAME(correlate_w)(const Geometry *v, ptrdiff_t kh, ptrdiff_t kw, ptrd
             if (g_size)
                 for (ptrdiff_t q = 0; q < groups; q++)
                     for (ptrdiff_t p = 0; p < pixels; p++) {
-                        real *to = packed_g + (q * pixels + p) * padded;
+                        REAL *to = packed_g + (q * pixels + p) * padded;
                         for (ptrdiff_t j = 0; j < padded; j++)
                             to[j] = j < columns ? gn[p * o + q * columns + j] : 0;
                     }
@@ -416,5 +419,6 @@ static int NAME(correlate_w)(const Geometry *v, ptrdiff_t kh, ptrdiff_t kw, ptrd
     return failed ? -1 : 0;
 }
 
-#undef vec
+#undef MR
+#undef NV
 #undef Tile

@@ -1,26 +1,30 @@
 """The one gate in front of every kernel: nothing is read or written before it has agreed.
 
-A `def` kernel takes Python objects, opens a Gate on its stack, takes each array through it, and only then goes `nogil`:
+A `def` kernel takes Python objects, opens a Gate on its stack, takes each array through it into a struct of sizes and
+addresses, and only then goes `nogil`; in C, a table over the kernels chooses the copy for the width and the instruction
+set (variants.h):
 
-    def momentum(theta, g, v, double lr, double alpha):
-        "v <- alpha v - lr g;  theta <- theta + v (algorithm 8.2)."
+    cdef int run(Gate *gate, int kernel, Norm *v) except -1:
+        cdef int failed
+        disjoint(gate)                                           # no output overlaps any other array
+        v.threads = threads_for(24.0 * v.m * v.c)                # see runtime.pyx
+        with nogil:
+            failed = mg_norm(kernel, gate.code, isa_level(), v)
+        if failed:
+            no_memory(gate)
+        return 0
+
+    def layer_norm(x, gamma, beta, double delta, y):
+        "y <- gamma (x - mean) / sqrt(var + delta) + beta, ..."
         cdef Gate gate
-        cdef Py_buffer *theta_
-        ...
-        enter(&gate, "momentum")
+        cdef Norm v
+        enter(&gate, "layer_norm")
         try:
-            theta_ = output(&gate, theta, "theta", 1)            # C-contiguous, aligned, native, writable, 1-D
-            g_ = input(&gate, g, "g", 1)
-            v_ = output(&gate, v, "v", 1)
-            same_shape(&gate, g_, "g", theta_, "theta")
-            same_shape(&gate, v_, "v", theta_, "theta")
-            disjoint(&gate)                                      # no output overlaps any other array
-            threads = threads_for(24.0 * n)                      # see runtime.pyx
-            with nogil:
-                if gate.code == c"f":
-                    momentum_worker[float](<float *> theta_.buf, ..., <float> lr, <float> alpha, n, threads)
-                else:
-                    momentum_worker[double](<double *> theta_.buf, ..., lr, alpha, n, threads)
+            x_ = input(&gate, x, "x", 2)                         # C-contiguous, aligned, native, 2-D
+            y_ = output(&gate, y, "y", 2)                        # the same, and writable
+            same_shape(&gate, y_, "y", x_, "x")
+            ...
+            run(&gate, LAYER_NORM, &v)
         finally:
             leave(&gate)
 
@@ -30,9 +34,9 @@ Conventions for the families:
   - `strided` is `input` for any strides (in units of items through `step(view, axis)`); `rows` is an output whose last
     axis is contiguous, the others free.
   - ndim -1 accepts any number of axes. `shape2`, `shape4` and `want` compare sizes and name what came.
-  - never `if real is float` in a `def`: pick `worker[float]` or `worker[double]` from gate.code.
-  - workers are `cdef void worker(...) noexcept nogil`; each thread brackets its work with `before = mg_flush_on()` and
-    `mg_flush_off(before)` (simd.h), inside `with parallel(num_threads=threads)`. Scalars: in double, then cast once.
+  - a kernel is `static int NAME(f)(const Struct *v)` in C (matmul's workers are Cython's `worker[real]`,
+    picked from gate.code; never `if real is float` in a `def`). Each thread brackets its work with
+    `before = mg_flush_on()` and `mg_flush_off(before)` (simd.h). Scalars: in double, then cast once.
   - threads split outputs, never sums; with `threads_for` small problems stay on one.
 
 Why Py_buffer and not typed memoryviews: a pair of PyObject_GetBuffer and PyBuffer_Release costs half of acquiring and
@@ -91,6 +95,10 @@ cdef inline object text(const char *word):
 cdef inline object refuse(Gate *gate, const char *name, object wanted, object got):
     """Raise the one error of all gates. Cold: written for its message, not for speed."""
     raise ValueError(f"{text(gate.kernel)}: {text(name)} must be {wanted}, got {got}")
+
+
+cdef inline object no_memory(Gate *gate):
+    raise MemoryError(f"{text(gate.kernel)}: no memory for the work buffers")
 
 
 cdef inline Py_buffer *acquire(Gate *gate, object array, const char *name, int ndim, bint writable) except NULL:

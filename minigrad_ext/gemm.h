@@ -1,8 +1,8 @@
 /* C <- [C +] A B [+ bias] for any strides of A, B and C, in float and double.
 
    B is packed in panels as wide as a tile (where packing pays), each panel meets all rows of A in the micro-kernel of
-   tile.h, and A is packed once where it meets three panels or more and does not lie well. Where the product of the transposes is cheaper
-   (B^T A^T: no packing of a transposed B), that is what is computed, and C is stored transposed.
+   tile.h, and A is packed once where it meets three panels or more and does not lie well. Where the product of the
+   transposes is cheaper (B^T A^T: no packing of a transposed B), that is what is computed, and C is stored transposed.
 
    Bits: every entry is a sum over k in order, cut at multiples of LONGEST, for all layouts, paths and numbers of threads.
    Memory: the two packing buffers are per thread and live as long as it does. */
@@ -76,16 +76,9 @@ typedef struct STRIP(double) strip_t_f64;
 KERNELS(float, f32)
 KERNELS(double, f64)
 
-/* The loop of the micro-kernel starts at a cache line; Python's own flags have -fwrapv, under which gcc spills in it. */
-#if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC push_options
-#pragma GCC optimize("align-loops=64", "no-wrapv")
-#endif
+#define TIGHT_LOOP
 #define BODY "tile.h"
 #include "variants.h"
-#if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC pop_options
-#endif
 static const kernels_f32 *const KERNELS_f32[] = VARIANTS(&kernels, f32); /* indexed by runtime's isa_level() */
 static const kernels_f64 *const KERNELS_f64[] = VARIANTS(&kernels, f64);
 

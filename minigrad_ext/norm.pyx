@@ -4,7 +4,7 @@ the columns, row by row. The loops are in norm.h.
 """
 from cpython.buffer cimport Py_buffer
 
-from minigrad_ext.gate cimport Gate, disjoint, enter, input, leave, output, refuse, same_shape, want
+from minigrad_ext.gate cimport Gate, disjoint, enter, input, leave, no_memory, output, refuse, same_shape, want
 from minigrad_ext.runtime cimport isa_level, threads_for
 
 cdef extern from "norm.h" nogil:
@@ -12,20 +12,27 @@ cdef extern from "norm.h" nogil:
         Py_ssize_t m, c
         double delta
         int relu
-    int mg_batch_norm_f(int, Norm *, float *, float *, float *, float *, float *, float *, int)
-    int mg_batch_norm_d(int, Norm *, double *, double *, double *, double *, double *, double *, int)
-    int mg_batch_norm_backward_f(int, Norm *, float *, float *, float *, float *, float *, float *, float *, float *,
-                                 float *, int, int, int)
-    int mg_batch_norm_backward_d(int, Norm *, double *, double *, double *, double *, double *, double *, double *,
-                                 double *, double *, int, int, int)
-    int mg_layer_norm_f(int, Norm *, float *, float *, float *, float *, int)
-    int mg_layer_norm_d(int, Norm *, double *, double *, double *, double *, int)
-    int mg_layer_norm_backward_f(int, Norm *, float *, float *, float *, float *, float *, float *, int, int, int)
-    int mg_layer_norm_backward_d(int, Norm *, double *, double *, double *, double *, double *, double *, int, int, int)
+        const void *x
+        const void *gamma
+        const void *beta
+        void *y
+        void *mean
+        void *var
+        const void *g
+        void *dx
+        void *dgamma
+        void *dbeta
+        int add_gamma, add_beta
+        int threads
+    enum: BATCH_NORM
+    enum: BATCH_NORM_BACKWARD
+    enum: LAYER_NORM
+    enum: LAYER_NORM_BACKWARD
+    int mg_norm(int kernel, char code, int isa, const Norm *v)
 
 
 cdef int describe(Gate *gate, Norm *v, Py_buffer *x, double delta, bint relu) except -1:
-    v.m, v.c, v.delta, v.relu = x.shape[0], x.shape[1], delta, relu
+    v.m, v.c, v.delta, v.relu, v.x = x.shape[0], x.shape[1], delta, relu, x.buf
     if v.m < 1 or v.c < 1:
         refuse(gate, "x", "(m, c) with m and c at least 1", f"shape {(v.m, v.c)}")
     if not delta >= 0:
@@ -40,6 +47,34 @@ cdef void *channels(Gate *gate, object array, const char *name, Py_ssize_t c, bi
     return view.buf
 
 
+cdef int gradients(Gate *gate, Norm *v, Py_buffer *x, object dx, object dgamma, object dbeta, bint add_gamma,
+                   bint add_beta) except -1:
+    """What a backward writes, each of which may be None."""
+    cdef Py_buffer *dx_
+    v.dx = v.dgamma = v.dbeta = NULL
+    v.add_gamma, v.add_beta = add_gamma, add_beta
+    if dx is not None:
+        dx_ = output(gate, dx, "dx", 2)
+        same_shape(gate, dx_, "dx", x, "x")
+        v.dx = dx_.buf
+    if dgamma is not None:
+        v.dgamma = channels(gate, dgamma, "dgamma", v.c, True)
+    if dbeta is not None:
+        v.dbeta = channels(gate, dbeta, "dbeta", v.c, True)
+    return 0
+
+
+cdef int run(Gate *gate, int kernel, Norm *v) except -1:
+    cdef int failed
+    disjoint(gate)
+    v.threads = threads_for(24.0 * v.m * v.c)
+    with nogil:
+        failed = mg_norm(kernel, gate.code, isa_level(), v)
+    if failed:
+        no_memory(gate)
+    return 0
+
+
 def batch_norm(x, gamma, beta, double delta, bint relu, y, mean, var):
     """mean, var <- mean and biased variance of the columns of x;  y <- gamma (x - mean) / sqrt(var + delta) + beta.
 
@@ -47,30 +82,18 @@ def batch_norm(x, gamma, beta, double delta, bint relu, y, mean, var):
     """
     cdef Gate gate
     cdef Norm v
-    cdef Py_buffer *x_
-    cdef Py_buffer *y_
-    cdef int threads, failed = 0, isa = isa_level()
     enter(&gate, "batch_norm")
     try:
         x_ = input(&gate, x, "x", 2)
         y_ = output(&gate, y, "y", 2)
         same_shape(&gate, y_, "y", x_, "x")
         describe(&gate, &v, x_, delta, relu)
-        gamma_ = channels(&gate, gamma, "gamma", v.c, False)
-        beta_ = channels(&gate, beta, "beta", v.c, False)
-        mean_ = channels(&gate, mean, "mean", v.c, True)
-        var_ = channels(&gate, var, "var", v.c, True)
-        disjoint(&gate)
-        threads = threads_for(24.0 * v.m * v.c)
-        with nogil:
-            if gate.code == c"f":
-                failed = mg_batch_norm_f(isa, &v, <float *> x_.buf, <float *> gamma_, <float *> beta_,
-                                         <float *> y_.buf, <float *> mean_, <float *> var_, threads)
-            else:
-                failed = mg_batch_norm_d(isa, &v, <double *> x_.buf, <double *> gamma_, <double *> beta_,
-                                         <double *> y_.buf, <double *> mean_, <double *> var_, threads)
-        if failed:
-            raise MemoryError("batch_norm: no memory for the work buffers")
+        v.y = y_.buf
+        v.gamma = channels(&gate, gamma, "gamma", v.c, False)
+        v.beta = channels(&gate, beta, "beta", v.c, False)
+        v.mean = channels(&gate, mean, "mean", v.c, True)
+        v.var = channels(&gate, var, "var", v.c, True)
+        run(&gate, BATCH_NORM, &v)
     finally:
         leave(&gate)
 
@@ -85,45 +108,19 @@ def batch_norm_backward(g, x, gamma, beta, mean, var, double delta, bint relu, d
     """
     cdef Gate gate
     cdef Norm v
-    cdef Py_buffer *g_
-    cdef Py_buffer *x_
-    cdef Py_buffer *dx_
-    cdef void *to = NULL
-    cdef void *dgamma_ = NULL
-    cdef void *dbeta_ = NULL
-    cdef int threads, failed = 0, isa = isa_level()
     enter(&gate, "batch_norm_backward")
     try:
         g_ = input(&gate, g, "g", 2)
         x_ = input(&gate, x, "x", 2)
         same_shape(&gate, g_, "g", x_, "x")
         describe(&gate, &v, x_, delta, relu)
-        gamma_ = channels(&gate, gamma, "gamma", v.c, False)
-        beta_ = channels(&gate, beta, "beta", v.c, False)
-        mean_ = channels(&gate, mean, "mean", v.c, False)
-        var_ = channels(&gate, var, "var", v.c, False)
-        if dx is not None:
-            dx_ = output(&gate, dx, "dx", 2)
-            same_shape(&gate, dx_, "dx", x_, "x")
-            to = dx_.buf
-        if dgamma is not None:
-            dgamma_ = channels(&gate, dgamma, "dgamma", v.c, True)
-        if dbeta is not None:
-            dbeta_ = channels(&gate, dbeta, "dbeta", v.c, True)
-        disjoint(&gate)
-        threads = threads_for(24.0 * v.m * v.c)
-        with nogil:
-            if gate.code == c"f":
-                failed = mg_batch_norm_backward_f(
-                    isa, &v, <float *> g_.buf, <float *> x_.buf, <float *> gamma_, <float *> beta_, <float *> mean_,
-                    <float *> var_, <float *> to, <float *> dgamma_, <float *> dbeta_, add_gamma, add_beta, threads)
-            else:
-                failed = mg_batch_norm_backward_d(
-                    isa, &v, <double *> g_.buf, <double *> x_.buf, <double *> gamma_, <double *> beta_,
-                    <double *> mean_, <double *> var_, <double *> to, <double *> dgamma_, <double *> dbeta_,
-                    add_gamma, add_beta, threads)
-        if failed:
-            raise MemoryError("batch_norm_backward: no memory for the work buffers")
+        v.g = g_.buf
+        v.gamma = channels(&gate, gamma, "gamma", v.c, False)
+        v.beta = channels(&gate, beta, "beta", v.c, False)
+        v.mean = channels(&gate, mean, "mean", v.c, False)
+        v.var = channels(&gate, var, "var", v.c, False)
+        gradients(&gate, &v, x_, dx, dgamma, dbeta, add_gamma, add_beta)
+        run(&gate, BATCH_NORM_BACKWARD, &v)
     finally:
         leave(&gate)
 
@@ -132,25 +129,16 @@ def layer_norm(x, gamma, beta, double delta, y):
     """y <- gamma (x - mean) / sqrt(var + delta) + beta, mean and biased variance of each row of x. x, y (m, c)."""
     cdef Gate gate
     cdef Norm v
-    cdef Py_buffer *x_
-    cdef Py_buffer *y_
-    cdef int threads, isa = isa_level()
     enter(&gate, "layer_norm")
     try:
         x_ = input(&gate, x, "x", 2)
         y_ = output(&gate, y, "y", 2)
         same_shape(&gate, y_, "y", x_, "x")
         describe(&gate, &v, x_, delta, False)
-        gamma_ = channels(&gate, gamma, "gamma", v.c, False)
-        beta_ = channels(&gate, beta, "beta", v.c, False)
-        disjoint(&gate)
-        threads = threads_for(24.0 * v.m * v.c)
-        with nogil:
-            if gate.code == c"f":
-                mg_layer_norm_f(isa, &v, <float *> x_.buf, <float *> gamma_, <float *> beta_, <float *> y_.buf, threads)
-            else:
-                mg_layer_norm_d(isa, &v, <double *> x_.buf, <double *> gamma_, <double *> beta_, <double *> y_.buf,
-                                threads)
+        v.y = y_.buf
+        v.gamma = channels(&gate, gamma, "gamma", v.c, False)
+        v.beta = channels(&gate, beta, "beta", v.c, False)
+        run(&gate, LAYER_NORM, &v)
     finally:
         leave(&gate)
 
@@ -163,40 +151,15 @@ def layer_norm_backward(g, x, gamma, double delta, dx, dgamma, dbeta, bint add_g
     """
     cdef Gate gate
     cdef Norm v
-    cdef Py_buffer *g_
-    cdef Py_buffer *x_
-    cdef Py_buffer *dx_
-    cdef void *to = NULL
-    cdef void *dgamma_ = NULL
-    cdef void *dbeta_ = NULL
-    cdef int threads, failed = 0, isa = isa_level()
     enter(&gate, "layer_norm_backward")
     try:
         g_ = input(&gate, g, "g", 2)
         x_ = input(&gate, x, "x", 2)
         same_shape(&gate, g_, "g", x_, "x")
         describe(&gate, &v, x_, delta, False)
-        gamma_ = channels(&gate, gamma, "gamma", v.c, False)
-        if dx is not None:
-            dx_ = output(&gate, dx, "dx", 2)
-            same_shape(&gate, dx_, "dx", x_, "x")
-            to = dx_.buf
-        if dgamma is not None:
-            dgamma_ = channels(&gate, dgamma, "dgamma", v.c, True)
-        if dbeta is not None:
-            dbeta_ = channels(&gate, dbeta, "dbeta", v.c, True)
-        disjoint(&gate)
-        threads = threads_for(24.0 * v.m * v.c)
-        with nogil:
-            if gate.code == c"f":
-                failed = mg_layer_norm_backward_f(isa, &v, <float *> g_.buf, <float *> x_.buf, <float *> gamma_,
-                                                  <float *> to, <float *> dgamma_, <float *> dbeta_, add_gamma,
-                                                  add_beta, threads)
-            else:
-                failed = mg_layer_norm_backward_d(isa, &v, <double *> g_.buf, <double *> x_.buf, <double *> gamma_,
-                                                  <double *> to, <double *> dgamma_, <double *> dbeta_, add_gamma,
-                                                  add_beta, threads)
-        if failed:
-            raise MemoryError("layer_norm_backward: no memory for the work buffers")
+        v.g = g_.buf
+        v.gamma = channels(&gate, gamma, "gamma", v.c, False)
+        gradients(&gate, &v, x_, dx, dgamma, dbeta, add_gamma, add_beta)
+        run(&gate, LAYER_NORM_BACKWARD, &v)
     finally:
         leave(&gate)

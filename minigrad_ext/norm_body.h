@@ -2,43 +2,37 @@
  * a vector. x (m, c) is worked through in blocks of rows that fit L1: each block leaves its own sums, which are then
  * added in the order of the blocks, so the bits do not depend on who computed which block. */
 
-#define vec NAME(vec)
-#define mask NAME(mask)
-#ifndef MG_PLAIN_C
-typedef real vec __attribute__((vector_size(LANES * sizeof(real)), aligned(sizeof(real)), may_alias));
-typedef whole mask __attribute__((vector_size(LANES * sizeof(real)), aligned(sizeof(real)), may_alias));
-#define POSITIVE(g, v) ((vec)((mask)(g) & ~(mask)((v) <= zero)))     /* g where v > 0 or v is NaN, else 0 */
+#ifndef MG_PLAIN_C                      /* g where v > 0 or v is NaN, else 0 */
+#define POSITIVE(g, v) ((vec)((wholes)(g) & ~(wholes)((v) <= zero)))
 #else
-typedef real vec;
 #define POSITIVE(g, v) ((v) <= zero ? zero : (g))
 #endif
-#define AT(p) (*(vec *)(p))
-#define OF(p) (*(const vec *)(p))
 
 /* Mean and sum of squared deviations of the columns of one block: part[0, j], part[1, j]. Two passes; the second also
  * sums the deviations, which would be 0 had the mean no rounding error, and takes that error out of both. */
-static void NAME(block_moments)(const real *x, ptrdiff_t rows, ptrdiff_t c, real *part)
+static void NAME(block_moments)(const REAL *x, ptrdiff_t rows, ptrdiff_t c, REAL *part)
 {
-    const real share = (real)1 / (real)rows;
+    const REAL share = (REAL)1 / (REAL)rows;
     ptrdiff_t j = 0;
     for (; j + LANES <= c; j += LANES) {
         const vec zero = {0};
         vec s0 = zero, s1 = zero, s2 = zero, s3 = zero;
-        const real *p = x + j;
+        const REAL *p = x + j;
         ptrdiff_t i = 0;
         for (; i + 4 <= rows; i += 4, p += 4 * c) {
-            s0 += OF(p);
-            s1 += OF(p + c);
-            s2 += OF(p + 2 * c);
-            s3 += OF(p + 3 * c);
+            s0 += LOAD(p);
+            s1 += LOAD(p + c);
+            s2 += LOAD(p + 2 * c);
+            s3 += LOAD(p + 3 * c);
         }
         for (; i < rows; i++, p += c)
-            s0 += OF(p);
+            s0 += LOAD(p);
         const vec mean = ((s0 + s1) + (s2 + s3)) * share;
         vec e0 = zero, e1 = zero;
         s0 = s1 = s2 = s3 = zero;
         for (i = 0, p = x + j; i + 4 <= rows; i += 4, p += 4 * c) {
-            const vec d0 = OF(p) - mean, d1 = OF(p + c) - mean, d2 = OF(p + 2 * c) - mean, d3 = OF(p + 3 * c) - mean;
+            const vec d0 = LOAD(p) - mean, d1 = LOAD(p + c) - mean;
+            const vec d2 = LOAD(p + 2 * c) - mean, d3 = LOAD(p + 3 * c) - mean;
             s0 += d0 * d0;
             s1 += d1 * d1;
             s2 += d2 * d2;
@@ -47,21 +41,21 @@ static void NAME(block_moments)(const real *x, ptrdiff_t rows, ptrdiff_t c, real
             e1 += d2 + d3;
         }
         for (; i < rows; i++, p += c) {
-            const vec d = OF(p) - mean;
+            const vec d = LOAD(p) - mean;
             s0 += d * d;
             e0 += d;
         }
         e0 += e1;
-        AT(part + j) = mean + e0 * share;
-        AT(part + c + j) = (s0 + s1) + (s2 + s3) - e0 * e0 * share;
+        STORE(part + j, mean + e0 * share);
+        STORE(part + c + j, (s0 + s1) + (s2 + s3) - e0 * e0 * share);
     }
     for (; j < c; j++) {
-        real sum = 0, squares = 0, rest = 0;
+        REAL sum = 0, squares = 0, rest = 0;
         for (ptrdiff_t i = 0; i < rows; i++)
             sum += x[i * c + j];
-        const real mean = sum * share;
+        const REAL mean = sum * share;
         for (ptrdiff_t i = 0; i < rows; i++) {
-            const real d = x[i * c + j] - mean;
+            const REAL d = x[i * c + j] - mean;
             squares += d * d;
             rest += d;
         }
@@ -71,40 +65,40 @@ static void NAME(block_moments)(const real *x, ptrdiff_t rows, ptrdiff_t c, real
 }
 
 /* y = (x - mean) a + beta, with relu max(y, 0), for the rows of one block. */
-static void NAME(block_normalize)(const real *x, ptrdiff_t rows, ptrdiff_t c, const real *mean, const real *a,
-                                  const real *beta, int relu, real *y)
+static void NAME(block_normalize)(const REAL *x, ptrdiff_t rows, ptrdiff_t c, const REAL *mean, const REAL *a,
+                                  const REAL *beta, int relu, REAL *y)
 {
     ptrdiff_t j = 0;
     for (; j + LANES <= c; j += LANES) {
-        const vec zero = {0}, mj = OF(mean + j), aj = OF(a + j), bj = OF(beta + j);
+        const vec zero = {0}, mj = LOAD(mean + j), aj = LOAD(a + j), bj = LOAD(beta + j);
         if (relu)
             for (ptrdiff_t i = 0; i < rows; i++) {
-                const vec v = (OF(x + i * c + j) - mj) * aj + bj;
-                AT(y + i * c + j) = POSITIVE(v, v);
+                const vec v = (LOAD(x + i * c + j) - mj) * aj + bj;
+                STORE(y + i * c + j, POSITIVE(v, v));
             }
         else
             for (ptrdiff_t i = 0; i < rows; i++)
-                AT(y + i * c + j) = (OF(x + i * c + j) - mj) * aj + bj;
+                STORE(y + i * c + j, (LOAD(x + i * c + j) - mj) * aj + bj);
     }
     for (; j < c; j++)
         for (ptrdiff_t i = 0; i < rows; i++) {
-            const real v = (x[i * c + j] - mean[j]) * a[j] + beta[j];
+            const REAL v = (x[i * c + j] - mean[j]) * a[j] + beta[j];
             y[i * c + j] = relu && v <= 0 ? 0 : v;
         }
 }
 
 /* Sums of g and of g (x - mean) over one block: part[0, j], part[1, j]. With relu g counts where the output was > 0. */
-MG_INLINE void NAME(block_sums)(const real *g, const real *x, ptrdiff_t rows, ptrdiff_t c, const real *mean,
-                                const real *a, const real *beta, const int relu, real *part)
+MG_INLINE void NAME(block_sums)(const REAL *g, const REAL *x, ptrdiff_t rows, ptrdiff_t c, const REAL *mean,
+                                const REAL *a, const REAL *beta, const int relu, REAL *part)
 {
     ptrdiff_t j = 0;
     for (; j + LANES <= c; j += LANES) {
-        const vec zero = {0}, mj = OF(mean + j), aj = OF(a + j), bj = OF(beta + j);
+        const vec zero = {0}, mj = LOAD(mean + j), aj = LOAD(a + j), bj = LOAD(beta + j);
         vec s0 = zero, s1 = zero, t0 = zero, t1 = zero;
         ptrdiff_t i = 0;
         for (; i + 2 <= rows; i += 2) {
-            const vec d0 = OF(x + i * c + j) - mj, d1 = OF(x + i * c + c + j) - mj;
-            vec g0 = OF(g + i * c + j), g1 = OF(g + i * c + c + j);
+            const vec d0 = LOAD(x + i * c + j) - mj, d1 = LOAD(x + i * c + c + j) - mj;
+            vec g0 = LOAD(g + i * c + j), g1 = LOAD(g + i * c + c + j);
             if (relu) {
                 g0 = POSITIVE(g0, d0 * aj + bj);
                 g1 = POSITIVE(g1, d1 * aj + bj);
@@ -115,21 +109,21 @@ MG_INLINE void NAME(block_sums)(const real *g, const real *x, ptrdiff_t rows, pt
             t1 += g1 * d1;
         }
         if (i < rows) {
-            const vec d0 = OF(x + i * c + j) - mj;
-            vec g0 = OF(g + i * c + j);
+            const vec d0 = LOAD(x + i * c + j) - mj;
+            vec g0 = LOAD(g + i * c + j);
             if (relu)
                 g0 = POSITIVE(g0, d0 * aj + bj);
             s0 += g0;
             t0 += g0 * d0;
         }
-        AT(part + j) = s0 + s1;
-        AT(part + c + j) = t0 + t1;
+        STORE(part + j, s0 + s1);
+        STORE(part + c + j, t0 + t1);
     }
     for (; j < c; j++) {
-        real s = 0, t = 0;
+        REAL s = 0, t = 0;
         for (ptrdiff_t i = 0; i < rows; i++) {
-            const real d = x[i * c + j] - mean[j];
-            const real gi = relu && d * a[j] + beta[j] <= 0 ? 0 : g[i * c + j];
+            const REAL d = x[i * c + j] - mean[j];
+            const REAL gi = relu && d * a[j] + beta[j] <= 0 ? 0 : g[i * c + j];
             s += gi;
             t += gi * d;
         }
@@ -139,39 +133,42 @@ MG_INLINE void NAME(block_sums)(const real *g, const real *x, ptrdiff_t rows, pt
 }
 
 /* dx = a (g - k1 - (x - mean) k2) for the rows of one block. */
-MG_INLINE void NAME(block_dx)(const real *g, const real *x, ptrdiff_t rows, ptrdiff_t c, const real *mean,
-                              const real *a, const real *beta, const real *k1, const real *k2, const int relu,
-                              real *dx)
+MG_INLINE void NAME(block_dx)(const REAL *g, const REAL *x, ptrdiff_t rows, ptrdiff_t c, const REAL *mean,
+                              const REAL *a, const REAL *beta, const REAL *k1, const REAL *k2, const int relu,
+                              REAL *dx)
 {
     ptrdiff_t j = 0;
     for (; j + LANES <= c; j += LANES) {
-        const vec zero = {0}, mj = OF(mean + j), aj = OF(a + j), bj = OF(beta + j), k1j = OF(k1 + j), k2j = OF(k2 + j);
+        const vec zero = {0}, mj = LOAD(mean + j), aj = LOAD(a + j), bj = LOAD(beta + j);
+        const vec k1j = LOAD(k1 + j), k2j = LOAD(k2 + j);
         for (ptrdiff_t i = 0; i < rows; i++) {
-            const vec d = OF(x + i * c + j) - mj;
-            vec gi = OF(g + i * c + j);
+            const vec d = LOAD(x + i * c + j) - mj;
+            vec gi = LOAD(g + i * c + j);
             if (relu)
                 gi = POSITIVE(gi, d * aj + bj);
-            AT(dx + i * c + j) = aj * (gi - k1j - d * k2j);
+            STORE(dx + i * c + j, aj * (gi - k1j - d * k2j));
         }
     }
     for (; j < c; j++)
         for (ptrdiff_t i = 0; i < rows; i++) {
-            const real d = x[i * c + j] - mean[j];
-            const real gi = relu && d * a[j] + beta[j] <= 0 ? 0 : g[i * c + j];
+            const REAL d = x[i * c + j] - mean[j];
+            const REAL gi = relu && d * a[j] + beta[j] <= 0 ? 0 : g[i * c + j];
             dx[i * c + j] = a[j] * (gi - k1[j] - d * k2[j]);
         }
 }
 
-static int NAME(batch_norm)(const Norm *v, const real *x, const real *gamma, const real *beta, real *y, real *mean,
-                            real *var, int threads)
+/* mean, var <- those of the columns of x;  y <- gamma (x - mean) / sqrt(var + delta) + beta, with relu max(y, 0). */
+static int NAME(batch_norm)(const Norm *v)
 {
-    const ptrdiff_t m = v->m, c = v->c, block = rows_of_block(c, sizeof(real)), blocks = (m + block - 1) / block;
-    real *part = (real *)scratch(0, (size_t)(blocks * 2 * c + c) * sizeof(real) + (size_t)(2 * c) * sizeof(double) + 64);
+    const ptrdiff_t m = v->m, c = v->c, block = rows_of_block(c, sizeof(REAL)), blocks = (m + block - 1) / block;
+    const REAL *x = v->x, *gamma = v->gamma, *beta = v->beta;
+    REAL *y = v->y, *mean = v->mean, *var = v->var;
+    REAL *part = (REAL *)scratch(0, (size_t)(blocks * 2 * c + c) * sizeof(REAL) + (size_t)(2 * c) * sizeof(double) + 64);
     if (!part)
         return -1;
-    real *a = part + blocks * 2 * c;
+    REAL *a = part + blocks * 2 * c;
     double *total = (double *)(((uintptr_t)(a + c) + 63) / 64 * 64), *squares = total + c;
-    #pragma omp parallel num_threads(threads) if (threads > 1)
+    #pragma omp parallel num_threads(v->threads) if (v->threads > 1)
     {
         const uint64_t before = mg_flush_on();
         #pragma omp for schedule(static)
@@ -188,7 +185,7 @@ static int NAME(batch_norm)(const Norm *v, const real *x, const real *gamma, con
             for (ptrdiff_t b = 1; b < blocks; b++) {        /* two sets of rows have one mean and one variance */
                 const double seen = (double)(b * block), more = (double)(m - b * block < block ? m - b * block : block);
                 const double share = more / (seen + more), between = seen * share;
-                const real *p = part + b * 2 * c;
+                const REAL *p = part + b * 2 * c;
                 for (ptrdiff_t j = 0; j < c; j++) {
                     const double d = (double)p[j] - total[j];
                     total[j] += d * share;
@@ -197,9 +194,9 @@ static int NAME(batch_norm)(const Norm *v, const real *x, const real *gamma, con
             }
             for (ptrdiff_t j = 0; j < c; j++) {
                 const double variance = squares[j] / (double)m;
-                mean[j] = (real)total[j];
-                var[j] = (real)(variance < 0 ? 0 : variance);     /* a constant column: 0, whatever the rounding */
-                a[j] = (real)((double)gamma[j] / sqrt((double)var[j] + v->delta));
+                mean[j] = (REAL)total[j];
+                var[j] = (REAL)(variance < 0 ? 0 : variance);     /* a constant column: 0, whatever the rounding */
+                a[j] = (REAL)((double)gamma[j] / sqrt((double)var[j] + v->delta));
             }
         }
         #pragma omp for schedule(static)
@@ -212,21 +209,23 @@ static int NAME(batch_norm)(const Norm *v, const real *x, const real *gamma, con
     return 0;
 }
 
-static int NAME(batch_norm_backward)(const Norm *v, const real *g, const real *x, const real *gamma, const real *beta,
-                                     const real *mean, const real *var, real *dx, real *dgamma, real *dbeta,
-                                     int add_gamma, int add_beta, int threads)
+/* With xhat = (x - mean) / sqrt(var + delta):  dbeta = sum g,  dgamma = sum g xhat,
+ * dx = gamma / sqrt(var + delta) (g - dbeta / m - xhat dgamma / m). */
+static int NAME(batch_norm_backward)(const Norm *v)
 {
-    const ptrdiff_t m = v->m, c = v->c, block = rows_of_block(c, sizeof(real)), blocks = (m + block - 1) / block;
-    real *part = (real *)scratch(0, (size_t)((blocks * 2 + 3) * c) * sizeof(real) + (size_t)(2 * c) * sizeof(double) + 64);
+    const ptrdiff_t m = v->m, c = v->c, block = rows_of_block(c, sizeof(REAL)), blocks = (m + block - 1) / block;
+    const REAL *g = v->g, *x = v->x, *gamma = v->gamma, *beta = v->beta, *mean = v->mean, *var = v->var;
+    REAL *dx = v->dx, *dgamma = v->dgamma, *dbeta = v->dbeta;
+    REAL *part = (REAL *)scratch(0, (size_t)((blocks * 2 + 3) * c) * sizeof(REAL) + (size_t)(2 * c) * sizeof(double) + 64);
     if (!part)
         return -1;
-    real *a = part + blocks * 2 * c, *k1 = a + c, *k2 = k1 + c;
+    REAL *a = part + blocks * 2 * c, *k1 = a + c, *k2 = k1 + c;
     double *sum = (double *)(((uintptr_t)(k2 + c) + 63) / 64 * 64), *product = sum + c;
     for (ptrdiff_t j = 0; j < c; j++) {
-        a[j] = (real)((double)gamma[j] / sqrt((double)var[j] + v->delta));
+        a[j] = (REAL)((double)gamma[j] / sqrt((double)var[j] + v->delta));
         sum[j] = product[j] = 0;
     }
-    #pragma omp parallel num_threads(threads) if (threads > 1)
+    #pragma omp parallel num_threads(v->threads) if (v->threads > 1)
     {
         const uint64_t before = mg_flush_on();
         #pragma omp for schedule(static)
@@ -246,12 +245,12 @@ static int NAME(batch_norm_backward)(const Norm *v, const real *g, const real *x
                 }
             for (ptrdiff_t j = 0; j < c; j++) {
                 const double variance = (double)var[j] + v->delta;
-                k1[j] = (real)(sum[j] / (double)m);
-                k2[j] = (real)(product[j] / (variance * (double)m));
+                k1[j] = (REAL)(sum[j] / (double)m);
+                k2[j] = (REAL)(product[j] / (variance * (double)m));
                 if (dgamma)
-                    dgamma[j] = (real)((add_gamma ? (double)dgamma[j] : 0) + product[j] / sqrt(variance));
+                    dgamma[j] = (REAL)((v->add_gamma ? (double)dgamma[j] : 0) + product[j] / sqrt(variance));
                 if (dbeta)
-                    dbeta[j] = (real)((add_beta ? (double)dbeta[j] : 0) + sum[j]);
+                    dbeta[j] = (REAL)((v->add_beta ? (double)dbeta[j] : 0) + sum[j]);
             }
         }
         if (dx) {
@@ -270,49 +269,52 @@ static int NAME(batch_norm_backward)(const Norm *v, const real *g, const real *x
 }
 
 /* ---- Layer normalization: the same along the rows. Mean and 1 / sqrt(var + delta) of one row, two passes. */
-static void NAME(row_moments)(const real *x, ptrdiff_t c, double delta, real *mean, real *scale)
+static void NAME(row_moments)(const REAL *x, ptrdiff_t c, double delta, REAL *mean, REAL *scale)
 {
     const vec zero = {0};
-    union { vec v; real lane[LANES]; } sum;
+    union { vec v; REAL lane[LANES]; } sum;
     vec s0 = zero, s1 = zero;
-    real total = 0, squares = 0;
+    REAL total = 0, squares = 0;
     ptrdiff_t j = 0;
     for (; j + 2 * LANES <= c; j += 2 * LANES) {
-        s0 += OF(x + j);
-        s1 += OF(x + j + LANES);
+        s0 += LOAD(x + j);
+        s1 += LOAD(x + j + LANES);
     }
     for (; j < c; j++)
         total += x[j];
     sum.v = s0 + s1;
-    for (int k = 0; k < (int)LANES; k++)
+    for (int k = 0; k < LANES; k++)
         total += sum.lane[k];
-    const real m = total / (real)c;
+    const REAL m = total / (REAL)c;
     s0 = s1 = zero;
     for (j = 0; j + 2 * LANES <= c; j += 2 * LANES) {
-        const vec d0 = OF(x + j) - m, d1 = OF(x + j + LANES) - m;
+        const vec d0 = LOAD(x + j) - m, d1 = LOAD(x + j + LANES) - m;
         s0 += d0 * d0;
         s1 += d1 * d1;
     }
     for (; j < c; j++)
         squares += (x[j] - m) * (x[j] - m);
     sum.v = s0 + s1;
-    for (int k = 0; k < (int)LANES; k++)
+    for (int k = 0; k < LANES; k++)
         squares += sum.lane[k];
     *mean = m;
-    *scale = (real)(1 / sqrt((double)(squares / (real)c) + delta));
+    *scale = (REAL)(1 / sqrt((double)(squares / (REAL)c) + delta));
 }
 
-static int NAME(layer_norm)(const Norm *v, const real *x, const real *gamma, const real *beta, real *y, int threads)
+/* y <- gamma (x - mean) / sqrt(var + delta) + beta. */
+static int NAME(layer_norm)(const Norm *v)
 {
     const ptrdiff_t c = v->c;
-    #pragma omp parallel num_threads(threads) if (threads > 1)
+    const REAL *x = v->x, *gamma = v->gamma, *beta = v->beta;
+    REAL *y = v->y;
+    #pragma omp parallel num_threads(v->threads) if (v->threads > 1)
     {
         const uint64_t before = mg_flush_on();
         #pragma omp for schedule(static)
         for (ptrdiff_t i = 0; i < v->m; i++) {
-            const real *MG_RESTRICT row = x + i * c;
-            real *MG_RESTRICT to = y + i * c;
-            real mean, scale;
+            const REAL *MG_RESTRICT row = x + i * c;
+            REAL *MG_RESTRICT to = y + i * c;
+            REAL mean, scale;
             NAME(row_moments)(row, c, v->delta, &mean, &scale);
             for (ptrdiff_t j = 0; j < c; j++)
                 to[j] = (row[j] - mean) * scale * gamma[j] + beta[j];
@@ -323,48 +325,50 @@ static int NAME(layer_norm)(const Norm *v, const real *x, const real *gamma, con
 }
 
 /* One row: dx, and g xhat and g added to the sums of its block, part[0, j] and part[1, j]. */
-static void NAME(row_backward)(const real *MG_RESTRICT g, const real *MG_RESTRICT x, const real *MG_RESTRICT gamma,
-                               ptrdiff_t c, double delta, real *MG_RESTRICT dx, real *MG_RESTRICT part)
+static void NAME(row_backward)(const REAL *MG_RESTRICT g, const REAL *MG_RESTRICT x, const REAL *MG_RESTRICT gamma,
+                               ptrdiff_t c, double delta, REAL *MG_RESTRICT dx, REAL *MG_RESTRICT part)
 {
     const vec zero = {0};
-    union { vec v; real lane[LANES]; } sum, product;
-    real mean, scale, sums = 0, products = 0;
+    union { vec v; REAL lane[LANES]; } sum, product;
+    REAL mean, scale, sums = 0, products = 0;
     NAME(row_moments)(x, c, delta, &mean, &scale);
     sum.v = product.v = zero;
     ptrdiff_t j = 0;
     for (; j + LANES <= c; j += LANES) {
-        const vec gj = OF(g + j), xhat = (OF(x + j) - mean) * scale, u = gj * OF(gamma + j);
+        const vec gj = LOAD(g + j), xhat = (LOAD(x + j) - mean) * scale, u = gj * LOAD(gamma + j);
         sum.v += u;
         product.v += u * xhat;
-        AT(part + j) += gj * xhat;
-        AT(part + c + j) += gj;
+        STORE(part + j, LOAD(part + j) + gj * xhat);
+        STORE(part + c + j, LOAD(part + c + j) + gj);
     }
     for (; j < c; j++) {
-        const real xhat = (x[j] - mean) * scale, u = g[j] * gamma[j];
+        const REAL xhat = (x[j] - mean) * scale, u = g[j] * gamma[j];
         sums += u;
         products += u * xhat;
         part[j] += g[j] * xhat;
         part[c + j] += g[j];
     }
-    for (int k = 0; k < (int)LANES; k++) {
+    for (int k = 0; k < LANES; k++) {
         sums += sum.lane[k];
         products += product.lane[k];
     }
     if (dx) {
-        const real k1 = sums / (real)c, k2 = products / (real)c;
+        const REAL k1 = sums / (REAL)c, k2 = products / (REAL)c;
         for (j = 0; j < c; j++)
             dx[j] = scale * (g[j] * gamma[j] - k1 - (x[j] - mean) * scale * k2);
     }
 }
 
-static int NAME(layer_norm_backward)(const Norm *v, const real *g, const real *x, const real *gamma, real *dx,
-                                     real *dgamma, real *dbeta, int add_gamma, int add_beta, int threads)
+/* dgamma and dbeta: sums over the rows;  with u = g gamma: dx = (u - mean u - xhat mean(u xhat)) / sqrt(var + delta). */
+static int NAME(layer_norm_backward)(const Norm *v)
 {
-    const ptrdiff_t m = v->m, c = v->c, block = rows_of_block(c, sizeof(real)), blocks = (m + block - 1) / block;
-    real *part = (real *)scratch(0, (size_t)(blocks * 2 * c) * sizeof(real));
+    const ptrdiff_t m = v->m, c = v->c, block = rows_of_block(c, sizeof(REAL)), blocks = (m + block - 1) / block;
+    const REAL *g = v->g, *x = v->x, *gamma = v->gamma;
+    REAL *dx = v->dx, *dgamma = v->dgamma, *dbeta = v->dbeta;
+    REAL *part = (REAL *)scratch(0, (size_t)(blocks * 2 * c) * sizeof(REAL));
     if (!part)
         return -1;
-    #pragma omp parallel num_threads(threads) if (threads > 1)
+    #pragma omp parallel num_threads(v->threads) if (v->threads > 1)
     {
         const uint64_t before = mg_flush_on();
         #pragma omp for schedule(static)
@@ -382,17 +386,13 @@ static int NAME(layer_norm_backward)(const Norm *v, const real *g, const real *x
                 sum += (double)part[b * 2 * c + c + j];
             }
             if (dgamma)
-                dgamma[j] = (real)((add_gamma ? (double)dgamma[j] : 0) + product);
+                dgamma[j] = (REAL)((v->add_gamma ? (double)dgamma[j] : 0) + product);
             if (dbeta)
-                dbeta[j] = (real)((add_beta ? (double)dbeta[j] : 0) + sum);
+                dbeta[j] = (REAL)((v->add_beta ? (double)dbeta[j] : 0) + sum);
         }
         mg_flush_off(before);
     }
     return 0;
 }
 
-#undef vec
-#undef mask
-#undef AT
-#undef OF
 #undef POSITIVE

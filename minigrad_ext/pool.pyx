@@ -22,7 +22,6 @@ from minigrad_ext.gate cimport (
     refuse,
     same_shape,
     shape4,
-    size,
 )
 from minigrad_ext.runtime cimport isa_level, threads_for
 
@@ -32,64 +31,80 @@ cdef extern from "pool.h" nogil:
         const int64_t *rows
         const int64_t *columns
         int halves
-    void mg_max_pool_f(int, Pool *, float *, float *, int32_t *, int)
-    void mg_max_pool_d(int, Pool *, double *, double *, int32_t *, int)
-    void mg_scatter_f(int, Pool *, float *, int32_t *, float *, int)
-    void mg_scatter_d(int, Pool *, double *, int32_t *, double *, int)
-    void mg_gather_f(int, Pool *, float *, int32_t *, float *, int)
-    void mg_gather_d(int, Pool *, double *, int32_t *, double *, int)
-    void mg_avg_pool_f(int, Pool *, float *, double, float *, int)
-    void mg_avg_pool_d(int, Pool *, double *, double, double *, int)
-    void mg_avg_pool_x_f(int, Pool *, float *, double, float *, int)
-    void mg_avg_pool_x_d(int, Pool *, double *, double, double *, int)
+        void *images
+        void *windows
+        int32_t *index
+        double scale
+        int threads
+    enum: MAX_POOL
+    enum: SCATTER
+    enum: GATHER
+    enum: AVG_POOL
+    enum: AVG_POOL_X
+    void mg_pool(int kernel, char code, int isa, const Pool *p)
 
 
-cdef Py_buffer *places(Gate *gate, object index, Py_buffer *y, bint writable) except NULL:
+cdef int places(Gate *gate, Pool *p, object index, Py_buffer *y, bint writable) except -1:
     """index: int32, C-contiguous, of the shape of y."""
     cdef Py_buffer *view = acquire(gate, index, "index", 4, writable)
     if view.itemsize != 4 or code_of(view) not in (c"i", c"l"):
         refuse(gate, "index", "int32", "another type")
     contiguous(gate, view, "index", 0)
     same_shape(gate, view, "index", y, "y")
-    return view
+    p.index = <int32_t *> view.buf
+    return 0
 
 
 cdef int inside(Gate *gate, Py_buffer *view, Py_ssize_t length, const char *name) except -1:
-    """Every window is a non-empty part of [0, length)."""
+    """Every window is a non-empty part of [0, length). 1 where they are [0, 2), [2, 4), ..., else 0."""
     cdef const int64_t *bounds = <const int64_t *> view.buf
     cdef Py_ssize_t i
+    cdef bint halves = True
     if view.shape[1] != 2:
         refuse(gate, name, "of shape (windows, 2)", f"{view.shape[1]} columns")
     for i in range(view.shape[0]):
         if not 0 <= bounds[2 * i] < bounds[2 * i + 1] <= length:
             refuse(gate, name, f"non-empty windows within [0, {length})", f"{(bounds[2 * i], bounds[2 * i + 1])}")
-    return 0
+        halves = halves and bounds[2 * i] == 2 * i and bounds[2 * i + 1] == 2 * i + 2
+    return halves
 
 
 cdef int describe(Gate *gate, Pool *p, Py_buffer *x, Py_buffer *y, object rows, object columns) except -1:
+    """The windows y (n, oh, ow, c) on the images x (n, h, w, c). Call it when all other arrays are taken."""
     cdef Py_buffer *rows_ = integers(gate, rows, "rows", 2, False)
     cdef Py_buffer *columns_ = integers(gate, columns, "columns", 2, False)
-    cdef Py_ssize_t i
-    inside(gate, rows_, x.shape[1], "rows")
-    inside(gate, columns_, x.shape[2], "columns")
+    p.halves = inside(gate, rows_, x.shape[1], "rows") & inside(gate, columns_, x.shape[2], "columns")
     shape4(gate, y, "y", x.shape[0], rows_.shape[0], columns_.shape[0], x.shape[3])
     p.n, p.h, p.w, p.c = x.shape[0], x.shape[1], x.shape[2], x.shape[3]
     p.oh, p.ow = rows_.shape[0], columns_.shape[0]
     p.rows, p.columns = <const int64_t *> rows_.buf, <const int64_t *> columns_.buf
-    p.halves = True
-    for i in range(p.oh):
-        p.halves = p.halves and p.rows[2 * i] == 2 * i and p.rows[2 * i + 1] == 2 * i + 2
-    for i in range(p.ow):
-        p.halves = p.halves and p.columns[2 * i] == 2 * i and p.columns[2 * i + 1] == 2 * i + 2
+    p.images, p.windows = x.buf, y.buf
     if <double> p.h * p.w * p.c >= 2147483648.0:
         refuse(gate, "x", "images of less than 2**31 numbers", f"shape {(p.n, p.h, p.w, p.c)}")
+    disjoint(gate)
     return 0
 
 
-cdef int threads_of(Pool *p, Py_buffer *larger) noexcept:
-    """Threads split images."""
-    cdef int threads = threads_for(24.0 * size(larger))
-    return threads if threads <= p.n else (p.n if p.n > 1 else 1)
+cdef int indices_inside(Gate *gate, Pool *p) except -1:
+    """Every entry of index is a place in an image."""
+    cdef const int32_t *at = p.index
+    cdef Py_ssize_t i, image = p.h * p.w * p.c
+    cdef bint bad = False
+    with nogil:
+        for i in range(p.n * p.oh * p.ow * p.c):
+            bad |= at[i] < 0 or at[i] >= image
+    if bad:
+        refuse(gate, "index", f"within [0, {image})", "a place outside the image")
+    return 0
+
+
+cdef void run(Gate *gate, int kernel, Pool *p) noexcept:
+    """The threads split images."""
+    p.threads = threads_for(24.0 * p.n * p.h * p.w * p.c)
+    if p.threads > p.n:
+        p.threads = p.n if p.n > 1 else 1
+    with nogil:
+        mg_pool(kernel, gate.code, isa_level(), p)
 
 
 def max_pool2d(x, rows, columns, y, index):
@@ -99,37 +114,15 @@ def max_pool2d(x, rows, columns, y, index):
     """
     cdef Gate gate
     cdef Pool p
-    cdef Py_buffer *x_
-    cdef Py_buffer *y_
-    cdef Py_buffer *index_
-    cdef int threads, isa = isa_level()
     enter(&gate, "max_pool2d")
     try:
         x_ = input(&gate, x, "x", 4)
         y_ = output(&gate, y, "y", 4)
-        index_ = places(&gate, index, y_, True)
+        places(&gate, &p, index, y_, True)
         describe(&gate, &p, x_, y_, rows, columns)
-        disjoint(&gate)
-        threads = threads_of(&p, x_)
-        with nogil:
-            if gate.code == c"f":
-                mg_max_pool_f(isa, &p, <float *> x_.buf, <float *> y_.buf, <int32_t *> index_.buf, threads)
-            else:
-                mg_max_pool_d(isa, &p, <double *> x_.buf, <double *> y_.buf, <int32_t *> index_.buf, threads)
+        run(&gate, MAX_POOL, &p)
     finally:
         leave(&gate)
-
-
-cdef int indices_inside(Gate *gate, Pool *p, Py_buffer *index) except -1:
-    cdef const int32_t *at = <const int32_t *> index.buf
-    cdef Py_ssize_t i, image = p.h * p.w * p.c
-    cdef bint bad = False
-    with nogil:
-        for i in range(size(index)):
-            bad |= at[i] < 0 or at[i] >= image
-    if bad:
-        refuse(gate, "index", f"within [0, {image})", "a place outside the image")
-    return 0
 
 
 def max_pool2d_x(g, index, rows, columns, dx):
@@ -139,25 +132,15 @@ def max_pool2d_x(g, index, rows, columns, dx):
     """
     cdef Gate gate
     cdef Pool p
-    cdef Py_buffer *g_
-    cdef Py_buffer *index_
-    cdef Py_buffer *dx_
-    cdef int threads, isa = isa_level()
     enter(&gate, "max_pool2d_x")
     try:
         g_ = input(&gate, g, "g", 4)
-        index_ = places(&gate, index, g_, False)
+        places(&gate, &p, index, g_, False)
         dx_ = output(&gate, dx, "dx", 4)
         describe(&gate, &p, dx_, g_, rows, columns)
-        disjoint(&gate)
-        if not p.halves:
-            indices_inside(&gate, &p, index_)
-        threads = threads_of(&p, dx_)
-        with nogil:
-            if gate.code == c"f":
-                mg_scatter_f(isa, &p, <float *> g_.buf, <int32_t *> index_.buf, <float *> dx_.buf, threads)
-            else:
-                mg_scatter_d(isa, &p, <double *> g_.buf, <int32_t *> index_.buf, <double *> dx_.buf, threads)
+        if not p.halves:                  # 2 x 2 windows compare the index with their four places, and write only there
+            indices_inside(&gate, &p)
+        run(&gate, SCATTER, &p)
     finally:
         leave(&gate)
 
@@ -166,24 +149,14 @@ def max_pool2d_take(x, index, rows, columns, y):
     """y <- x at the places of the maxima: the gather, which the scatter is the transpose of. x (n, h, w, c)."""
     cdef Gate gate
     cdef Pool p
-    cdef Py_buffer *x_
-    cdef Py_buffer *index_
-    cdef Py_buffer *y_
-    cdef int threads, isa = isa_level()
     enter(&gate, "max_pool2d_take")
     try:
         x_ = input(&gate, x, "x", 4)
         y_ = output(&gate, y, "y", 4)
-        index_ = places(&gate, index, y_, False)
+        places(&gate, &p, index, y_, False)
         describe(&gate, &p, x_, y_, rows, columns)
-        disjoint(&gate)
-        indices_inside(&gate, &p, index_)
-        threads = threads_of(&p, x_)
-        with nogil:
-            if gate.code == c"f":
-                mg_gather_f(isa, &p, <float *> x_.buf, <int32_t *> index_.buf, <float *> y_.buf, threads)
-            else:
-                mg_gather_d(isa, &p, <double *> x_.buf, <int32_t *> index_.buf, <double *> y_.buf, threads)
+        indices_inside(&gate, &p)
+        run(&gate, GATHER, &p)
     finally:
         leave(&gate)
 
@@ -192,21 +165,13 @@ def avg_pool2d(x, rows, columns, double scale, y):
     """y <- scale times the sum over each window. x (n, h, w, c), y (n, oh, ow, c)."""
     cdef Gate gate
     cdef Pool p
-    cdef Py_buffer *x_
-    cdef Py_buffer *y_
-    cdef int threads, isa = isa_level()
     enter(&gate, "avg_pool2d")
     try:
         x_ = input(&gate, x, "x", 4)
         y_ = output(&gate, y, "y", 4)
         describe(&gate, &p, x_, y_, rows, columns)
-        disjoint(&gate)
-        threads = threads_of(&p, x_)
-        with nogil:
-            if gate.code == c"f":
-                mg_avg_pool_f(isa, &p, <float *> x_.buf, scale, <float *> y_.buf, threads)
-            else:
-                mg_avg_pool_d(isa, &p, <double *> x_.buf, scale, <double *> y_.buf, threads)
+        p.scale = scale
+        run(&gate, AVG_POOL, &p)
     finally:
         leave(&gate)
 
@@ -215,20 +180,12 @@ def avg_pool2d_x(g, rows, columns, double scale, dx):
     """dx <- scale times the sum of g over the windows that contain the pixel. g (n, oh, ow, c), dx (n, h, w, c)."""
     cdef Gate gate
     cdef Pool p
-    cdef Py_buffer *g_
-    cdef Py_buffer *dx_
-    cdef int threads, isa = isa_level()
     enter(&gate, "avg_pool2d_x")
     try:
         g_ = input(&gate, g, "g", 4)
         dx_ = output(&gate, dx, "dx", 4)
         describe(&gate, &p, dx_, g_, rows, columns)
-        disjoint(&gate)
-        threads = threads_of(&p, dx_)
-        with nogil:
-            if gate.code == c"f":
-                mg_avg_pool_x_f(isa, &p, <float *> g_.buf, scale, <float *> dx_.buf, threads)
-            else:
-                mg_avg_pool_x_d(isa, &p, <double *> g_.buf, scale, <double *> dx_.buf, threads)
+        p.scale = scale
+        run(&gate, AVG_POOL_X, &p)
     finally:
         leave(&gate)

@@ -1,22 +1,15 @@
 /* Pooling for one instruction set and one width; pool.h includes this text for each, with LANES numbers in a vector. The
  * loops over the channels are plain C that the compiler vectorises, but for one: writing to four places at once, where the
- * preparations of its own code cost more than the 16 channels. index: where in its image (h, w, c), flattened, each maximum
- * lies. */
+ * preparations of its own code cost more than the 16 channels. */
 
 #ifndef MG_PLAIN_C
-#define vec NAME(vec)
-#define places NAME(places)
-#define stored NAME(stored)
-typedef real vec __attribute__((vector_size(LANES * sizeof(real)), aligned(sizeof(real)), may_alias));
-typedef whole places __attribute__((vector_size(LANES * sizeof(real)), aligned(sizeof(real)), may_alias));
-typedef int32_t stored __attribute__((vector_size(LANES * sizeof(int32_t)), aligned(sizeof(int32_t)), may_alias));
-static const places NAME(lane) = {LANE_NUMBERS};
-#define OF(p) (*(const vec *)(p))
+typedef int32_t NAME(places) __attribute__((vector_size(LANES * sizeof(int32_t)), aligned(sizeof(int32_t)), may_alias));
+static const wholes NAME(lane) = {MG_PASTE(FIRST, LANES)};
 #endif
 
 /* Maximum over window [r0, r1) x [s0, s1) for all channels. The first of equals wins, a NaN beats every number. */
-static void NAME(max_window)(const real *MG_RESTRICT image, ptrdiff_t w, ptrdiff_t c, ptrdiff_t r0, ptrdiff_t r1,
-                             ptrdiff_t s0, ptrdiff_t s1, real *MG_RESTRICT y, int32_t *MG_RESTRICT index)
+static void NAME(max_window)(const REAL *MG_RESTRICT image, ptrdiff_t w, ptrdiff_t c, ptrdiff_t r0, ptrdiff_t r1,
+                             ptrdiff_t s0, ptrdiff_t s1, REAL *MG_RESTRICT y, int32_t *MG_RESTRICT index)
 {
     const ptrdiff_t start = (r0 * w + s0) * c;
     for (ptrdiff_t k = 0; k < c; k++) {
@@ -29,7 +22,7 @@ static void NAME(max_window)(const real *MG_RESTRICT image, ptrdiff_t w, ptrdiff
             if (at == start)
                 continue;
             for (ptrdiff_t k = 0; k < c; k++) {
-                real best = y[k];
+                REAL best = y[k];
                 int32_t where = index[k];
                 CONTEST(image[at + k], (int32_t)(at + k));
                 y[k] = best;
@@ -39,15 +32,14 @@ static void NAME(max_window)(const real *MG_RESTRICT image, ptrdiff_t w, ptrdiff
 }
 
 /* The same for 2 x 2: one pass, four rows of channels. */
-static void NAME(max_2x2)(const real *MG_RESTRICT image, ptrdiff_t w, ptrdiff_t c, ptrdiff_t at, real *MG_RESTRICT y,
+static void NAME(max_2x2)(const REAL *MG_RESTRICT image, ptrdiff_t w, ptrdiff_t c, ptrdiff_t at, REAL *MG_RESTRICT y,
                           int32_t *MG_RESTRICT index)
 {
-    const real *MG_RESTRICT x0 = image + at, *MG_RESTRICT x1 = x0 + c, *MG_RESTRICT x2 = x0 + w * c,
+    const REAL *MG_RESTRICT x0 = image + at, *MG_RESTRICT x1 = x0 + c, *MG_RESTRICT x2 = x0 + w * c,
                *MG_RESTRICT x3 = x2 + c;
     const int32_t i0 = (int32_t)at, i1 = (int32_t)(at + c), i2 = (int32_t)(at + w * c), i3 = (int32_t)(at + w * c + c);
-    ptrdiff_t k = 0;
-    for (; k < c; k++) {
-        real best = x0[k];
+    for (ptrdiff_t k = 0; k < c; k++) {
+        REAL best = x0[k];
         int32_t where = i0;
         CONTEST(x1[k], i1);
         CONTEST(x2[k], i2);
@@ -57,11 +49,14 @@ static void NAME(max_2x2)(const real *MG_RESTRICT image, ptrdiff_t w, ptrdiff_t 
     }
 }
 
-/* No flushing of subnormals here: comparisons must see them. */
-static void NAME(max_pool)(const Pool *p, const real *x, real *y, int32_t *index, int threads)
+/* windows <- the largest of each, index <- where it lies. No flushing of subnormals here: comparisons must see them. */
+static void NAME(max_pool)(const Pool *p)
 {
     const ptrdiff_t image = p->h * p->w * p->c;
-    #pragma omp parallel for schedule(static) num_threads(threads) if (threads > 1)
+    const REAL *x = p->images;
+    REAL *y = p->windows;
+    int32_t *index = p->index;
+    #pragma omp parallel for schedule(static) num_threads(p->threads) if (p->threads > 1)
     for (ptrdiff_t row = 0; row < p->n * p->oh; row++) {
         const ptrdiff_t n = row / p->oh, i = row % p->oh;
         for (ptrdiff_t j = 0; j < p->ow; j++) {
@@ -76,20 +71,21 @@ static void NAME(max_pool)(const Pool *p, const real *x, real *y, int32_t *index
 }
 
 /* One 2 x 2 window of the scatter: four destinations, each written once. */
-static void NAME(scatter_2x2)(const real *MG_RESTRICT g, const int32_t *MG_RESTRICT index, ptrdiff_t w, ptrdiff_t c,
-                              ptrdiff_t at, real *MG_RESTRICT dx)
+static void NAME(scatter_2x2)(const REAL *MG_RESTRICT g, const int32_t *MG_RESTRICT index, ptrdiff_t w, ptrdiff_t c,
+                              ptrdiff_t at, REAL *MG_RESTRICT dx)
 {
-    real *MG_RESTRICT d0 = dx + at, *MG_RESTRICT d1 = d0 + c, *MG_RESTRICT d2 = d0 + w * c, *MG_RESTRICT d3 = d2 + c;
+    REAL *MG_RESTRICT d0 = dx + at, *MG_RESTRICT d1 = d0 + c, *MG_RESTRICT d2 = d0 + w * c, *MG_RESTRICT d3 = d2 + c;
     const int32_t i0 = (int32_t)at, i1 = (int32_t)(at + c), i2 = (int32_t)(at + w * c), i3 = (int32_t)(at + w * c + c);
     ptrdiff_t k = 0;
 #ifndef MG_PLAIN_C
     for (; k + LANES <= c; k += LANES) {
-        const places where = __builtin_convertvector(*(const stored *)(index + k), places) - NAME(lane) - (whole)k;
-        const places gk = (places)OF(g + k);
-        *(places *)(d0 + k) = gk & (where == i0);
-        *(places *)(d1 + k) = gk & (where == i1);
-        *(places *)(d2 + k) = gk & (where == i2);
-        *(places *)(d3 + k) = gk & (where == i3);
+        const NAME(places) at_k = *(const NAME(places) *)(index + k);
+        const wholes where = __builtin_convertvector(at_k, wholes) - NAME(lane) - (WHOLE)k;
+        const wholes gk = *(const wholes *)(g + k);
+        *(wholes *)(d0 + k) = gk & (where == i0);
+        *(wholes *)(d1 + k) = gk & (where == i1);
+        *(wholes *)(d2 + k) = gk & (where == i2);
+        *(wholes *)(d3 + k) = gk & (where == i3);
     }
 #endif
     for (; k < c; k++) {
@@ -101,16 +97,20 @@ static void NAME(scatter_2x2)(const real *MG_RESTRICT g, const int32_t *MG_RESTR
     }
 }
 
-static void NAME(scatter)(const Pool *p, const real *g, const int32_t *index, real *dx, int threads)
+/* images <- the sum of the windows whose maximum lies there. */
+static void NAME(scatter)(const Pool *p)
 {
     const ptrdiff_t image = p->h * p->w * p->c, outputs = p->oh * p->ow * p->c;
-    #pragma omp parallel num_threads(threads) if (threads > 1)
+    const REAL *g = p->windows;
+    REAL *dx = p->images;
+    const int32_t *index = p->index;
+    #pragma omp parallel num_threads(p->threads) if (p->threads > 1)
     {
         const uint64_t before = mg_flush_on();
         #pragma omp for schedule(static)
         for (ptrdiff_t n = 0; n < p->n; n++) {
-            real *MG_RESTRICT to = dx + n * image;
-            const real *MG_RESTRICT gn = g + n * outputs;
+            REAL *MG_RESTRICT to = dx + n * image;
+            const REAL *MG_RESTRICT gn = g + n * outputs;
             const int32_t *MG_RESTRICT at = index + n * outputs;
             if (p->halves) {
                 for (ptrdiff_t i = 0; i < p->oh; i++) {
@@ -125,7 +125,7 @@ static void NAME(scatter)(const Pool *p, const real *g, const int32_t *index, re
                 for (ptrdiff_t k = 2 * p->oh * p->w * p->c; k < image; k++)
                     to[k] = 0;
             } else {
-                memset(to, 0, (size_t)image * sizeof(real));
+                memset(to, 0, (size_t)image * sizeof(REAL));
                 for (ptrdiff_t k = 0; k < outputs; k++)
                     to[at[k]] += gn[k];
             }
@@ -134,31 +134,38 @@ static void NAME(scatter)(const Pool *p, const real *g, const int32_t *index, re
     }
 }
 
-static void NAME(gather)(const Pool *p, const real *x, const int32_t *index, real *y, int threads)
+/* windows <- images at the places in index. */
+static void NAME(gather)(const Pool *p)
 {
     const ptrdiff_t image = p->h * p->w * p->c, outputs = p->oh * p->ow * p->c;
-    #pragma omp parallel for schedule(static) num_threads(threads) if (threads > 1)
+    const REAL *x = p->images;
+    REAL *y = p->windows;
+    const int32_t *index = p->index;
+    #pragma omp parallel for schedule(static) num_threads(p->threads) if (p->threads > 1)
     for (ptrdiff_t n = 0; n < p->n; n++)
         for (ptrdiff_t k = 0; k < outputs; k++)
             y[n * outputs + k] = x[n * image + index[n * outputs + k]];
 }
 
-static void NAME(avg_pool)(const Pool *p, const real *x, real scale, real *y, int threads)
+/* windows <- scale times the sum over each. */
+static void NAME(avg_pool)(const Pool *p)
 {
     const ptrdiff_t image = p->h * p->w * p->c, c = p->c;
-    #pragma omp parallel num_threads(threads) if (threads > 1)
+    const REAL *x = p->images, scale = (REAL)p->scale;
+    REAL *y = p->windows;
+    #pragma omp parallel num_threads(p->threads) if (p->threads > 1)
     {
         const uint64_t before = mg_flush_on();
         #pragma omp for schedule(static)
         for (ptrdiff_t row = 0; row < p->n * p->oh; row++) {
             const ptrdiff_t n = row / p->oh, i = row % p->oh;
             for (ptrdiff_t j = 0; j < p->ow; j++) {
-                real *MG_RESTRICT to = y + (row * p->ow + j) * c;
+                REAL *MG_RESTRICT to = y + (row * p->ow + j) * c;
                 for (ptrdiff_t k = 0; k < c; k++)
                     to[k] = 0;
                 for (ptrdiff_t r = p->rows[2 * i]; r < p->rows[2 * i + 1]; r++)
                     for (ptrdiff_t s = p->columns[2 * j]; s < p->columns[2 * j + 1]; s++) {
-                        const real *MG_RESTRICT from = x + n * image + (r * p->w + s) * c;
+                        const REAL *MG_RESTRICT from = x + n * image + (r * p->w + s) * c;
                         for (ptrdiff_t k = 0; k < c; k++)
                             to[k] += from[k];
                     }
@@ -170,21 +177,24 @@ static void NAME(avg_pool)(const Pool *p, const real *x, real scale, real *y, in
     }
 }
 
-static void NAME(avg_pool_x)(const Pool *p, const real *g, real scale, real *dx, int threads)
+/* images <- scale times the sum of the windows that contain the pixel. */
+static void NAME(avg_pool_x)(const Pool *p)
 {
     const ptrdiff_t image = p->h * p->w * p->c, c = p->c;
-    #pragma omp parallel num_threads(threads) if (threads > 1)
+    const REAL *g = p->windows, scale = (REAL)p->scale;
+    REAL *dx = p->images;
+    #pragma omp parallel num_threads(p->threads) if (p->threads > 1)
     {
         const uint64_t before = mg_flush_on();
         #pragma omp for schedule(static)
         for (ptrdiff_t n = 0; n < p->n; n++) {
-            memset(dx + n * image, 0, (size_t)image * sizeof(real));
+            memset(dx + n * image, 0, (size_t)image * sizeof(REAL));
             for (ptrdiff_t i = 0; i < p->oh; i++)
                 for (ptrdiff_t j = 0; j < p->ow; j++) {
-                    const real *MG_RESTRICT from = g + ((n * p->oh + i) * p->ow + j) * c;
+                    const REAL *MG_RESTRICT from = g + ((n * p->oh + i) * p->ow + j) * c;
                     for (ptrdiff_t r = p->rows[2 * i]; r < p->rows[2 * i + 1]; r++)
                         for (ptrdiff_t s = p->columns[2 * j]; s < p->columns[2 * j + 1]; s++) {
-                            real *MG_RESTRICT to = dx + n * image + (r * p->w + s) * c;
+                            REAL *MG_RESTRICT to = dx + n * image + (r * p->w + s) * c;
                             for (ptrdiff_t k = 0; k < c; k++)
                                 to[k] += scale * from[k];
                         }
@@ -193,10 +203,3 @@ static void NAME(avg_pool_x)(const Pool *p, const real *g, real scale, real *dx,
         mg_flush_off(before);
     }
 }
-
-#ifndef MG_PLAIN_C
-#undef vec
-#undef places
-#undef stored
-#undef OF
-#endif

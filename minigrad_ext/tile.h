@@ -29,27 +29,14 @@
 #define TALL_ROWS 6
 #endif
 
-#ifdef MG_PLAIN_C
-#define LANES 1
-typedef REAL NAME(vector);
-typedef REAL NAME(loose);
-#else
-#define LANES NUMBERS
-typedef REAL NAME(vector) __attribute__((vector_size(VECTOR_BYTES), may_alias));
-typedef REAL NAME(loose) __attribute__((vector_size(VECTOR_BYTES), aligned(sizeof(REAL)), may_alias)); /* any address */
-#endif
-
-#define LOAD(address) (*(const NAME(loose) *)(address))
-#define STORE(address, value) (*(NAME(loose) *)(address) = (value))
-
 #ifdef MG_ZIP
 /* r[i][j] <-> r[j][i] of a square of LANES vectors: the upper half zipped with the lower, log2(LANES) times. */
-MG_INLINE void NAME(transpose)(NAME(vector) *r) {
+MG_INLINE void NAME(transpose)(vec *r) {
     UNROLL for (int distance = 1; distance < LANES; distance *= 2) {
-        NAME(vector) zipped[LANES];
+        vec zipped[LANES];
         UNROLL for (int i = 0; i < LANES / 2; i++) {
-            zipped[2 * i] = MG_ZIP(LOW, NUMBERS, r[i], r[i + LANES / 2]);
-            zipped[2 * i + 1] = MG_ZIP(HIGH, NUMBERS, r[i], r[i + LANES / 2]);
+            zipped[2 * i] = MG_ZIP(LOW, LANES, r[i], r[i + LANES / 2]);
+            zipped[2 * i + 1] = MG_ZIP(HIGH, LANES, r[i], r[i + LANES / 2]);
         }
         UNROLL for (int i = 0; i < LANES; i++) r[i] = zipped[i];
     }
@@ -58,11 +45,11 @@ MG_INLINE void NAME(transpose)(NAME(vector) *r) {
 /* C[i] <- [C +] sum_p A[i, p] B[p] [+ bias] for LANES rows of A, contiguous along p. The rows become lanes, so that the
    sums still go in the order of p. */
 static void NAME(dots)(const MG_PASTE(strip_t, WIDTH) *t, const REAL *a, REAL *c, const REAL *bias) {
-    NAME(vector) total = {0};
+    vec total = {0};
     REAL sum[LANES];
     ptrdiff_t p = 0;
     for (; p + LANES <= t->k; p += LANES) {
-        NAME(vector) r[LANES];
+        vec r[LANES];
         UNROLL for (int i = 0; i < LANES; i++) r[i] = LOAD(a + i * t->ra + p);
         NAME(transpose)(r);
         UNROLL for (int q = 0; q < LANES; q++) total += t->b[(p + q) * t->rb] * r[q];
@@ -82,14 +69,14 @@ static void NAME(dots)(const MG_PASTE(strip_t, WIDTH) *t, const REAL *a, REAL *c
 
 /* One tile of mr rows and nv vectors, of which the first nr columns exist. mr and nv are constants where this is
    inlined, so that the accumulators live in registers. */
-MG_INLINE void NAME(tile)(const int mr, const int nv, const MG_PASTE(strip_t, WIDTH) *t, const REAL *a, ptrdiff_t ra, ptrdiff_t ca,
-                          REAL *c, const REAL *bias) {
-    NAME(vector) sum[MOST_SUMS];
-    UNROLL for (int i = 0; i < mr * nv; i++) sum[i] = (NAME(vector)){0};
+MG_INLINE void NAME(tile)(const int mr, const int nv, const MG_PASTE(strip_t, WIDTH) *t, const REAL *a, ptrdiff_t ra,
+                          ptrdiff_t ca, REAL *c, const REAL *bias) {
+    vec sum[MOST_SUMS];
+    UNROLL for (int i = 0; i < mr * nv; i++) sum[i] = (vec){0};
     for (ptrdiff_t s = 0; s < t->segments; s++) {
         const REAL *as = a + s * t->sa, *bs = t->b + s * t->sb;
         for (ptrdiff_t p = 0; p < t->k; p++, as += ca, bs += t->rb) {
-            NAME(vector) row[8];
+            vec row[8];
             UNROLL for (int v = 0; v < nv; v++) row[v] = LOAD(bs + v * LANES);
             UNROLL for (int i = 0; i < mr; i++) {
                 REAL x = as[i * ra];
@@ -101,7 +88,7 @@ MG_INLINE void NAME(tile)(const int mr, const int nv, const MG_PASTE(strip_t, WI
         UNROLL for (int i = 0; i < mr; i++) {
             REAL *ci = c + i * t->rc;
             UNROLL for (int v = 0; v < nv; v++) {
-                NAME(vector) x = sum[i * nv + v];
+                vec x = sum[i * nv + v];
                 if (t->add) x += LOAD(ci + v * LANES);
                 if (bias) x += LOAD(bias + v * LANES);
                 STORE(ci + v * LANES, x);
@@ -198,7 +185,7 @@ static void NAME(pack)(ptrdiff_t k, ptrdiff_t nr, const REAL *b, ptrdiff_t rb, p
         if (rb == 1 && rows == 16)
             for (; j + LANES <= nr; j += LANES)
                 for (ptrdiff_t p = p0; p < p0 + 16; p += LANES) {
-                    NAME(vector) r[LANES];
+                    vec r[LANES];
                     UNROLL for (int i = 0; i < LANES; i++) r[i] = LOAD(b + p + (j + i) * cb);
                     NAME(transpose)(r);
                     UNROLL for (int i = 0; i < LANES; i++) STORE(panel + (p + i) * wide + j, r[i]);
@@ -242,8 +229,8 @@ static void NAME(columns)(ptrdiff_t m, ptrdiff_t n, const REAL *g, ptrdiff_t rg,
     ptrdiff_t j = 0;
     if (cg == 1) {
         for (; j + 4 * LANES <= n; j += 4 * LANES) { /* four columns of vectors, to hide the latency of an addition */
-            NAME(vector) total[4];
-            UNROLL for (int v = 0; v < 4; v++) total[v] = (NAME(vector)){0};
+            vec total[4];
+            UNROLL for (int v = 0; v < 4; v++) total[v] = (vec){0};
             for (ptrdiff_t i = 0; i < m; i++) {
                 UNROLL for (int v = 0; v < 4; v++) total[v] += LOAD(g + i * rg + j + v * LANES);
             }
@@ -253,7 +240,7 @@ static void NAME(columns)(ptrdiff_t m, ptrdiff_t n, const REAL *g, ptrdiff_t rg,
             }
         }
         for (; j + LANES <= n; j += LANES) {
-            NAME(vector) total = {0};
+            vec total = {0};
             for (ptrdiff_t i = 0; i < m; i++) total += LOAD(g + i * rg + j);
             if (add) total += LOAD(sum + j);
             STORE(sum + j, total);
@@ -269,10 +256,7 @@ static void NAME(columns)(ptrdiff_t m, ptrdiff_t n, const REAL *g, ptrdiff_t rg,
 static const MG_PASTE(kernels, WIDTH) NAME(kernels) = {
     LANES, TILE_VECTORS, TILE_ROWS, NAME(strip), NAME(pack), NAME(pack_rows), NAME(columns)};
 
-#undef LOAD
-#undef STORE
 #undef ROWS
-#undef LANES
 #undef TILE_VECTORS
 #undef TILE_ROWS
 #undef TALL_ROWS
