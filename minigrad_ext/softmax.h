@@ -1,4 +1,4 @@
-/* The softmax family for every instruction set; softmax.pyx picks by isa_level(). */
+/* The softmax family over the rows of z: softmax_body.h, once for each instruction set and width. */
 #ifndef MINIGRAD_SOFTMAX_H
 #define MINIGRAD_SOFTMAX_H
 #include <math.h>
@@ -6,20 +6,25 @@
 #include "exponential.h"
 #include "simd.h"
 
+/* z (m, k) and the result, which is of its width: a loss is one number, the others (m, k). */
+typedef struct {
+    ptrdiff_t m, k;
+    const void *z;
+    const int64_t *labels; /* (m,), each in [0, k), or NULL */
+    double factor;         /* with labels: g/m */
+    void *result;
+} Rows;
+
 #define BODY "softmax_body.h"
 #include "variants.h"
 
-typedef void (*softmax_f32)(ptrdiff_t, ptrdiff_t, const float *, const int64_t *, float, float *);
-typedef void (*softmax_f64)(ptrdiff_t, ptrdiff_t, const double *, const int64_t *, double, double *);
-typedef void (*log_softmax_f32)(ptrdiff_t, ptrdiff_t, const float *, float *);
-typedef void (*log_softmax_f64)(ptrdiff_t, ptrdiff_t, const double *, double *);
-typedef double (*cross_entropy_f32)(ptrdiff_t, ptrdiff_t, const float *, const int64_t *);
-typedef double (*cross_entropy_f64)(ptrdiff_t, ptrdiff_t, const double *, const int64_t *);
+enum { SOFTMAX, LOG_SOFTMAX, CROSS_ENTROPY };
 
-static const softmax_f32 SOFTMAX_f32[] = VARIANTS(softmax, f32);
-static const softmax_f64 SOFTMAX_f64[] = VARIANTS(softmax, f64);
-static const log_softmax_f32 LOG_SOFTMAX_f32[] = VARIANTS(log_softmax, f32);
-static const log_softmax_f64 LOG_SOFTMAX_f64[] = VARIANTS(log_softmax, f64);
-static const cross_entropy_f32 CROSS_ENTROPY_f32[] = VARIANTS(cross_entropy, f32);
-static const cross_entropy_f64 CROSS_ENTROPY_f64[] = VARIANTS(cross_entropy, f64);
+static void mg_softmax(int kernel, char code, int isa, const Rows *v) {
+    static void (*const kernels[][2][MG_SETS])(const Rows *) = {BOTH(softmax), BOTH(log_softmax),
+                                                                BOTH(cross_entropy)};
+    const uint64_t before = mg_flush_on();
+    kernels[kernel][code == 'd'][isa](v);
+    mg_flush_off(before);
+}
 #endif

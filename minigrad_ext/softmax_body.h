@@ -57,18 +57,21 @@ static void NAME(shifted)(ptrdiff_t m, ptrdiff_t k, const REAL *MG_RESTRICT z, R
     }
 }
 
-/* p <- softmax(z), factor 1; or, with labels, p <- (softmax(z) - onehot(labels)) factor. */
-static void NAME(softmax)(ptrdiff_t m, ptrdiff_t k, const REAL *z, const int64_t *labels, REAL factor, REAL *p) {
-    NAME(shifted)(m, k, z, p);
+/* result <- softmax(z); or, with labels, result <- (softmax(z) - onehot(labels)) factor. */
+static void NAME(softmax)(const Rows *v) {
+    const ptrdiff_t m = v->m, k = v->k;
+    const int64_t *labels = v->labels;
+    const REAL factor = (REAL)v->factor;
+    REAL *p = v->result;
+    NAME(shifted)(m, k, v->z, p);
     NAME(exponentials_here)(m * k, p);
     for (ptrdiff_t i = 0; i < m; i++) {
         REAL *row = p + i * k, inverse = 1 / NAME(total)(k, row);
+        for (ptrdiff_t j = 0; j < k; j++) row[j] *= inverse;
         if (labels) {
-            for (ptrdiff_t j = 0; j < k; j++) row[j] *= inverse;
             row[labels[i]] -= 1;
             for (ptrdiff_t j = 0; j < k; j++) row[j] *= factor;
-        } else
-            for (ptrdiff_t j = 0; j < k; j++) row[j] *= inverse;
+        }
     }
 }
 
@@ -87,8 +90,11 @@ static REAL NAME(log_total)(ptrdiff_t k, const REAL *d) {
     return (REAL)NAME(logarithm)(sum);
 }
 
-static void NAME(log_softmax)(ptrdiff_t m, ptrdiff_t k, const REAL *z, REAL *y) {
-    NAME(shifted)(m, k, z, y);
+/* result <- z - max z - log sum exp(z - max z) */
+static void NAME(log_softmax)(const Rows *v) {
+    const ptrdiff_t m = v->m, k = v->k;
+    REAL *y = v->result;
+    NAME(shifted)(m, k, v->z, y);
     for (ptrdiff_t i = 0; i < m; i++) {
         REAL *row = y + i * k, log_sum = NAME(log_total)(k, row);
         for (ptrdiff_t j = 0; j < k; j++) row[j] -= log_sum;
@@ -96,7 +102,7 @@ static void NAME(log_softmax)(ptrdiff_t m, ptrdiff_t k, const REAL *z, REAL *y) 
 }
 
 /* The mean over rows of log sum exp z - z[label]. Rows are taken in blocks, so that short ones share the vectors. */
-static double NAME(cross_entropy)(ptrdiff_t m, ptrdiff_t k, const REAL *z, const int64_t *labels) {
+static double NAME(mean_loss)(ptrdiff_t m, ptrdiff_t k, const REAL *z, const int64_t *labels) {
     double sum = 0;
     if (m == 0) return NAN;
     if (k > BLOCK) { /* a long row: piece by piece */
@@ -125,5 +131,9 @@ static double NAME(cross_entropy)(ptrdiff_t m, ptrdiff_t k, const REAL *z, const
         }
     }
     return sum / (double)m;
+}
+
+static void NAME(cross_entropy)(const Rows *v) {
+    *(REAL *)v->result = (REAL)NAME(mean_loss)(v->m, v->k, v->z, v->labels);
 }
 #undef BLOCK
