@@ -79,8 +79,9 @@ def batch_norm(x, gamma, beta, delta=1e-5, relu=False, moments=None):
     """
     shape = np.shape(x)
     x, gamma, beta = _check("batch_norm", x, gamma, beta, delta)
-    if moments is not None and (np.shape(moments) != (2, shape[-1]) or getattr(moments, "dtype", None) != x.dtype):
-        raise ValueError(f"batch_norm: moments must be (2, {shape[-1]}) of {x.dtype}, "
+    if moments is not None and (not isinstance(moments, np.ndarray) or moments.shape != (2, shape[-1])
+                                or moments.dtype != x.dtype):
+        raise ValueError(f"batch_norm: moments must be an array (2, {shape[-1]}) of {x.dtype}, "
                          f"got {getattr(moments, 'dtype', type(moments).__name__)} {np.shape(moments)}")
     if 0 in shape:
         raise ValueError(f"batch_norm: nothing to take the mean of (x {shape})")

@@ -209,5 +209,5 @@ def test_lists_are_arrays_and_delta_is_a_number(op):
 
 @pytest.mark.parametrize("moments", [np.empty((3, 2)), np.empty((2, 2), np.float32), [[0.0, 0.0], [0.0, 0.0]]])
 def test_moments_must_fit(moments):
-    with pytest.raises(ValueError, match=r"batch_norm: moments must be \(2, 2\) of float64"):
+    with pytest.raises(ValueError, match=r"batch_norm: moments must be an array \(2, 2\) of float64"):
         ops.batch_norm(np.ones((3, 2)), np.ones(2), np.zeros(2), moments=moments)
