@@ -142,9 +142,17 @@ static void NAME(gather)(const Pool *p)
     REAL *y = p->windows;
     const int32_t *index = p->index;
     #pragma omp parallel for schedule(static) num_threads(p->threads) if (p->threads > 1)
-    for (ptrdiff_t n = 0; n < p->n; n++)
-        for (ptrdiff_t k = 0; k < outputs; k++)
-            y[n * outputs + k] = x[n * image + index[n * outputs + k]];
+    for (ptrdiff_t n = 0; n < p->n; n++) {
+        REAL *MG_RESTRICT to = y + n * outputs;
+        const REAL *MG_RESTRICT from = x + n * image;
+        const int32_t *MG_RESTRICT at = index + n * outputs;
+        ptrdiff_t k = 0;
+        for (; k + 4 <= outputs; k += 4)        /* by fours: a loop this short loses a tenth where it crosses a cache line */
+            for (int i = 0; i < 4; i++)
+                to[k + i] = from[at[k + i]];
+        for (; k < outputs; k++)
+            to[k] = from[at[k]];
+    }
 }
 
 /* windows <- scale times the sum over each. */
