@@ -91,12 +91,14 @@ def cross_entropy(logits, labels, label_smoothing=0.0, weights=None, reduction="
     mean is divided by the sum of the labels' weights instead of m (a class that is rare counts like one that is not).
     """
     logits = _prediction("cross_entropy", logits)
-    if label_smoothing == 0 and weights is None and reduction == "mean":
+    if label_smoothing.__class__ in (float, int) and label_smoothing == 0 and weights is None and reduction == "mean":
         return ops.softmax_cross_entropy(logits, labels)
     labels = _labels("cross_entropy", logits, labels)
     m, k = shape_of(logits)
-    if not 0 <= label_smoothing <= 1:
-        raise ValueError(f"cross_entropy: label_smoothing must lie in [0, 1], got {label_smoothing}")
+    if not isinstance(label_smoothing, int | float | np.integer | np.floating) or not 0 <= label_smoothing <= 1:
+        raise ValueError(f"cross_entropy: label_smoothing must be a number in [0, 1], got {label_smoothing!r} "
+                         "(the classes' weights are weights=)")
+    label_smoothing = float(label_smoothing)
     if weights is None:
         each = np.ones(k, logits.dtype)
     else:

@@ -23,7 +23,8 @@ class Objective:
 
     theta: (n,), the layout of model.parameters(); None: where the model is. Results are fresh arrays (n,), J a float.
     J is deterministic: batch norm uses the batch but leaves its running averages alone, dropout draws the same masks at
-    every evaluation. The model's theta, gradients and mode are untouched, also if the model raises.
+    every evaluation (from generators that are attributes of the model's modules; what a forward draws from the thread's
+    default is new each time). The model's theta, gradients and mode are untouched, also if the model raises.
     regularizer: a function of the model, added to J (weight decay, see `nn.regularize`).
 
     Many products at one theta: `at_theta = J.linearize(theta)`, then at_theta.hvp(v), at_theta.ggnvp(v), ...

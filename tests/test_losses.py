@@ -303,7 +303,7 @@ def test_m_against_m_1_is_refused(name):
     (lambda: losses.cross_entropy(LOGITS, LABELS * 1.0, 0.1), "labels must be integers, got float64"),
     (lambda: losses.cross_entropy(LOGITS, LABELS + 1, 0.1), r"\[0, 5\), got 1 to 5"),
     (lambda: losses.cross_entropy(LOGITS, LABELS - 1, reduction="none"), r"\[0, 5\), got -1 to 3"),
-    (lambda: losses.cross_entropy(LOGITS, LABELS, 1.5), "label_smoothing must lie in"),
+    (lambda: losses.cross_entropy(LOGITS, LABELS, 1.5), "label_smoothing must be a number"),
     (lambda: losses.cross_entropy(LOGITS, LABELS, weights=[1, 2]), r"weights must be \(5,\).*\(2,\)"),
     (lambda: losses.cross_entropy(LOGITS, LABELS, weights=-WEIGHTS), "none negative"),
     (lambda: losses.cross_entropy(LOGITS, LABELS, weights=np.zeros(5)), "weights of all labels are 0"),
@@ -324,3 +324,14 @@ def test_m_against_m_1_is_refused(name):
 def test_misuse_is_refused(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+@pytest.mark.parametrize("number", [np.float64(0.1), np.float32(0.1)])
+def test_a_label_smoothing_of_numpys_does_not_widen_the_loss(number):
+    assert losses.cross_entropy(Tensor(np.zeros((2, 3), np.float32)), [0, 1], number).dtype == np.float32
+
+
+@pytest.mark.parametrize("smoothing", [[1.0, 1.0, 1.0], np.ones(3), "0.1", None, 1.5])
+def test_what_is_no_label_smoothing_is_refused_and_weights_are_pointed_at(smoothing):
+    with pytest.raises(ValueError, match=r"cross_entropy: label_smoothing must be a number .* weights="):
+        losses.cross_entropy(np.zeros((2, 3)), [0, 1], smoothing)

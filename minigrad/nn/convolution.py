@@ -81,15 +81,14 @@ class ConvTranspose2d(Conv2d):
     (n, oh, ow, outputs), oh = (h - 1) stride - 2 padding + dilation (kh - 1) + 1 + output_padding.
 
     W is (kh, kw, outputs / groups, inputs), that of the convolution the other way; its initializer is asked for
-    (kh, kw, inputs, outputs / groups), so that fan_in counts what comes in. Arguments as in Conv2d, padding not "same".
+    (kh, kw, inputs / groups, outputs), so that fan_in counts what comes in. Arguments as in Conv2d, padding not "same".
     """
-    unit_axis = -2
+    unit_axis = -2                      # and along the last axis, a unit of each group
 
     def __init__(self, inputs, outputs, size, stride=1, padding=0, output_padding=0, dilation=1, groups=1, bias=True,
                  weights=init.fan_in_uniform, rng=None, dtype=default_dtype, biases=init.zeros):
         layer = "ConvTranspose2d"
-        grouped(layer, inputs, outputs, groups)
-        shape = (*pair(layer, size=size), inputs, outputs // groups)
+        shape = (*pair(layer, size=size), grouped(layer, inputs, outputs, groups), outputs)
         steps = zip(pair(layer, 0, output_padding=output_padding), pair(layer, stride=stride),
                     pair(layer, dilation=dilation))
         if any(more >= max(s, d) for more, s, d in steps):
@@ -98,7 +97,8 @@ class ConvTranspose2d(Conv2d):
         self.stride, self.padding, self.output_padding = stride, border(layer, padding, same=False), output_padding
         self.dilation, self.groups = dilation, groups
         rng = generator(rng)
-        self.w = Parameter(np.swapaxes(initial(layer, shape, rng, dtype, weights=weights).data, -1, -2))
+        forward = initial(layer, shape, rng, dtype, weights=weights).data.reshape(*shape[:3], groups, -1)
+        self.w = Parameter(forward.transpose(0, 1, 4, 3, 2).reshape(*shape[:2], outputs // groups, inputs))
         self.b = initial(layer, (outputs,), rng, dtype, biases=biases) if bias else None
 
     def forward(self, x):

@@ -128,7 +128,9 @@ def depth_rates(blocks, last=0.5):
 
 # ------------------------------------------------------------------------------------------------------------ penalties
 
-def _chosen(name, model, on):
+def _chosen(name, model, strength, on):
+    if not isinstance(strength, int | float | np.integer | np.floating) or not strength >= 0:
+        raise ValueError(f"{name}: strength must be a number >= 0, got {strength!r}")
     if on not in ("weights", "all"):
         raise ValueError(f'{name}: on must be "weights" (parameters with two axes or more) or "all", got {on!r}')
     return [p for _, p in model.named_parameters() if on == "all" or p.ndim >= 2]
@@ -139,12 +141,12 @@ def l2(model, strength, on="weights"):
 
     on: "weights", the parameters with two axes or more, so neither biases nor gamma and beta; or "all".
     """
-    return sum((ops.sum(ops.square(p)) for p in _chosen("l2", model, on)), 0.0) * (strength / 2)
+    return sum((ops.sum(ops.square(p)) for p in _chosen("l2", model, strength, on)), 0.0) * (float(strength) / 2)
 
 
 def l1(model, strength, on="weights"):
     """strength * sum of |w|, a Tensor () to be added to J; the derivative at 0 is 0. on: as in `l2`."""
-    return sum((ops.sum(ops.abs(p)) for p in _chosen("l1", model, on)), 0.0) * strength
+    return sum((ops.sum(ops.abs(p)) for p in _chosen("l1", model, strength, on)), 0.0) * float(strength)
 
 
 def max_norm(model, limit):
@@ -163,10 +165,13 @@ def max_norm(model, limit):
             if p.ndim < 2 or not p.requires_grad or unit is None or id(p) in done:
                 continue
             done.add(id(p))
-            others = tuple(i for i in range(p.ndim) if i != unit % p.ndim)
-            norms = np.sqrt(np.square(p.data, dtype=np.float64).sum(axis=others, keepdims=True))
+            groups = module.groups if unit == -2 else 1               # of a transposed convolution: cut the last axis
+            w = p.data.reshape(*p.shape[:-1], groups, -1)
+            units = (p.ndim - 2, p.ndim - 1) if unit == -2 else (p.ndim,)
+            others = tuple(i for i in range(w.ndim) if i not in units)
+            norms = np.sqrt(np.square(w, dtype=np.float64).sum(axis=others, keepdims=True))
             over = norms > limit * (1 + 4 * np.finfo(p.dtype).eps)        # what rounding leaves after a scaling
             if over.any():
                 scaled += int(over.sum())
-                p.data = p.data * np.where(over, limit / np.where(over, norms, 1), 1).astype(p.dtype)
+                p.data = (w * np.where(over, limit / np.where(over, norms, 1), 1).astype(p.dtype)).reshape(p.shape)
     return scaled

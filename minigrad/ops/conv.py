@@ -100,6 +100,8 @@ def pair(name, what, value, least):
         pair = ()
     if len(pair) != 2 or min(pair) < least:
         raise ValueError(f"{name}: {what} must be an integer >= {least} or a pair of them, got {value!r}")
+    if max(pair) >= 2**62:
+        raise ValueError(f"{name}: {what} {value!r} spans an image larger than any memory")
     return pair
 
 

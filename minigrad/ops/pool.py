@@ -131,13 +131,14 @@ def fractional_bounds(length, count, size, u, overlapping):
         overlapping:  starts floor(alpha (i + u)) - floor(alpha u), alpha = (length - size) / (count - 1); `size` wide
         disjoint:     the same with alpha = length / count; each window ends where the next begins
 
-    With 1 < alpha < 2 the increments are 1 and 2. The last window ends at the edge. u in [0, 1).
+    With 1 < alpha < 2 the increments are 1 and 2. The last window ends at the edge, and none is empty. u in [0, 1).
     """
     alpha = (length - size) / max(count - 1, 1) if overlapping else length / count
     first = ((np.arange(count) + u) * alpha).astype(np.int64) - int(u * alpha)
     if overlapping:
         first[-1] = length - size
         return np.stack([first, first + size], axis=1)
+    first = np.minimum(first, length - count + np.arange(count))          # u next to 1 rounds up to the edge
     return np.stack([first, np.append(first[1:], length)], axis=1)
 
 

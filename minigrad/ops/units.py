@@ -1,7 +1,7 @@
 """What layers of units ask for beyond arithmetic: lookup in a table, the largest of several pieces, dropped units."""
 import numpy as np
 
-from minigrad.core import data_of, shape_of
+from minigrad.core import Tensor, data_of, default_dtype, shape_of
 from minigrad.ops.elementwise import multiply
 from minigrad.ops.reduce import max
 from minigrad.ops.shape import getitem, reshape
@@ -29,8 +29,9 @@ def maxout(x, pieces):
     A tie shares the gradient.
     """
     shape = shape_of(x)
-    if pieces < 1 or not shape or shape[-1] % pieces:
-        raise ValueError(f"maxout: pieces must be at least 1 and divide the last axis of x {shape}, got {pieces}")
+    if not isinstance(pieces, int | np.integer) or pieces < 1 or not shape or shape[-1] % pieces:
+        raise ValueError(f"maxout: pieces must be an integer >= 1 that divides the last axis of x {shape}, "
+                         f"got {pieces!r}")
     return max(reshape(x, (*shape[:-1], shape[-1] // pieces, pieces)), axis=-1)
 
 
@@ -39,7 +40,7 @@ def drop_mask(shape, p, rng=None, dtype=np.float32, scale=True):
 
     rng: an int, a Generator, or None: the thread's default. p = 1 gives zeros.
     """
-    if not 0 <= p <= 1:
+    if not isinstance(p, int | float | np.integer | np.floating) or not 0 <= p <= 1:
         raise ValueError(f"drop_mask: p is the probability of dropping, in [0, 1], got {p!r}")
     mask = (generator(rng).random(shape, dtype=np.float32) >= np.float32(p)).astype(dtype)
     if scale and p < 1:
@@ -48,5 +49,13 @@ def drop_mask(shape, p, rng=None, dtype=np.float32, scale=True):
 
 
 def dropout(x, p, rng=None):
-    """x times a `drop_mask` (Srivastava et al. 2014): each element is 0 with probability p, else divided by 1 - p."""
+    """x times a `drop_mask` (Srivastava et al. 2014): each element is 0 with probability p, else divided by 1 - p.
+
+    In the forward of a Module give it a generator that is an attribute, rng=self.rng: then checkpoints save its state
+    and an Objective finds it, and fixes the masks.
+    """
+    if not isinstance(x, Tensor):
+        x = np.asarray(x, default_dtype if isinstance(x, list | tuple) else None)
+    if x.dtype.kind != "f":
+        raise ValueError(f"dropout: x must be floating-point, got {x.dtype}; convert it first: x.astype(np.float32)")
     return multiply(x, drop_mask(shape_of(x), p, rng, x.dtype))

@@ -204,3 +204,27 @@ def test_numpys_integers_are_integers():
     layer = nn.Conv2d(4, 6, two, stride=(two, 1), padding=[two, 0], dilation=two, groups=two, rng=0)
     assert layer(Tensor(images())).shape == (2, 4, 3, 6)
     assert nn.MaxPool2d(two, stride=two, padding=np.int32(1))(Tensor(images())).shape == (2, 4, 3, 4)
+
+
+@pytest.mark.parametrize("groups", [1, 2, 4])
+def test_a_grouped_transposed_convolution_keeps_the_scale_and_sees_its_own_channels(groups):
+    up = nn.ConvTranspose2d(64, 64, 3, padding=1, groups=groups, weights=init.he_normal, rng=0, dtype=np.float64)
+    assert up.w.data.var() == pytest.approx(2 / (9 * 64 / groups), rel=0.05)
+    x = images(4, 12, 12, 64, np.float64)
+    y = up(Tensor(x)).data[:, 1:-1, 1:-1]
+    assert np.square(y).mean() / np.square(x).mean() == pytest.approx(2, rel=0.1)
+    x[..., 64 // groups:] = 0                                                      # only the first group speaks
+    y = up(Tensor(x)).data
+    assert not y[..., 64 // groups:].any() and y[..., :64 // groups].any()
+
+
+def test_a_transposed_convolution_draws_what_its_initializer_is_asked_for():
+    def counting(shape, rng=None, dtype=None):
+        assert shape == (3, 5, 2, 6)                                               # (kh, kw, inputs / groups, outputs)
+        return np.arange(180.0).reshape(shape)
+    w = nn.ConvTranspose2d(4, 6, (3, 5), groups=2, weights=counting, dtype=np.float64).w.data
+    for group in range(2):
+        for i in range(2):
+            for j in range(3):
+                np.testing.assert_array_equal(w[:, :, j, 2 * group + i],
+                                              np.arange(180.0).reshape(3, 5, 2, 6)[:, :, i, 3 * group + j])

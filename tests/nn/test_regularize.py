@@ -231,6 +231,23 @@ def test_max_norm_of_transposed_convolutions_and_frozen_layers():
     assert regularize.max_norm(frozen, 1e-3) == 0
 
 
+def test_max_norm_counts_the_units_of_every_group_of_a_transposed_convolution():
+    up = nn.ConvTranspose2d(4, 4, 1, groups=2, dtype=np.float64)                   # 4 units of 2 weights each
+    up.w.data = np.ones(up.w.shape)
+    assert regularize.max_norm(up, 1.5) == 0                                       # each has norm 1.414
+    up.w.data[0, 0, 1, 2:] = 3.0                                                   # unit 1 of the second group
+    assert regularize.max_norm(up, 1.5) == 1
+    np.testing.assert_allclose(up.w.data[0, 0], [[1, 1, 1, 1], [1, 1, 1.5 / 2**0.5, 1.5 / 2**0.5]], rtol=1e-15)
+
+
+@pytest.mark.parametrize("strength", [-1, np.nan, "1", None])
+def test_a_penalty_has_a_strength(strength):
+    for penalty in (regularize.l1, regularize.l2):
+        with pytest.raises(ValueError, match=f"{penalty.__name__}: strength must be a number >= 0, got {strength!r}"):
+            penalty(nn.Linear(3, 2, rng=0), strength)
+    assert regularize.l2(nn.Linear(3, 2, rng=0), np.float64(0.1)).dtype == np.float32
+
+
 @pytest.mark.parametrize(("call", "message"), [
     (lambda: nn.Dropout(1.5), r"Dropout: p is the probability of dropping, in \[0, 1\], got 1.5"),
     (lambda: nn.DropoutAtTest(-0.1), "DropoutAtTest: p is the probability"),

@@ -169,3 +169,20 @@ def test_float32_stays_and_an_empty_batch_works():
 def test_refused(message, call):
     with pytest.raises(ValueError, match=message):
         call(np.zeros((1, 5, 5, 2)))
+
+
+@pytest.mark.parametrize("u", [0.0, 0.5, np.nextafter(1, 0)])
+@pytest.mark.parametrize("length, count", [(6, 6), (7, 6), (10, 7), (3, 1)])
+def test_disjoint_fractional_windows_tile_the_axis_and_none_is_empty(length, count, u):
+    bounds = fractional_bounds(length, count, 1, u, overlapping=False)
+    assert bounds[0, 0] == 0 and bounds[-1, 1] == length
+    np.testing.assert_array_equal(bounds[1:, 0], bounds[:-1, 1])
+    assert (bounds[:, 1] > bounds[:, 0]).all()
+
+
+@pytest.mark.parametrize("call", [
+    lambda x: ops.max_pool2d(x, 2, stride=2**70), lambda x: ops.avg_pool2d(x, 2**62),
+    lambda x: ops.conv2d(x, np.ones((1, 1, 1, 1)), dilation=2**70)])
+def test_sizes_that_no_image_has_are_refused(call):
+    with pytest.raises(ValueError, match="larger than any memory"):
+        call(np.ones((1, 4, 4, 1)))
