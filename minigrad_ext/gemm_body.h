@@ -38,9 +38,11 @@ static void W(rectangle)(const W(kernels) *kern, const W(gemm_t) *g, ptrdiff_t i
         t.k = mg_least(LONGEST, g->k - p0);
         t.add = g->add || p0 > 0;
         int last = p0 + t.k == g->k;
-        /* A is packed where its rows are not contiguous, or where so many meet in one set of the cache */
-        int pack_a = (g->ca != 1 || g->ra * (ptrdiff_t)sizeof(REAL) % 1024 == 0) && mg_ceil(j1 - j0, width) >= 3
-            && m >= kern->rows && mg_ceil(m, kern->rows) * kern->rows * t.k <= (ptrdiff_t)(ROWS_BYTES / sizeof(REAL));
+        /* A is packed where neither its rows nor its columns are contiguous, or where all rows of a tile would meet in one
+           set of L1 */
+        ptrdiff_t apart = (g->ca == 1 ? g->ra : g->ca) * (ptrdiff_t)sizeof(REAL);
+        int pack_a = ((g->ca != 1 && g->ra != 1) || apart % 4096 == 0) && mg_ceil(j1 - j0, width) >= 3 && m >= kern->rows
+            && mg_ceil(m, kern->rows) * kern->rows * t.k <= (ptrdiff_t)(ROWS_BYTES / sizeof(REAL));
         t.block = pack_a ? kern->rows : 0;
         const REAL *a = g->a + i0 * g->ra + p0 * g->ca;
         if (pack_a) kern->pack_rows(m, t.k, kern->rows, a, g->ra, g->ca, W(rows_buffer));
