@@ -18,13 +18,18 @@ typedef struct {
     int add;
 } W(gemm_t);
 
+/* Whether m rows of A meet B where it lies: packing does not pay for a few, nor for more while a page holds rows of B. */
+static int W(lies_well)(const W(kernels) *kern, const W(gemm_t) *g, ptrdiff_t m) {
+    return g->cb == 1 && m <= (g->rb * (ptrdiff_t)sizeof(REAL) <= 2048 ? 32 : 4) * kern->rows;
+}
+
 /* The rectangle [i0, i1) x [j0, j1) of C, by the calling thread. */
 static void W(rectangle)(const W(kernels) *kern, const W(gemm_t) *g, ptrdiff_t i0, ptrdiff_t i1, ptrdiff_t j0,
                          ptrdiff_t j1) {
     W(strip_t) t;
     ptrdiff_t m = i1 - i0, lanes = kern->lanes;
     ptrdiff_t width = kern->vectors * lanes;
-    int direct = (g->cb == 1 && m <= 4 * kern->rows) || g->n == 1; /* packing B would not pay */
+    int direct = W(lies_well)(kern, g, m) || g->n == 1;
     if (m == 1 && direct) width = GEMV_VECTORS * lanes;
     t.segments = 1;
     t.sa = t.sb = 0;
@@ -72,7 +77,7 @@ static void W(rectangle)(const W(kernels) *kern, const W(gemm_t) *g, ptrdiff_t i
 static double W(cost)(const W(kernels) *kern, const W(gemm_t) *g) {
     double m = (double)g->m, n = (double)g->n, k = (double)g->k;
     double sums = m * k * (double)mg_ceil(g->n, kern->lanes);
-    double packing = g->cb == 1 ? (g->m <= 4 * kern->rows ? 0 : k * n / (double)kern->lanes * 2) : k * n;
+    double packing = W(lies_well)(kern, g, g->m) ? 0 : g->cb == 1 ? k * n / (double)kern->lanes * 2 : k * n;
     double storing = g->cc == 1 ? 0 : 1.5 * m * n;
     return sums + packing + storing;
 }
