@@ -268,11 +268,21 @@ static int NAME(batch_norm_backward)(const Norm *v)
     return 0;
 }
 
+/* The sum of all lanes, by halves. */
+MG_INLINE REAL NAME(lanes)(vec v)
+{
+    union { vec v; REAL lane[LANES]; } sum;
+    sum.v = v;
+    for (int half = LANES / 2; half > 0; half /= 2)
+        for (int k = 0; k < half; k++)
+            sum.lane[k] += sum.lane[k + half];
+    return sum.lane[0];
+}
+
 /* ---- Layer normalization: the same along the rows. Mean and 1 / sqrt(var + delta) of one row, two passes. */
 static void NAME(row_moments)(const REAL *x, ptrdiff_t c, double delta, REAL *mean, REAL *scale)
 {
     const vec zero = {0};
-    union { vec v; REAL lane[LANES]; } sum;
     vec s0 = zero, s1 = zero;
     REAL total = 0, squares = 0;
     ptrdiff_t j = 0;
@@ -282,10 +292,7 @@ static void NAME(row_moments)(const REAL *x, ptrdiff_t c, double delta, REAL *me
     }
     for (; j < c; j++)
         total += x[j];
-    sum.v = s0 + s1;
-    for (int k = 0; k < LANES; k++)
-        total += sum.lane[k];
-    const REAL m = total / (REAL)c;
+    const REAL m = (total + NAME(lanes)(s0 + s1)) / (REAL)c;
     s0 = s1 = zero;
     for (j = 0; j + 2 * LANES <= c; j += 2 * LANES) {
         const vec d0 = LOAD(x + j) - m, d1 = LOAD(x + j + LANES) - m;
@@ -294,9 +301,7 @@ static void NAME(row_moments)(const REAL *x, ptrdiff_t c, double delta, REAL *me
     }
     for (; j < c; j++)
         squares += (x[j] - m) * (x[j] - m);
-    sum.v = s0 + s1;
-    for (int k = 0; k < LANES; k++)
-        squares += sum.lane[k];
+    squares += NAME(lanes)(s0 + s1);
     *mean = m;
     *scale = (REAL)(1 / sqrt((double)(squares / (REAL)c) + delta));
 }
@@ -329,15 +334,14 @@ static void NAME(row_backward)(const REAL *MG_RESTRICT g, const REAL *MG_RESTRIC
                                ptrdiff_t c, double delta, REAL *MG_RESTRICT dx, REAL *MG_RESTRICT part)
 {
     const vec zero = {0};
-    union { vec v; REAL lane[LANES]; } sum, product;
+    vec sum = zero, product = zero;
     REAL mean, scale, sums = 0, products = 0;
     NAME(row_moments)(x, c, delta, &mean, &scale);
-    sum.v = product.v = zero;
     ptrdiff_t j = 0;
     for (; j + LANES <= c; j += LANES) {
         const vec gj = LOAD(g + j), xhat = (LOAD(x + j) - mean) * scale, u = gj * LOAD(gamma + j);
-        sum.v += u;
-        product.v += u * xhat;
+        sum += u;
+        product += u * xhat;
         STORE(part + j, LOAD(part + j) + gj * xhat);
         STORE(part + c + j, LOAD(part + c + j) + gj);
     }
@@ -348,12 +352,8 @@ static void NAME(row_backward)(const REAL *MG_RESTRICT g, const REAL *MG_RESTRIC
         part[j] += g[j] * xhat;
         part[c + j] += g[j];
     }
-    for (int k = 0; k < LANES; k++) {
-        sums += sum.lane[k];
-        products += product.lane[k];
-    }
     if (dx) {
-        const REAL k1 = sums / (REAL)c, k2 = products / (REAL)c;
+        const REAL k1 = (sums + NAME(lanes)(sum)) / (REAL)c, k2 = (products + NAME(lanes)(product)) / (REAL)c;
         for (j = 0; j < c; j++)
             dx[j] = scale * (g[j] * gamma[j] - k1 - (x[j] - mean) * scale * k2);
     }
@@ -362,7 +362,7 @@ static void NAME(row_backward)(const REAL *MG_RESTRICT g, const REAL *MG_RESTRIC
 /* dgamma and dbeta: sums over the rows;  with u = g gamma: dx = (u - mean u - xhat mean(u xhat)) / sqrt(var + delta). */
 static int NAME(layer_norm_backward)(const Norm *v)
 {
-    const ptrdiff_t m = v->m, c = v->c, block = rows_of_block(c, sizeof(REAL)), blocks = (m + block - 1) / block;
+    const ptrdiff_t m = v->m, c = v->c, block = rows_of_block(c, sizeof(REAL)) + 32, blocks = (m + block - 1) / block;
     const REAL *g = v->g, *x = v->x, *gamma = v->gamma;
     REAL *dx = v->dx, *dgamma = v->dgamma, *dbeta = v->dbeta;
     REAL *part = (REAL *)scratch(0, (size_t)(blocks * 2 * c) * sizeof(REAL));
@@ -379,16 +379,20 @@ static int NAME(layer_norm_backward)(const Norm *v)
                 NAME(row_backward)(g + i * c, x + i * c, gamma, c, v->delta, dx ? dx + i * c : NULL, part + b * 2 * c);
         }
         #pragma omp for schedule(static)
-        for (ptrdiff_t j = 0; j < c; j++) {
-            double sum = 0, product = 0;
-            for (ptrdiff_t b = 0; b < blocks; b++) {
-                product += (double)part[b * 2 * c + j];
-                sum += (double)part[b * 2 * c + c + j];
+        for (ptrdiff_t first = 0; first < c; first += 32) {             /* by cache lines of the parts */
+            const ptrdiff_t count = c - first < 32 ? c - first : 32;
+            double sum[32] = {0}, product[32] = {0};
+            for (ptrdiff_t b = 0; b < blocks; b++)
+                for (ptrdiff_t j = 0; j < count; j++) {
+                    product[j] += (double)part[b * 2 * c + first + j];
+                    sum[j] += (double)part[b * 2 * c + c + first + j];
+                }
+            for (ptrdiff_t j = 0; j < count; j++) {
+                if (dgamma)
+                    dgamma[first + j] = (REAL)((v->add_gamma ? (double)dgamma[first + j] : 0) + product[j]);
+                if (dbeta)
+                    dbeta[first + j] = (REAL)((v->add_beta ? (double)dbeta[first + j] : 0) + sum[j]);
             }
-            if (dgamma)
-                dgamma[j] = (REAL)((v->add_gamma ? (double)dgamma[j] : 0) + product);
-            if (dbeta)
-                dbeta[j] = (REAL)((v->add_beta ? (double)dbeta[j] : 0) + sum);
         }
         mg_flush_off(before);
     }
