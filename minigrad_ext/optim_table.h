@@ -42,12 +42,15 @@ typedef void (*mg_update)(void *const *a, const double *c, ptrdiff_t i, const pt
 
 #if defined(MG_X86) && defined(__GNUC__) && !defined(MG_PLAIN_C)
 
+#if defined(__clang__)
+#pragma clang attribute push(__attribute__((target("avx2"))), apply_to = function)
+#else
 #pragma GCC push_options
 #pragma GCC target("avx2")
+#endif
 #define NAME(name) name##_double_avx2
 #include "updates.h"
 #undef NAME
-#pragma GCC pop_options
 #undef REAL
 #undef SQRT
 #undef ABS
@@ -55,12 +58,14 @@ typedef void (*mg_update)(void *const *a, const double *c, ptrdiff_t i, const pt
 #define REAL float
 #define SQRT sqrtf
 #define ABS fabsf
-#pragma GCC push_options
-#pragma GCC target("avx2")
 #define NAME(name) name##_float_avx2
 #include "updates.h"
 #undef NAME
+#if defined(__clang__)
+#pragma clang attribute pop
+#else
 #pragma GCC pop_options
+#endif
 #define MG_ROW(name) {{name##_float_baseline, name##_float_avx2}, {name##_double_baseline, name##_double_avx2}},
 #else
 #define MG_ROW(name) {{name##_float_baseline, name##_float_baseline}, {name##_double_baseline, name##_double_baseline}},
