@@ -105,13 +105,13 @@ def _sweep(order, root, g, targets, retain_graph=False, create_graph=False):
             _fused(op, g, y, values, parents, grads, targets is None)
         else:
             rules = op.rules if op.rule_for_each is None else op.rules_for(values)
-            for parent, rule, value in zip(parents, rules, values):
+            for i, parent in enumerate(parents):
                 if parent is None:
                     continue
+                rule = rules[i]
                 if rule is None:
-                    i = list(parents).index(parent)
                     raise RuntimeError(f"backward: {op.name}: argument {i} has no derivative; detach() it")
-                d = rule(g, y, *values)
+                d, value = rule(g, y, *values), values[i]
                 if d.shape != value.shape:
                     d = unbroadcast(d, value.shape)
                 if d.dtype is not value.dtype and d.dtype != value.dtype:
