@@ -10,8 +10,8 @@ x is zero outside the image. windows = (sh, sw, top, left, dh, dw, groups): stri
 column, dilation, groups; how many zeros lie behind the last row follows from y. With groups, the c / groups channels of
 a group see the o / groups columns of w that belong to it; w is (kh, kw, c / groups, o).
 
-Rows of the kernel that meet nothing but those zeros are left out. An infinite or NaN weight then makes fewer pixels of the
-border NaN than a product with 0 would, and than the NumPy twin and PyTorch do; finite numbers give the same sums.
+Rows of the kernel that meet nothing but those zeros are left out. An infinite or NaN weight then makes fewer pixels of
+the border NaN than a product with 0 would, and than the NumPy twin and PyTorch do; finite numbers give the same sums.
 """
 from cpython.buffer cimport Py_buffer
 

@@ -134,6 +134,9 @@ def primitive(forward):
             elif parent is not None and (b.__class__ is float or b.__class__ is int):
                 values = a._data, b
                 return record(forward(*values), values, (parent, None), True)
+            elif parent is not None and b.__class__ is ndarray and b.dtype is a._data.dtype and b.flags.aligned:
+                values = a._data, b
+                return record(forward(*values), values, (parent, None), True)
         return general(a, b)
 
     call = functools.wraps(forward)(unary if arity == 1 else binary if arity == 2 else general)
