@@ -131,10 +131,8 @@ def primitive(forward):
                 parents = parent, b.node
                 if (parent is not None or b.node is not None) and values[0].dtype is values[1].dtype:
                     return record(forward(*values), values, parents, True)
-            elif parent is not None and (b.__class__ is float or b.__class__ is int):
-                values = a._data, b
-                return record(forward(*values), values, (parent, None), True)
-            elif parent is not None and b.__class__ is ndarray and b.dtype is a._data.dtype and b.flags.aligned:
+            elif parent is not None and (b.__class__ is float or b.__class__ is int or (
+                    b.__class__ is ndarray and b.dtype is a._data.dtype and b.flags.aligned)):
                 values = a._data, b
                 return record(forward(*values), values, (parent, None), True)
         return general(a, b)
