@@ -11,7 +11,7 @@ import math
 import numpy as np
 
 from minigrad import ops
-from minigrad.core import Tensor, data_of, shape_of
+from minigrad.core import Number, Tensor, data_of, shape_of
 
 
 def _reduce(name, values, reduction):
@@ -95,7 +95,7 @@ def cross_entropy(logits, labels, label_smoothing=0.0, weights=None, reduction="
         return ops.softmax_cross_entropy(logits, labels)
     labels = _labels("cross_entropy", logits, labels)
     m, k = shape_of(logits)
-    if not isinstance(label_smoothing, int | float | np.integer | np.floating) or not 0 <= label_smoothing <= 1:
+    if not isinstance(label_smoothing, Number) or not 0 <= label_smoothing <= 1:
         raise ValueError(f"cross_entropy: label_smoothing must be a number in [0, 1], got {label_smoothing!r} "
                          "(the classes' weights are weights=)")
     label_smoothing = float(label_smoothing)

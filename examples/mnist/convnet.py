@@ -1,6 +1,6 @@
 """A small convolutional network with batch normalization on real MNIST, after LeNet.
 
-What it shows: 99.5 % of the 10,000 test digits right after a minute and a half on a laptop (--seed 0, 1 and 2: 0.40,
+What it shows: 99.5 % of the 10,000 test digits right after a minute and a half on two cores (--seed 0, 1 and 2: 0.40,
 0.45 and 0.50 % wrong), and what the network learned.
 What to look at: convnet_mistakes.png (the digits it gets wrong, with its answer and, in brackets, the label: many a
 label is doubtful) and convnet_filters.png, the first layer's 5 x 5 filters before and after training. The number below

@@ -4,6 +4,6 @@ It knows no op and no layer. Read in this order: `graph` (nodes and leaves), `te
 `sweep` (backward and grad).
 """
 from minigrad.core.graph import Leaf, Node, changes, is_recording, mode, no_grad, watchers
-from minigrad.core.tensor import Tensor, as_array, data_of, default_dtype, shape_of, tensor, wrap
+from minigrad.core.tensor import Number, Tensor, as_array, data_of, default_dtype, shape_of, tensor, wrap
 from minigrad.core.primitive import OPS, Op, gradient_array, primitive
 from minigrad.core.sweep import backward, grad, unbroadcast

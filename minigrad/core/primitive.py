@@ -135,6 +135,10 @@ def primitive(forward):
                     b.__class__ is ndarray and b.dtype is a._data.dtype and b.flags.aligned)):
                 values = a._data, b
                 return record(forward(*values), values, (parent, None), True)
+        elif isinstance(b, Tensor) and b.node is not None and (
+                a.__class__ is ndarray and a.dtype is b._data.dtype and a.flags.aligned):
+            values = a, b._data
+            return record(forward(*values), values, (None, b.node), True)
         return general(a, b)
 
     call = functools.wraps(forward)(unary if arity == 1 else binary if arity == 2 else general)

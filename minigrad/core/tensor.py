@@ -5,6 +5,7 @@ from numpy import ndarray
 from minigrad.core.graph import Leaf, changes
 
 default_dtype = np.dtype(np.float32)      # what lists and Python floats become
+Number = int | float | np.integer | np.floating         # for isinstance: a real number, Python's or NumPy's
 
 
 class Tensor:

@@ -2,7 +2,7 @@
 import numpy as np
 
 from minigrad import init, ops
-from minigrad.core import Tensor, data_of, default_dtype
+from minigrad.core import Number, Tensor, data_of, default_dtype
 from minigrad.nn.module import Module
 from minigrad.nn.parameters import Parameter
 from minigrad.random import generator
@@ -23,7 +23,7 @@ def positive(layer, **sizes):
 def number(layer, **argument):
     """The argument, refused unless it is a finite number."""
     (name, value), = argument.items()
-    if not isinstance(value, int | float | np.integer | np.floating) or not np.isfinite(value):
+    if not isinstance(value, Number) or not np.isfinite(value):
         raise ValueError(f"{layer}: {name} must be a finite number, got {value!r:.60}")
     return value
 

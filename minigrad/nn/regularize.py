@@ -7,7 +7,7 @@ the same masks come back. In test mode nothing is drawn.
 import numpy as np
 
 from minigrad import init, ops
-from minigrad.core import default_dtype
+from minigrad.core import Number, default_dtype
 from minigrad.nn.layers import Linear, Residual
 from minigrad.nn.module import Module
 from minigrad.random import generator
@@ -20,7 +20,7 @@ def own_generator(rng):
 
 def probability(layer, p):
     """p as a float in [0, 1]."""
-    if not isinstance(p, int | float | np.integer | np.floating) or not 0 <= p <= 1:
+    if not isinstance(p, Number) or not 0 <= p <= 1:
         raise ValueError(f"{layer}: p is the probability of dropping, in [0, 1], got {p!r}")
     return float(p)
 
@@ -129,7 +129,7 @@ def depth_rates(blocks, last=0.5):
 # ------------------------------------------------------------------------------------------------------------ penalties
 
 def _chosen(name, model, strength, on):
-    if not isinstance(strength, int | float | np.integer | np.floating) or not strength >= 0:
+    if not isinstance(strength, Number) or not strength >= 0:
         raise ValueError(f"{name}: strength must be a number >= 0, got {strength!r}")
     if on not in ("weights", "all"):
         raise ValueError(f'{name}: on must be "weights" (parameters with two axes or more) or "all", got {on!r}')

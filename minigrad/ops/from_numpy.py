@@ -9,9 +9,8 @@ import inspect
 import operator
 
 import numpy as np
-from numpy import ndarray
 
-from minigrad.core import Tensor, data_of, wrap
+from minigrad.core import Tensor, data_of
 from minigrad.ops import arrange, elementwise, linalg, reduce, shape
 from minigrad.ops.shape import broadcast_to, reshape
 
@@ -39,12 +38,8 @@ def array_ufunc(self, ufunc, method, *inputs, **options):
     """Tensor.__array_ufunc__: what NumPy calls for np.exp(x), np.add(a, x) and a * x where a is an array."""
     op = UFUNCS.get(ufunc)
     if op is not None and method == "__call__" and not options:
-        if len(inputs) == 2:
-            a, b = inputs
-            if a.__class__ is ndarray and isinstance(b, Tensor) and a.dtype is b._data.dtype and a.flags.aligned:
-                return op(wrap(a, None), b)                      # spares the op the search for a common dtype
-            if isinstance(a, np.floating) and isinstance(b, Tensor):
-                return op(float(a), b)
+        if isinstance(inputs[0], np.floating):
+            return op(float(inputs[0]), *inputs[1:])
         return op(*inputs)
     if method == "__call__" and not options:
         if ufunc in TRUTH:

@@ -9,7 +9,7 @@ A rule that took them from the forward pass as constants would give right gradie
 import numpy as np
 
 from minigrad import kernels
-from minigrad.core import data_of, default_dtype, gradient_array, primitive
+from minigrad.core import Number, data_of, default_dtype, gradient_array, primitive
 from minigrad.ops.conv import packed
 from minigrad.ops.elementwise import relu_gate, sqrt
 from minigrad.ops.reduce import mean, sum
@@ -94,7 +94,7 @@ def batch_norm(x, gamma, beta, delta=1e-5, relu=False, moments=None):
 
 def _check(name, x, gamma, beta, delta):
     """x, gamma and beta, lists made arrays of x's dtype; refused unless they and delta fit."""
-    if not isinstance(delta, int | float | np.integer | np.floating) or not delta >= 0:
+    if not isinstance(delta, Number) or not delta >= 0:
         raise ValueError(f"{name}: delta must be a number >= 0, got {delta!r}")
     shape = np.shape(x)
     if not shape or np.shape(gamma) != shape[-1:] or np.shape(beta) != shape[-1:]:
