@@ -174,7 +174,7 @@ def test_step_after_backward_equals_step_with_an_objective(name, extra):
 def test_a_second_order_method_moves_a_real_model():
     J = an_objective(regularizer=lambda model: 0.01 * sum((p * p).sum() for p in model.parameters()))
     start = J.value()
-    from minigrad.optim.quasi_newton import LBFGS
+    from minigrad.optim.second_order.quasi_newton import LBFGS
     opt = LBFGS(J.parameters)
     for _ in range(20):
         opt.step(J)

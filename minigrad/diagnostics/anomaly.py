@@ -7,7 +7,7 @@ import zlib
 import numpy as np
 
 from minigrad.core import Leaf, Tensor, mode, watchers
-from minigrad.optim.base import NonFiniteError
+from minigrad.optim.optimizer import NonFiniteError
 
 PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 REMEMBERED = 200_000                      # calls whose line and sums are kept; the oldest are forgotten

@@ -1,6 +1,15 @@
-"""Every optimizer of the chapter, on one vector theta. `base` and `first_order` first, then one file per idea."""
-from minigrad.optim import linesearch, schedules
-from minigrad.optim.adaptive import (
+"""Every optimizer of the chapter, on one vector theta: a hall that all share, and two wings, first and second order."""
+# the hall: what all of them share
+from minigrad.optim import schedules
+from minigrad.optim.averaging import PolyakAverage
+from minigrad.optim.minimize import Result, minimize
+from minigrad.optim.optimizer import NonFiniteError, Optimizer, Step
+
+# sections 8.3 and 8.5
+from minigrad.optim.first_order.base import FirstOrder
+from minigrad.optim.first_order.clipping import clip_grad_norm, clip_grad_value
+from minigrad.optim.first_order.sgd import SGD, Momentum, MomentumNotes, Nesterov, NesterovNotes
+from minigrad.optim.first_order.adaptive import (
     AdaDelta,
     AdaGrad,
     Adam,
@@ -10,10 +19,14 @@ from minigrad.optim.adaptive import (
     RMSPropNesterov,
     normalized_decay,
 )
-from minigrad.optim.averaging import PolyakAverage
-from minigrad.optim.base import NonFiniteError, Optimizer, Step
-from minigrad.optim.clipping import clip_grad_norm, clip_grad_value
-from minigrad.optim.conjugate_gradient import (
+from minigrad.optim.first_order.sign import DeltaBarDelta, Rprop, RpropMinus
+from minigrad.optim.first_order.vsgd import VSGD
+
+# section 8.6
+from minigrad.optim.second_order import linesearch
+from minigrad.optim.second_order.newton import DampedNewton, LevenbergMarquardt, Newton, SaddleFreeNewton
+from minigrad.optim.second_order.newton_cg import KrylovSaddleFree, NewtonCG, TrustRegion
+from minigrad.optim.second_order.conjugate_gradient import (
     ConjugateGradient,
     ScaledConjugateGradient,
     fletcher_reeves,
@@ -21,16 +34,9 @@ from minigrad.optim.conjugate_gradient import (
     linear_cg,
     polak_ribiere,
 )
-from minigrad.optim.first_order import FirstOrder
-from minigrad.optim.hessian_free import HessianFree
-from minigrad.optim.minimize import Result, minimize
-from minigrad.optim.natural import PRONG
-from minigrad.optim.newton import DampedNewton, LevenbergMarquardt, Newton, SaddleFreeNewton
-from minigrad.optim.newton_cg import KrylovSaddleFree, NewtonCG, TrustRegion
-from minigrad.optim.quasi_newton import BFGS, LBFGS
-from minigrad.optim.sgd import SGD, Momentum, MomentumNotes, Nesterov, NesterovNotes
-from minigrad.optim.sign import DeltaBarDelta, Rprop, RpropMinus
-from minigrad.optim.vsgd import VSGD
+from minigrad.optim.second_order.quasi_newton import BFGS, LBFGS
+from minigrad.optim.second_order.hessian_free import HessianFree
+from minigrad.optim.second_order.natural import PRONG
 
 __all__ = [
     "AdaDelta", "AdaGrad", "Adam", "AdaMax", "AdamW", "BFGS", "ConjugateGradient", "DampedNewton", "DeltaBarDelta",

@@ -3,7 +3,7 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from minigrad.optim.base import Optimizer, as_parameters
+from minigrad.optim.optimizer import Optimizer, as_parameters
 
 
 class PolyakAverage:

@@ -10,7 +10,7 @@ pytest.importorskip("scipy")
 
 @pytest.fixture(scope="module")
 def benchmark():
-    path = Path(__file__).parents[2] / "benchmarks" / "second_order.py"
+    path = Path(__file__).parents[3] / "benchmarks" / "second_order.py"
     if not path.exists():
         pytest.skip("benchmarks/ is not part of this tree")
     spec = importlib.util.spec_from_file_location("benchmarks_second_order", path)

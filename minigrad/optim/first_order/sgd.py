@@ -4,7 +4,7 @@ What runs is the compiled form of each `update`; the text below is its definitio
 MINIGRAD_KERNELS=numpy, then the text runs. A subclass with an `update` of its own runs as written.
 """
 from minigrad.kernels.optim import compiled_as
-from minigrad.optim.first_order import FirstOrder
+from minigrad.optim.first_order.base import FirstOrder
 
 
 class SGD(FirstOrder):

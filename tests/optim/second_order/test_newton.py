@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from minigrad.optim.minimize import minimize
-from minigrad.optim.newton import (
+from minigrad.optim.second_order.newton import (
     DampedNewton,
     LevenbergMarquardt,
     Newton,
@@ -13,7 +13,7 @@ from minigrad.optim.newton import (
     shrunk,
     solve_cholesky,
 )
-from minigrad.optim.newton_cg import KrylovSaddleFree, NewtonCG, TrustRegion
+from minigrad.optim.second_order.newton_cg import KrylovSaddleFree, NewtonCG, TrustRegion
 from minigrad.testing import problems
 
 SADDLES = [problems.saddle2(), *(problems.saddle(n, negative, rng) for n, negative in ((2, 1), (3, 3), (6, 2), (10, 5))

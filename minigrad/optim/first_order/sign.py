@@ -6,7 +6,7 @@ MINIGRAD_KERNELS=numpy, then the text runs. A subclass with an `update` of its o
 import numpy as np
 
 from minigrad.kernels.optim import compiled_as
-from minigrad.optim.first_order import FirstOrder
+from minigrad.optim.first_order.base import FirstOrder
 
 
 class DeltaBarDelta(FirstOrder):

@@ -2,8 +2,8 @@
 import numpy as np
 import pytest
 
-from minigrad.optim.hessian_free import HessianFree
 from minigrad.optim.minimize import minimize
+from minigrad.optim.second_order.hessian_free import HessianFree
 from minigrad.testing import problems
 
 

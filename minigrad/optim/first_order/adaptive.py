@@ -8,7 +8,7 @@ from math import sqrt
 import numpy as np
 
 from minigrad.kernels.optim import compiled_as
-from minigrad.optim.first_order import FirstOrder
+from minigrad.optim.first_order.base import FirstOrder
 
 
 class AdaGrad(FirstOrder):

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from minigrad.optim.minimize import minimize
-from minigrad.optim.natural import PRONG, unwhiten, whiten, whitened_step, whitening
+from minigrad.optim.second_order.natural import PRONG, unwhiten, whiten, whitened_step, whitening
 
 
 class Net:

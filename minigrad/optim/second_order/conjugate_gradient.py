@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from minigrad.optim.descent import Descent, SecondOrder, dot, norm
-from minigrad.optim.linesearch import strong_wolfe
+from minigrad.optim.second_order.base import Descent, SecondOrder, dot, norm
+from minigrad.optim.second_order.linesearch import strong_wolfe
 
 
 @dataclass

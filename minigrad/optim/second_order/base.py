@@ -10,8 +10,8 @@ import math
 
 import numpy as np
 
-from minigrad.optim.base import Optimizer, Step
-from minigrad.optim.linesearch import Line, full_step, named, strong_wolfe
+from minigrad.optim.optimizer import Optimizer, Step
+from minigrad.optim.second_order.linesearch import Line, full_step, named, strong_wolfe
 
 STALLED = "no decrease beyond rounding"
 

@@ -5,7 +5,7 @@ from the same J, so a minibatch may change between steps but never inside a pair
 """
 import numpy as np
 
-from minigrad.optim.descent import Descent, dot, norm
+from minigrad.optim.second_order.base import Descent, dot, norm
 
 CURVATURE = 1e-10       # a pair with s.y <= CURVATURE |s||y| would make M indefinite (or nearly): it is skipped
 

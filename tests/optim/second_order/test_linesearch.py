@@ -4,7 +4,15 @@ import math
 import numpy as np
 import pytest
 
-from minigrad.optim.linesearch import Line, backtracking, cubic_minimizer, exact, full_step, named, strong_wolfe
+from minigrad.optim.second_order.linesearch import (
+    Line,
+    backtracking,
+    cubic_minimizer,
+    exact,
+    full_step,
+    named,
+    strong_wolfe,
+)
 from minigrad.testing import problems
 
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from minigrad.optim.minimize import minimize
-from minigrad.optim.quasi_newton import BFGS, LBFGS
+from minigrad.optim.second_order.quasi_newton import BFGS, LBFGS
 from minigrad.testing import problems
 
 

@@ -9,7 +9,7 @@ Fisher matrix of each layer is near the identity too. The eigenvalues of that co
 """
 import numpy as np
 
-from minigrad.optim.descent import SecondOrder
+from minigrad.optim.second_order.base import SecondOrder
 
 
 def whitening(h, delta):

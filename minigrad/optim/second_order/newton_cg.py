@@ -7,9 +7,9 @@ import math
 
 import numpy as np
 
-from minigrad.optim.conjugate_gradient import linear_cg
-from minigrad.optim.descent import STALLED, Descent, SecondOrder, dot, norm
-from minigrad.optim.newton import SaddleFreeNewton
+from minigrad.optim.second_order.base import STALLED, Descent, SecondOrder, dot, norm
+from minigrad.optim.second_order.conjugate_gradient import linear_cg
+from minigrad.optim.second_order.newton import SaddleFreeNewton
 
 
 def forcing(g):

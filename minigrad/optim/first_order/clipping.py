@@ -1,7 +1,7 @@
 """Gradient clipping (section 8.2.4): a bound on the gradient before the step, for cliffs. Call it after backward."""
 import numpy as np
 
-from minigrad.optim.base import NonFiniteError
+from minigrad.optim.optimizer import NonFiniteError
 
 
 def written(params, who):

@@ -1,9 +1,9 @@
 """First-order methods: a subclass writes `update(g)`, one pass of its loop, and `point()` if g is taken elsewhere."""
 import numpy as np
 
-from minigrad.optim.base import NonFiniteError, Step
-from minigrad.optim.groups import Group, cut, make_groups
-from minigrad.optim.interim import InterimPoint
+from minigrad.optim.first_order.groups import Group, cut, make_groups
+from minigrad.optim.first_order.interim import InterimPoint
+from minigrad.optim.optimizer import NonFiniteError, Step
 
 
 class FirstOrder(InterimPoint):

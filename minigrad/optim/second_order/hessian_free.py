@@ -3,9 +3,9 @@ import math
 
 import numpy as np
 
-from minigrad.optim.conjugate_gradient import linear_cg
-from minigrad.optim.descent import Descent, dot
-from minigrad.optim.linesearch import backtracking
+from minigrad.optim.second_order.base import Descent, dot
+from minigrad.optim.second_order.conjugate_gradient import linear_cg
+from minigrad.optim.second_order.linesearch import backtracking
 
 
 class HessianFree(Descent):

@@ -7,8 +7,8 @@ import math
 
 import numpy as np
 
-from minigrad.optim.descent import STALLED, Descent, SecondOrder
-from minigrad.optim.linesearch import full_step, strong_wolfe
+from minigrad.optim.second_order.base import STALLED, Descent, SecondOrder
+from minigrad.optim.second_order.linesearch import full_step, strong_wolfe
 
 
 def dense_hessian(opt, J, theta):

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from minigrad.optim.base import Optimizer
+from minigrad.optim.optimizer import Optimizer
 
 
 class InterimPoint(Optimizer):

@@ -4,7 +4,8 @@ import math
 import numpy as np
 import pytest
 
-from minigrad.optim.conjugate_gradient import (
+from minigrad.optim.minimize import minimize
+from minigrad.optim.second_order.conjugate_gradient import (
     ConjugateGradient,
     ScaledConjugateGradient,
     fletcher_reeves,
@@ -13,7 +14,6 @@ from minigrad.optim.conjugate_gradient import (
     polak_ribiere,
     to_boundary,
 )
-from minigrad.optim.minimize import minimize
 from minigrad.testing import problems
 
 BETAS = [fletcher_reeves, polak_ribiere, hestenes_stiefel]

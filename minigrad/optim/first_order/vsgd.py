@@ -2,7 +2,7 @@
 import numpy as np
 
 from minigrad.kernels.optim import compiled_as
-from minigrad.optim.first_order import FirstOrder
+from minigrad.optim.first_order.base import FirstOrder
 from minigrad.random import generator
 
 

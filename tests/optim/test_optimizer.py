@@ -7,7 +7,7 @@ import pytest
 
 from minigrad import optim
 from minigrad.optim import schedules
-from minigrad.optim.base import in_range
+from minigrad.optim.optimizer import in_range
 
 
 def sgd(theta=None, lr=0.1, **options):

@@ -1,0 +1,45 @@
+"""What an argument must be, said in one way: every room checks its numbers here before it touches anything."""
+from numbers import Real
+from operator import index
+
+
+def count(who, what, value, least=1, most=None, hint=""):
+    """`value` as an int from `least` to `most`. Ints of NumPy's count, booleans and 3.0 do not. ValueError else."""
+    try:
+        number = None if isinstance(value, bool) else index(value)
+    except TypeError:
+        number = None
+    if number is None or number < least or (most is not None and number > most):
+        wanted = f"an integer >= {least}" if most is None else f"an integer from {least} to {most}"
+        raise ValueError(f"{who}: {what} must be {wanted}, got {value!r:.60}{hint}")
+    return number
+
+
+def pair(who, what, value, least=1):
+    """Two ints (height, width) from one that serves both, or from two. ValueError else."""
+    values = tuple(value) if isinstance(value, tuple | list) else (value, value)
+    try:
+        height, width = (count(who, what, n, least) for n in values)
+    except ValueError:
+        raise ValueError(f"{who}: {what} must be an integer >= {least} or a pair of them, got {value!r:.60}") from None
+    return height, width
+
+
+def number(who, what, value, interval="(-inf, inf)", hint=""):
+    """`value` as a float in an interval written as in mathematics, "[0, 1)". ValueError else, and for NaN.
+
+    A Python float widens no float32 array; one of NumPy's would. Numbers of NumPy's and 0-d arrays are accepted.
+    """
+    value = value.item() if getattr(value, "ndim", None) == 0 and hasattr(value, "item") else value
+    real = isinstance(value, Real) and not isinstance(value, bool)
+    if not real or not within(float(value), interval):
+        raise ValueError(f"{who}: {what} must be a number in {interval}, got {value!r:.60}{hint}")
+    return float(value)
+
+
+def within(value, interval):
+    """Does a float lie in "[0, 1)"? NaN lies in none, and infinity only in "[0, inf]"."""
+    low, high = (float(end) for end in interval[1:-1].split(","))
+    above = value >= low if interval[0] == "[" else value > low
+    below = value <= high if interval[-1] == "]" else value < high
+    return above and below

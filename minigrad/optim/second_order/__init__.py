@@ -1,0 +1,1 @@
+"""Second-order methods (section 8.6): a direction each, and `linesearch` for how far to go along it."""
