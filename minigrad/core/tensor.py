@@ -102,10 +102,16 @@ class Tensor:
                              "ops.stack for a list of Tensors")
         return np.array(self._data, dtype=dtype, copy=copy)
 
-    def __deepcopy__(self, memo):
+    # ---- copies
+
+    def __reduce_ex__(self, protocol):
+        """What deepcopy and pickle keep: values, requires_grad, the gradient. ValueError for a Tensor with history."""
         if self.node is not None and self.node.op is not None:
-            raise ValueError(f"deepcopy: this Tensor is the result of {self.node.op.name}; detach() it first")
-        return Tensor(self._data.copy(), requires_grad=self.node is not None)
+            raise ValueError(f"deepcopy, pickle: this Tensor is the result of {self.node.op.name}; detach() it first")
+        return _restored, (self._data, self.requires_grad, self.grad)
+
+    def __copy__(self):
+        return wrap(self._data, self.node)
 
     # ---- derivatives
 
@@ -153,6 +159,13 @@ def wrap(data, node):
     result = Tensor.__new__(Tensor)
     result._data = data
     result.node = node
+    return result
+
+
+def _restored(data, requires_grad, grad):
+    """The Tensor that deepcopy or pickle makes of what `Tensor.__reduce_ex__` kept."""
+    result = Tensor(data, requires_grad=requires_grad)
+    result.grad = grad
     return result
 
 

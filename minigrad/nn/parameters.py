@@ -4,8 +4,6 @@
 each parameter's `data` and `grad` are views into them. So an optimizer's step is one pass over theta, Newton has
 theta in R^n as in the book, and a layer, a block, a group is a slice.
 """
-from copy import deepcopy
-
 import numpy as np
 
 from minigrad.core import Leaf, Tensor, as_array, changes
@@ -69,14 +67,28 @@ class Parameter(Tensor):
         self._data[...] = values                   # theta stays one vector
         changes.wrote(self._data)
 
-    def __deepcopy__(self, memo):
-        copy = Parameter(self._data)
-        copy.slot.name = self.slot.name
-        copy.requires_grad = self.requires_grad
-        return copy
+    def __reduce_ex__(self, protocol):
+        """What copies and pickles keep: values, gradient, name, and whether it is frozen; not its place in a theta.
+
+        A copy lies by itself until `Parameters` lays it out: so theta and g are shared in a copy as they were before,
+        and a layer that is copied alone does not carry the whole model's vectors along.
+        """
+        return _restored, (type(self), self._data, self.grad, self.requires_grad, self.slot.name)
+
+    def __copy__(self):
+        restored, kept = self.__reduce_ex__(2)
+        return restored(*kept)
 
     def __repr__(self):
         return f"Parameter({np.array2string(self._data, separator=', ', prefix='Parameter(', threshold=20)})"
+
+
+def _restored(kind, data, grad, requires_grad, name):
+    """The Parameter that a copy or pickle makes of what `Parameter.__reduce_ex__` kept."""
+    p = kind.__new__(kind)
+    Parameter.__init__(p, data)
+    p.slot.name, p.slot.grad, p.requires_grad = name, grad, requires_grad
+    return p
 
 
 class Vector:
@@ -106,13 +118,18 @@ class Parameters:
                 raise ValueError(f"Parameters: {name} must be a Parameter, got {type(p).__name__}")
         if len({id(p) for p in self.named.values()}) != len(self.named):
             raise ValueError("Parameters: a parameter occurs twice under different names")
+        for name, p in self.named.items():
+            p.slot.name = name
+        self._measure()
+        self._find()
+
+    def _measure(self):
+        """Set the slices, and that it is not known yet where the parameters are."""
         self.slices, self.n = {}, 0
         for name, p in self.named.items():
             self.slices[name] = slice(self.n, self.n + p.size)
             self.n += p.size
-            p.slot.name = name
         self._stamp = -1
-        self._find()
 
     def _find(self):
         """Set _theta and _g to where the parameters are; lay them out if they do not lie side by side."""
@@ -194,8 +211,12 @@ class Parameters:
     def __getitem__(self, name):
         return self.named[name]
 
-    def __deepcopy__(self, memo):
-        return Parameters(deepcopy(self.named, memo))
+    def __getstate__(self):
+        return {"named": self.named}                   # a copy finds or makes the theta of its own parameters
+
+    def __setstate__(self, state):
+        self.named = state["named"]
+        self._measure()
 
     def __repr__(self):
         return f"Parameters(n={self.n}: " + ", ".join(f"{name} {p.shape}" for name, p in self.named.items()) + ")"
