@@ -114,11 +114,6 @@ def _flattened(model, x):
             image = None if type(module) is nn.Linear else image
         image = y.shape[1:] if getattr(y, "ndim", 0) == 4 else image
 
-    modes = [(module, module.training) for _, module in model.modules()]
-    try:
-        with no_grad(), fixed_statistics(model.eval()), observe(note):
-            model(x)
-    finally:
-        for module, mode in modes:
-            module.training = mode
+    with no_grad(), model.mode(training=False), fixed_statistics(model), observe(note):
+        model(x)
     return found

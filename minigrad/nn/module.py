@@ -44,6 +44,7 @@ class Module:
     averages).
     """
     training = True
+    evaluated = False           # put into test mode by itself: see `mode`
     buffers = ()
 
     def forward(self, *inputs):
@@ -89,7 +90,7 @@ class Module:
 
     def parameters(self):
         """All parameters as one theta and one g, see `Parameters`."""
-        return Parameters(self.named_parameters())
+        return Parameters(self.named_parameters(), [(module, name) for _, module, name in self._buffers()])
 
     def generators(self):
         """(path, numpy Generator) of the modules that draw random numbers."""
@@ -104,11 +105,38 @@ class Module:
         """Learning mode: dropout drops, batch norm uses its batch. Returns self."""
         for _, module in self.modules():
             module.training = training
+            if training:
+                module.evaluated = False
+        self.evaluated = not training
         return self
 
     def eval(self):
-        """Test mode: dropout passes everything, batch norm uses its running averages. Returns self."""
+        """Test mode: dropout passes everything, batch norm uses its running averages. Returns self.
+
+        A part of a model that is put into test mode by itself stays there while the model learns in `fit`.
+        """
         return self.train(False)
+
+    @contextmanager
+    def mode(self, training):
+        """`with model.mode(training=False):` test mode inside (True: learning); then each module is back in its own.
+
+        Learning mode leaves alone what was put into test mode by itself, `model.encoder.freeze().eval()`, and all that
+        is below it, until `train()` is said of that part or of the model.
+        """
+        before = [(module, module.training) for _, module in self.modules()]
+        stay = set()
+        if training:
+            stay = {part for module, learning in before if module is not self
+                    and (module.evaluated or (self.training and not learning)) for _, part in module.modules()}
+        try:
+            for module, _ in before:
+                if module not in stay:
+                    module.training = training
+            yield self
+        finally:
+            for module, learning in before:
+                module.training = learning
 
     def observe(self, function):
         """The function `observe` as a method, for code that knows modules only by their methods."""
@@ -124,10 +152,15 @@ class Module:
             p.slot.written = False
 
     def freeze(self, frozen=True):
-        """No gradients for these parameters, and so no steps. Returns self."""
+        """No gradients for these parameters, and so no steps. Returns self. (Batch norm's averages are another matter:
+        they stay in test mode, `model[0].freeze().eval()`.)"""
         for _, p in self.named_parameters():
             p.requires_grad = not frozen
         return self
+
+    def unfreeze(self):
+        """Gradients for all these parameters again. Returns self."""
+        return self.freeze(False)
 
     def astype(self, dtype):
         """Convert parameters and buffers to float32 or float64 (make optimizers anew). Returns self."""
@@ -190,14 +223,9 @@ class Module:
         shapes = {}
         if x is not None:
             x = x if isinstance(x, Tensor) else Tensor(x)
-            training = [(module, module.training) for _, module in self.modules()]
-            try:
-                with no_grad(), fixed_statistics(self.eval()), observe(
-                        lambda module, _, y: shapes.setdefault(id(module), getattr(y, "shape", ""))):
-                    self(x)
-            finally:
-                for module, mode in training:
-                    module.training = mode
+            with no_grad(), self.mode(training=False), fixed_statistics(self), observe(
+                    lambda module, _, y: shapes.setdefault(id(module), getattr(y, "shape", ""))):
+                self(x)
         seen, rows, total = set(), [], 0
         for path, module in self.modules():
             own = [p for _, p in module.own_parameters()]

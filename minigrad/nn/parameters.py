@@ -4,6 +4,8 @@
 each parameter's `data` and `grad` are views into them. So an optimizer's step is one pass over theta, Newton has
 theta in R^n as in the book, and a layer, a block, a group is a slice.
 """
+from contextlib import contextmanager
+
 import numpy as np
 
 from minigrad.core import Leaf, Tensor, as_array, changes
@@ -104,6 +106,7 @@ class Parameters:
 
     theta, g: the live vectors; write to them in place and call `changed()`. slices: name -> slice of both.
     unwritten: names whose gradient is None (nothing arrived since zero_grad, or frozen); their part of g means nothing.
+    buffers: (module, name) of the running averages that go with them, see `buffers_put_back`.
     Iterating gives the Parameters, len() their number; n is the number of elements.
 
     If the model is laid out anew (a larger model takes these parameters in), this object follows: it asks again where
@@ -111,8 +114,8 @@ class Parameters:
     """
     layouts = 0                                    # when anything was last laid out: tells when to ask again
 
-    def __init__(self, named):
-        self.named = dict(named)
+    def __init__(self, named, buffers=()):
+        self.named, self.buffers = dict(named), list(buffers)
         for name, p in self.named.items():
             if not isinstance(p, Parameter):
                 raise ValueError(f"Parameters: {name} must be a Parameter, got {type(p).__name__}")
@@ -202,6 +205,16 @@ class Parameters:
         for p in self.named.values():
             p.slot.changed = now
 
+    @contextmanager
+    def buffers_put_back(self):
+        """Inside, running averages may move (those of batch norm, for another theta); then they are as before."""
+        before = [(module, name, getattr(module, name).copy()) for module, name in self.buffers]
+        try:
+            yield
+        finally:
+            for module, name, value in before:
+                setattr(module, name, value)
+
     def __iter__(self):
         return iter(self.named.values())
 
@@ -212,10 +225,10 @@ class Parameters:
         return self.named[name]
 
     def __getstate__(self):
-        return {"named": self.named}                   # a copy finds or makes the theta of its own parameters
+        return {"named": self.named, "buffers": self.buffers}      # a copy finds or makes the theta of its own
 
     def __setstate__(self, state):
-        self.named = state["named"]
+        self.named, self.buffers = state["named"], state["buffers"]
         self._measure()
 
     def __repr__(self):

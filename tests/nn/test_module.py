@@ -48,6 +48,85 @@ def test_modes_reach_every_module():
     assert model.train().blocks[1].training
 
 
+def modes(model):
+    return {path: module.training for path, module in model.modules()}
+
+
+def test_a_mode_holds_inside_its_block_and_every_module_gets_its_own_back():
+    model = Net()
+    model.norm.training = False
+    before = modes(model)
+    with pytest.raises(ZeroDivisionError), model.mode(training=False) as inside:
+        assert inside is model and not any(modes(model).values())
+        with model.mode(training=True):
+            assert model.blocks[1].training
+        assert not any(modes(model).values())
+        raise ZeroDivisionError
+    assert modes(model) == before
+    with Net().eval().mode(training=True) as other:
+        assert all(modes(other).values())                            # the whole was evaluated: nothing is set apart
+
+
+@pytest.mark.parametrize("evaluated", [False, True])
+def test_learning_mode_leaves_alone_what_was_put_into_test_mode_by_itself(evaluated):
+    model = Net()
+    model.blocks[0].freeze().eval()
+    if evaluated:
+        model.eval()                                                 # for a look at its predictions
+    before = modes(model)
+    for _ in range(2):
+        with model.mode(training=True):
+            assert [path for path, learning in modes(model).items() if not learning] == ["blocks.0", "blocks.0.f"]
+            with model.mode(training=False):
+                assert not any(modes(model).values())
+            assert model.norm.training and not model.blocks[0].training
+    assert modes(model) == before
+    model.train()                                                    # said of the whole, it holds for the whole
+    assert all(modes(model).values())
+    with model.eval().mode(training=True):
+        assert all(modes(model).values())
+
+
+def test_parts_set_by_hand_or_within_a_part_in_test_mode_stay_as_they_are():
+    model = Net()
+    model.norm.training = False
+    model.blocks[0].eval().f.train()                                 # one part of it learns
+    with model.mode(training=True):
+        assert [path for path, learning in modes(model).items() if not learning] == ["blocks.0", "norm"]
+    model.blocks[0].train()
+    with model.mode(training=True):
+        assert [path for path, learning in modes(model).items() if not learning] == ["norm"]
+
+
+def test_frozen_batch_norm_in_test_mode_keeps_its_running_averages_while_the_rest_learns():
+    model = nn.Sequential(nn.BatchNorm(4), nn.Linear(4, 4, rng=0), nn.BatchNorm(4))
+    model[0].freeze().eval()
+    with model.mode(training=True):
+        y = model(Tensor(X))
+    assert (model[0].running_mean == 0).all() and (model[0].running_var == 1).all() and model[2].running_mean.all()
+    np.testing.assert_allclose(y.data.mean(axis=0), 0, atol=1e-6)    # the second one used its batch
+
+
+def test_running_averages_are_put_back_after_a_block_exception_or_not():
+    model = nn.Sequential(nn.BatchNorm(4), nn.Linear(4, 4, rng=0), nn.BatchNorm(4))
+    model(Tensor(X))
+    parameters = model.parameters()
+    before = model.state_dict()
+    with pytest.raises(ZeroDivisionError), parameters.buffers_put_back():
+        model(Tensor(X))
+        model[2].running_var[...] = 7                                # in place too
+        assert not np.array_equal(model[0].running_mean, before["0.running_mean"])
+        raise ZeroDivisionError
+    for name, value in model.state_dict().items():
+        assert value.tobytes() == before[name].tobytes(), name
+    other, its = copy.deepcopy((model, parameters))
+    with its.buffers_put_back():
+        other(Tensor(X))
+    assert np.array_equal(other[0].running_mean, before["0.running_mean"])
+    with nn.Parameters({"w": nn.Parameter(np.ones(2))}).buffers_put_back():
+        pass                                                         # no model, nothing to keep
+
+
 def test_a_module_is_learned_by_the_usual_loop():
     model, y = Net(), np.arange(6) % 5
     opt = optim.Adam(model.parameters(), lr=0.05)
@@ -70,7 +149,7 @@ def test_freezing_keeps_bits_and_thawing_goes_on():
     opt.step()
     for name, p in model.named_parameters():
         assert np.array_equal(p.data, before[name]) == name.startswith("first"), name
-    model.freeze(False)
+    assert model.unfreeze() is model
     model.zero_grad()
     losses.cross_entropy(model(Tensor(X)), y).backward()
     assert model.first.w.grad is not None
