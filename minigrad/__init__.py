@@ -12,7 +12,8 @@ from minigrad.random import seed
 from minigrad import init, losses, nn, optim
 
 # What a training loop can do without is imported when it is first named: a module, or a name and the module it is in.
-_LAZY = dict.fromkeys(("data", "derivatives", "diagnostics", "files", "graph", "pytorch", "testing", "training"))
+_LAZY = dict.fromkeys(("data", "derivatives", "diagnostics", "files", "graph", "pytorch", "strategies", "testing",
+                      "training"))
 _LAZY |= {"Objective": "objective", "detect_anomaly": "diagnostics", "FormatError": "files", "save": "files",
           "load": "files"}
 
