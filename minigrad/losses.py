@@ -80,8 +80,37 @@ def _labels(name, scores, labels):
     return labels
 
 
+# ------------------------------------------------------------------------- what a loss divides by: batches make a whole
+
+def _divided_by(denominator):
+    """Decorator: `loss.denominator(target, **options)` is what the mean over these targets is divided by, None for a
+    sum; so that `training` gets the loss of all examples from that of their batches."""
+    def mark(loss):
+        loss.denominator = denominator
+        return loss
+
+    return mark
+
+
+def _examples(target, reduction="mean", **_):
+    return None if reduction == "sum" else len(target)
+
+
+def _elements(target, reduction="mean", **_):
+    return None if reduction == "sum" else np.size(data_of(target))
+
+
+def _weights_of(labels, weights=None, reduction="mean", **_):
+    """cross_entropy: the sum of the labels' weights, m without weights."""
+    if weights is None or reduction == "sum":
+        return _examples(labels, reduction)
+    each = np.asarray(data_of(weights), np.float64)
+    return float(each[_labels("cross_entropy", np.broadcast_to(0.0, (len(labels), len(each))), labels)].sum())
+
+
 # -------------------------------------------------------------------------------------------------------------- classes
 
+@_divided_by(_weights_of)
 def cross_entropy(logits, labels, label_smoothing=0.0, weights=None, reduction="mean"):
     """Negative log-likelihood of the labels under softmax(logits). logits (m, k), labels (m,) integers -> ().
 
@@ -118,6 +147,7 @@ def cross_entropy(logits, labels, label_smoothing=0.0, weights=None, reduction="
     return ops.sum(values) / total
 
 
+@_divided_by(_examples)
 def hinge(scores, labels, margin=1.0, reduction="mean"):
     """Multi-class hinge (Weston and Watkins 1999): scores (m, k), labels (m,) integers -> ().
 
@@ -134,6 +164,7 @@ def hinge(scores, labels, margin=1.0, reduction="mean"):
     return _reduce("hinge", ops.sum(ops.relu(scores - right + margin) * wrong, axis=1), reduction)
 
 
+@_divided_by(_examples)
 def kl_divergence(logits, target, reduction="mean"):
     """D(p || q) = sum_j p_j (log p_j - log q_j), q = softmax(logits). logits (m, k), target p (m, k) -> ().
 
@@ -166,6 +197,7 @@ def zero_one_error(logits, labels):
 
 # --------------------------------------------------------------------------------------------------------- yes or no
 
+@_divided_by(_elements)
 def binary_cross_entropy(logits, target, reduction="mean"):
     """Negative log-likelihood of targets in [0, 1] under sigmoid(logits). Equal shapes -> ().
 
@@ -189,17 +221,20 @@ def _difference(name, prediction, target):
     return prediction - _target(name, prediction, target)
 
 
+@_divided_by(_elements)
 def mean_squared_error(prediction, target, reduction="mean"):
     """(prediction - target)^2, the mean over all elements. Equal shapes -> (). Refuses (m,) against (m, 1)."""
     d = _difference("mean_squared_error", prediction, target)
     return _reduce("mean_squared_error", ops.square(d), reduction)
 
 
+@_divided_by(_elements)
 def absolute_error(prediction, target, reduction="mean"):
     """|prediction - target|, the mean over all elements; the derivative at 0 is 0. Equal shapes -> ()."""
     return _reduce("absolute_error", ops.abs(_difference("absolute_error", prediction, target)), reduction)
 
 
+@_divided_by(_elements)
 def huber(prediction, target, threshold=1.0, reduction="mean"):
     """Squared where small, absolute where large (Huber 1964). Equal shapes -> ().
 
@@ -212,6 +247,7 @@ def huber(prediction, target, threshold=1.0, reduction="mean"):
     return _reduce("huber", q * (d - 0.5 * q), reduction)
 
 
+@_divided_by(_elements)
 def gaussian_nll(mean, target, precision=1.0, reduction="mean"):
     """-log N(target | mean, 1/precision), the model of (8.24). mean and target of one shape -> ().
 

@@ -1,5 +1,5 @@
 """Training: the loop, its callbacks, evaluation, checkpoints, the learning-rate range test."""
-from minigrad.training.evaluation import Evaluation, evaluate, in_test_mode, predict
+from minigrad.training.evaluation import Evaluation, denominator, evaluate, in_test_mode, predict
 from minigrad.training.run import Callback, Run
 from minigrad.training.loop import fit
 from minigrad.training.progress import line

@@ -1,5 +1,6 @@
 """What a model is worth: loss, 0-1 error, confusion matrix and metrics on examples it is not trained on."""
 from contextlib import contextmanager
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -8,7 +9,8 @@ from minigrad.core import Tensor, no_grad
 
 
 class Evaluation(NamedTuple):
-    """loss: mean over the examples. error: share of wrong classes. confusion (k, k): rows labels, columns answers.
+    """loss: that of all examples as one batch. error: share of wrong classes. confusion (k, k): rows labels, columns
+    answers.
 
     error and confusion are None where y is not a vector of classes. metrics: name -> number."""
     loss: float
@@ -30,6 +32,33 @@ def in_test_mode(model):
             module.training = mode
 
 
+def denominator(loss):
+    """A function of a batch's targets: what the loss of this batch is divided by, so that batches make a whole:
+
+        J = sum of J_batch d(y_batch) / sum of d(y_batch);    where the loss is a sum d is None, and J = sum of J_batch
+
+    loss: one of `losses`, or functools.partial of it: d counts examples or elements, or sums the labels' weights.
+    A loss of your own says it in an attribute, `loss.denominator = lambda y: ...`; without it the result is None
+    (`fit` and `evaluate` then count examples).
+    """
+    options = {}
+    while not hasattr(loss, "denominator"):
+        if not isinstance(loss, partial):
+            return None
+        options, loss = {**loss.keywords, **options}, loss.func
+    return partial(loss.denominator, **options) if options else loss.denominator
+
+
+def shares(counts):
+    """What each batch's loss counts in the loss of them all. counts: their denominators, None for sums (each counts 1).
+
+    A batch of denominator 0 has no mean and counts 0: its loss must not be asked for. If all are so, all count, and the
+    loss itself says what is wrong.
+    """
+    total = None if None in counts else sum(counts)
+    return [count / total for count in counts] if total else [1.0] * len(counts)
+
+
 def predict(model, x, batch_size=1000):
     """The model's output for all examples, in test mode: an ndarray (m, ...)."""
     if len(x) == 0 or batch_size < 1:
@@ -41,23 +70,27 @@ def predict(model, x, batch_size=1000):
 def evaluate(model, loss, x, y, batch_size=1000, metrics=None):
     """Loss, 0-1 error, confusion matrix and metrics of a model in test mode. x (m, ...), y (m, ...). Changes nothing.
 
+    The loss is that of all examples as one batch, whatever the batch_size: batches count by the loss's denominator
+    (`denominator`; for a loss of your own that has none, by their examples).
     metrics: {name: f(outputs, y) -> number}, called once with the outputs (ndarray) for all m examples.
     """
-    y, total, outputs = np.asarray(y), 0.0, []
+    y, outputs = np.asarray(y), []
     if len(x) != len(y) or len(x) == 0 or batch_size < 1:
         raise ValueError(f"evaluate: wanted as many x as y, and some, and a batch_size of at least 1, "
                          f"got {len(x)}, {len(y)} and {batch_size}")
+    parts = [slice(i, i + batch_size) for i in range(0, len(x), batch_size)]
+    count, total = denominator(loss) or len, 0.0
     with in_test_mode(model):
-        for i in range(0, len(x), batch_size):
-            part = slice(i, i + batch_size)
+        for part, share in zip(parts, shares([count(y[part]) for part in parts])):
             output = model(Tensor(x[part]))
-            total += loss(output, y[part]).item() * len(y[part])
             outputs.append(output.data)
+            if share:
+                total += share * loss(output, y[part]).item()
     outputs = np.concatenate(outputs) if outputs[0].ndim else np.array(outputs)
     measured = {name: float(f(outputs, y)) for name, f in (metrics or {}).items()}
     if not (outputs.ndim == 2 and y.ndim == 1 and y.dtype.kind in "iu"):
-        return Evaluation(total / len(x), None, None, measured)
+        return Evaluation(total, None, None, measured)
     answers, k = outputs.argmax(axis=1), outputs.shape[1]
     confusion = np.zeros((k, k), np.int64)
     np.add.at(confusion, (y, answers), 1)
-    return Evaluation(total / len(x), float(np.mean(answers != y)), confusion, measured)
+    return Evaluation(total, float(np.mean(answers != y)), confusion, measured)

@@ -17,7 +17,7 @@ import threading
 import time
 from contextlib import contextmanager
 from itertools import islice
-from math import isfinite
+from math import isfinite, nan
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +26,7 @@ from minigrad.core import Tensor, no_grad
 from minigrad.objective import Objective
 from minigrad.optim import VSGD, FirstOrder, NonFiniteError
 from minigrad.training.checkpoint import load_checkpoint
-from minigrad.training.evaluation import evaluate
+from minigrad.training.evaluation import evaluate, shares
 from minigrad.training.progress import line, progress_bar
 from minigrad.training.run import Run
 
@@ -35,14 +35,15 @@ def fit(model, loss, optimizer, batches, *, epochs=None, steps=None, validation=
         accumulate=1, progress=True, resume=None):
     """Train a model. Returns the Run, whose `history` has one dict per epoch and `losses` the loss of every step.
 
-    loss(model(x), y) -> Tensor (): the mean over a batch. optimizer: on model.parameters(); a method that needs an
-    objective (8.6, VSGD) gets one per step, see `_objective_step`.
+    loss(model(x), y) -> Tensor (): the mean over a batch, or the sum. optimizer: on model.parameters(); a method that
+    needs an objective (8.6, VSGD) gets one per step, see `_objective_step`.
     batches: iterated once per epoch, yields pairs (x, y). epochs, steps: how far to go in all, a resumed part included
     (either or both).
     validation: (x, y), evaluated after every epoch (test mode, parameters at theta) into validation_loss,
     validation_error and, for metrics={name: f(outputs, y)}, validation_<name>. callbacks: see `Callback`.
-    accumulate: the gradients of so many batches make one step; batches of unequal size count by their examples, so that
-    the step is that of one large batch (not with batch norm: each batch is normalized by itself).
+    accumulate: the gradients of so many batches make one step, that of one large batch (not with batch norm: each batch
+    is normalized by itself). For this, and for an epoch's loss, batches count by what their loss is divided by, see
+    `training.denominator`; with a loss of your own that does not say it, by their examples.
     progress: a bar (tqdm if installed) and a line per epoch.
     resume: a checkpoint to go on from with the same bits, also in the middle of an epoch; if there is no such file yet,
     the run starts anew. Batches without `state` and `restore` are taken to come in the same order again.
@@ -121,7 +122,7 @@ def _epoch(run, accumulate, steps, epochs, progress):
             run.tell("step")
     if not complete:
         return False
-    if run.count == 0:
+    if run.seen == 0:
         raise ValueError(f"fit: epoch {run.epoch + 1} has no batches (an iterator can be gone through once only)")
     for _ in batches:                                   # if we left at the last one: let the iterator end its epoch
         pass
@@ -130,6 +131,7 @@ def _epoch(run, accumulate, steps, epochs, progress):
     run.figures = _figures(run)
     run.history.append(run.figures)
     run.seen, run.total, run.count, run.clock = 0, 0.0, 0, 0.0
+    run.timed_from = run.examples, 0.0
     run.tell("epoch")
     if progress:
         print(line(run.figures), flush=True)
@@ -137,45 +139,52 @@ def _epoch(run, accumulate, steps, epochs, progress):
 
 
 def _step(run, group):
-    """One step on a group of batches; its mean loss is added to run.losses."""
+    """One step on a group of batches; their loss, as that of one batch, is added to run.losses."""
     run.group = group
     for batch in group:
         if not isinstance(batch, tuple | list) or len(batch) != 2:
             raise ValueError(f"fit: a batch must be a pair (x, y), got {type(batch).__name__} of length {len(batch)}")
-    examples = [len(x) for x, _ in group]
-    total = sum(examples)
-    if isinstance(run.optimizer, FirstOrder) and not isinstance(run.optimizer, VSGD):
-        mean = _gradient_step(run, group, examples, total)
+    if run.denominator is None:
+        counts = [len(x) for x, _ in group]
     else:
-        mean = _objective_step(run, group)
+        counts = [run.denominator(y) for _, y in group]
+    if isinstance(run.optimizer, FirstOrder) and not isinstance(run.optimizer, VSGD):
+        value = _gradient_step(run, group, shares(counts))
+    else:
+        value = _objective_step(run, group)
     run.steps += 1
-    run.examples += total
-    run.total += mean * total
-    run.count += total
-    run.losses.append(mean)
+    run.examples += sum([len(x) for x, _ in group])
+    if None in counts:                                  # a sum: the epoch's loss is the sum of its batches'
+        run.total, run.count = run.total + value, 1
+    else:
+        run.total += value * sum(counts)
+        run.count += sum(counts)
+    run.losses.append(value)
 
 
-def _gradient_step(run, group, examples, total):
+def _gradient_step(run, group, shares):
     """Forward and backward, batch by batch; then the step. If it fails, buffers (running averages) are put back."""
     run.optimizer.zero_grad()
-    mean = 0.0
+    total = 0.0
     before = [getattr(module, name).copy() for module, name in run.buffers]
     try:
-        for (x, y), m in zip(group, examples):
-            loss = run.loss(run.model(x if isinstance(x, Tensor) else Tensor(x)), y)
+        for (x, y), share in zip(group, shares):
+            z = run.model(x if isinstance(x, Tensor) else Tensor(x))
+            if not share:
+                continue
+            loss = run.loss(z, y)
             value = loss.item()
             if not isfinite(value):
                 raise NonFiniteError(_not_finite(run, value))
-            share = m / total
-            (loss if m == total else loss * share).backward()
-            mean += share * value
+            (loss if share == 1 else loss * share).backward()
+            total += share * value
         run.tell("gradient")
         run.optimizer.step()
     except BaseException:
         for (module, name), value in zip(run.buffers, before):
             setattr(module, name, value)
         raise
-    return mean
+    return total
 
 
 def _objective_step(run, group):
@@ -203,8 +212,10 @@ def _not_finite(run, value):
 
 def _figures(run):
     """The history's entry for the epoch that has just ended."""
-    figures = {"epoch": run.epoch, "steps": run.steps, "loss": run.total / run.count, "seconds": run.clock,
-               "examples_per_second": run.count / run.clock if run.clock > 0 else 0.0}
+    examples, clock = run.timed_from
+    examples, clock = run.examples - examples, run.clock - clock
+    figures = {"epoch": run.epoch, "steps": run.steps, "loss": run.total / run.count if run.count else nan,
+               "seconds": run.clock, "examples_per_second": examples / clock if clock > 0 else 0.0}
     if run.validation is not None:
         with run.at_theta():
             result = evaluate(run.model, run.loss, *run.validation, metrics=run.metrics)

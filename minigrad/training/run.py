@@ -4,6 +4,8 @@ from math import isfinite
 
 import numpy as np
 
+from minigrad.training.evaluation import denominator
+
 
 class Callback:
     """What may happen besides learning. Every method is handed the Run; the base does nothing.
@@ -40,15 +42,18 @@ class Run:
     epoch, steps, examples: finished so far. history: one dict per epoch. losses: the loss of every step (array of
     float64). stop(reason): a callback ends the loop after the step or epoch at hand; reason is "finished",
     "interrupted" or a callback's words. error: the exception that ended the run, else None.
-    seen, total, count, clock: batches, sum of losses, examples and seconds of the epoch so far.
+    Of the epoch so far: seen: batches; total / count: the loss, count being the examples, or what the loss says instead
+    (`training.denominator`); clock: seconds.
     """
 
     def __init__(self, model, loss, optimizer, batches, validation=None, callbacks=(), metrics=None):
         self.model, self.loss, self.optimizer, self.batches = model, loss, optimizer, batches
+        self.denominator = denominator(loss)
         self.validation, self.metrics = validation, dict(metrics or {})
         self.callbacks = sorted(callbacks, key=lambda callback: getattr(callback, "last", False))
         self.epoch = self.steps = self.examples = 0
         self.seen, self.total, self.count, self.clock = 0, 0.0, 0, 0.0
+        self.timed_from = 0, 0.0                            # examples and clock when this process took up the epoch
         self.history, self.losses = [], array("d")
         self.figures, self.group, self.buffers = None, None, []
         self.reason, self.error = "", None
@@ -77,8 +82,8 @@ class Run:
         if state.keys() != {*COUNTERS, "history", "losses"}:
             raise ValueError(f"Run.load_state_dict: wanted {', '.join(COUNTERS)}, history and losses, "
                              f"got {', '.join(state)}")
-        for name, kind in COUNTERS.items():
-            if type(state[name]) is not kind or not (isfinite(state[name]) if name == "total" else state[name] >= 0):
+        for name, kinds in COUNTERS.items():
+            if type(state[name]) not in kinds or not (isfinite(state[name]) and (name == "total" or state[name] >= 0)):
                 raise ValueError(f"Run.load_state_dict: {name} is {state[name]!r:.80}")
         history, losses = state["history"], state["losses"]
         if not (isinstance(history, list) and len(history) == state["epoch"] and all(map(_is_entry, history))):
@@ -89,9 +94,11 @@ class Run:
         for name in COUNTERS:
             setattr(self, name, state[name])
         self.history, self.losses = history, array("d", losses.tobytes())
+        self.timed_from = self.examples, self.clock
 
 
-COUNTERS = {"epoch": int, "steps": int, "examples": int, "seen": int, "total": float, "count": int, "clock": float}
+COUNTERS = {"epoch": (int,), "steps": (int,), "examples": (int,), "seen": (int,), "total": (float,),
+            "count": (int, float), "clock": (float,)}
 
 
 def _is_entry(figures):

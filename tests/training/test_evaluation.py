@@ -1,8 +1,10 @@
 """evaluate and predict: the figures against their definitions; nothing of the model is changed."""
+from functools import partial
+
 import numpy as np
 import pytest
 
-from minigrad import losses, nn, training
+from minigrad import losses, nn, ops, training
 
 rng = np.random.default_rng(0)
 X, Y = rng.normal(size=(53, 4)).astype(np.float32), rng.integers(0, 3, size=53)
@@ -65,3 +67,61 @@ def test_misuse():
             training.evaluate(net(), losses.cross_entropy, x, y)
     with pytest.raises(ValueError, match="some examples"):
         training.predict(net(), X[:0])
+
+
+# ---- the loss of the whole, from parts
+
+REGRESSION = rng.normal(size=(53, 3)).astype(np.float32)
+WEIGHTS = np.array([1.0, 9.0, 0.0])
+
+
+def weighted(z, y):
+    """The weighted mean of -log softmax, from its definition."""
+    log_p = z - np.log(np.exp(z).sum(axis=1, keepdims=True))
+    return -(WEIGHTS[y] * log_p[np.arange(len(y)), y]).sum() / WEIGHTS[y].sum()
+
+
+WHOLE = {
+    "weights": (partial(losses.cross_entropy, weights=WEIGHTS), Y, weighted),
+    "weights in two steps": (partial(partial(losses.cross_entropy, weights=[1, 1, 1]), weights=WEIGHTS), Y, weighted),
+    "sum of squares": (partial(losses.mean_squared_error, reduction="sum"), REGRESSION,
+                       lambda z, y: np.square(z - y).sum()),
+    "sum": (partial(losses.cross_entropy, reduction="sum"), Y,
+            lambda z, y: -np.log(np.exp(z)[np.arange(53), y] / np.exp(z).sum(axis=1)).sum()),
+    "mean of squares": (losses.mean_squared_error, REGRESSION, lambda z, y: np.square(z - y).mean()),
+}
+
+
+@pytest.mark.parametrize("case", WHOLE)
+@pytest.mark.parametrize("size", [1, 2, 7, 50, 53])
+def test_the_loss_is_that_of_the_whole_set_whatever_the_batch_size(case, size):
+    loss, y, definition = WHOLE[case]
+    model = net()
+    wanted = definition(training.predict(model, X).astype(float), y)
+    assert training.evaluate(model, loss, X, y, batch_size=size).loss == pytest.approx(wanted, rel=1e-5)
+
+
+def test_a_loss_of_ones_own_says_what_it_divides_by_or_is_averaged_over_examples():
+    def masked(z, y):
+        """The mean over the targets that are known."""
+        known = ~np.isnan(y)
+        return ops.sum(ops.square(z - np.nan_to_num(y)) * known) / known.sum()
+
+    y = np.where(rng.random((53, 3)) < 0.5, np.nan, REGRESSION).astype(np.float32)
+    y[:2] = np.nan                                       # nothing to learn from in the first batch of two
+    model = net()
+    z = training.predict(model, X)
+    masked.denominator = lambda y: int((~np.isnan(y)).sum())
+    for size in (2, 20, 53):
+        found = training.evaluate(model, masked, X, y, batch_size=size).loss
+        assert found == pytest.approx(np.nanmean((z - y) ** 2), rel=1e-5)
+    by_example = training.evaluate(model, lambda z, y: ops.mean(ops.square(z - y)), X, REGRESSION, batch_size=20).loss
+    assert by_example == pytest.approx(np.mean((z - REGRESSION) ** 2), rel=1e-5)
+
+
+def test_what_has_no_mean_is_refused_by_the_loss_itself():
+    with pytest.raises(ValueError, match="weights of all labels are 0"):
+        training.evaluate(net(), partial(losses.cross_entropy, weights=[0, 0, 0]), X, Y)
+    for wrong in (np.where(Y == 0, -1, Y), Y + 1, Y.astype(float)):
+        with pytest.raises(ValueError, match="cross_entropy: labels must"):
+            training.evaluate(net(), partial(losses.cross_entropy, weights=[0, 0, 1]), X, wrong)

@@ -4,6 +4,7 @@ import signal
 import sys
 import threading
 import time
+from functools import partial
 from math import isfinite
 
 import numpy as np
@@ -80,6 +81,35 @@ def test_unequal_micro_batches_equal_one_batch(k):
     assert run.steps == other.steps == 2 * len(parts)
     np.testing.assert_allclose(model.parameters().theta, whole.parameters().theta, rtol=1e-12, atol=1e-14)
     np.testing.assert_allclose(run.losses, other.losses, rtol=1e-12)
+
+
+@pytest.mark.parametrize("loss, y", [
+    (partial(losses.cross_entropy, weights=[1, 9, 0.5]), Y), (partial(losses.cross_entropy, reduction="sum"), Y),
+    (partial(losses.cross_entropy, weights=[0, 2, 0]), Y),
+    (losses.mean_squared_error, rng.normal(size=(50, 3))), (partial(losses.huber, reduction="sum"), np.ones((50, 3))),
+])
+@pytest.mark.parametrize("k, size", [(2, 25), (2, 7), (3, 20), (100, 1)])
+def test_accumulated_losses_with_a_denominator_of_their_own_equal_one_batch(loss, y, k, size):
+    """50 examples in batches of `size` (a smaller last one), k of them to a step; PyTorch's trap of a mean of means."""
+    model, whole = net(), net()
+    run = training.fit(model, loss, optim.Momentum(model.parameters(), lr=0.01),
+                       batches(X, y, batch_size=size, shuffle="as stored"), epochs=2, accumulate=k, progress=False)
+    other = training.fit(whole, loss, optim.Momentum(whole.parameters(), lr=0.01),
+                         batches(X, y, batch_size=k * size, shuffle="as stored"), epochs=2, progress=False)
+    np.testing.assert_allclose(run.losses, other.losses, rtol=1e-12)
+    np.testing.assert_allclose(model.parameters().theta, whole.parameters().theta, rtol=1e-11, atol=1e-14)
+    for found, wanted in zip(run.history, other.history):
+        assert found["loss"] == pytest.approx(wanted["loss"], rel=1e-12)
+        assert found["steps"] == wanted["steps"]
+
+
+def test_an_epochs_loss_has_the_denominator_of_its_loss():
+    """The model stands still: the epoch's loss is the one of the whole set, whatever the batches."""
+    for loss in (partial(losses.cross_entropy, weights=[1, 9, 0.5]), partial(losses.cross_entropy, reduction="sum")):
+        model = net()
+        run = training.fit(model, loss, optim.SGD(model.parameters(), lr=0.0), batches(X, Y, batch_size=16, rng=0),
+                           epochs=1, progress=False)
+        assert run.history[0]["loss"] == pytest.approx(loss(model(mg.Tensor(X)), Y).item(), rel=1e-12)
 
 
 @pytest.mark.parametrize("m", [1, 5])
