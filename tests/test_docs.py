@@ -1,4 +1,5 @@
 """The examples of the texts run, and print what the texts say they print."""
+import ast
 import re
 import subprocess
 import sys
@@ -48,3 +49,43 @@ def test_every_name_and_file_in_the_reading_guide_exists():
         thing = importlib.import_module(parts[0])
         for part in parts[1:]:
             thing = getattr(thing, part)
+
+
+def reading_guide():
+    """(section, names, tests, examples) of every row of docs/chapter8.md that opens something of minigrad's."""
+    for line in (ROOT / "docs" / "chapter8.md").read_text().splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if line.startswith("|") and len(cells) >= 4 and "`minigrad" in cells[1]:
+            yield pytest.param(re.findall(r"`(minigrad(?:\.\w+)+)`", cells[1]), re.findall(r"`([\w/]+\.py)", cells[2]),
+                               re.findall(r"`([\w/]+\.py)", cells[3]), id=cells[0].replace(" ", "-")[:40])
+
+
+def used(path, seen=None):
+    """Every name that the code of a file uses, and the code of the examples that it imports: not what it mentions."""
+    seen = set() if seen is None else seen
+    if path in seen:
+        return set()
+    seen.add(path)
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Name):
+            names.add(node.id)
+        elif isinstance(node, ast.Attribute):
+            names.add(node.attr)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.isidentifier():
+            names.add(node.value)             # getattr(optim, "BFGS"), a table of names
+        elif isinstance(node, ast.ImportFrom | ast.Import):
+            for module in [node.module] if isinstance(node, ast.ImportFrom) else [alias.name for alias in node.names]:
+                beside = path.parent / f"{(module or '').split('.')[-1]}.py"
+                if "examples" in path.parts and beside.exists():
+                    names |= used(beside, seen)
+    return names
+
+
+@pytest.mark.parametrize("names, tests, examples", list(reading_guide()))
+def test_what_the_reading_guide_links_uses_what_it_opens(names, tests, examples):
+    assert tests, "a row names the tests that hold it"
+    for paths in [tests, examples] if examples else [tests]:
+        known = set().union(*[used(ROOT / path) for path in paths])
+        unused = [name for name in names if name.split(".")[-1] not in known]
+        assert not unused, f"{', '.join(paths)}: no use of {', '.join(unused)}"

@@ -10,7 +10,7 @@ from minigrad.optim import schedules
 
 PAGE = (Path(__file__).parent.parent / "docs" / "errata.md").read_text()
 ENTRIES = {int(number): body for number, body in re.findall(r"^## (\d+)\. .*?\n(.*?)(?=^## |\Z)", PAGE, re.M | re.S)}
-NOTES = {6}
+NOTES = {6, 20, 21, 22, 23}
 
 
 def formulas(number):
@@ -22,7 +22,7 @@ def formulas(number):
 
 
 def test_every_entry_has_its_formulas_and_its_test():
-    assert sorted(ENTRIES) == list(range(1, 18))
+    assert sorted(ENTRIES) == list(range(1, 24))
     for number in set(ENTRIES) - NOTES:
         assert all(callable(formula) for formula in formulas(number))
         assert any(name.startswith(f"test_{number}_") for name in globals()), number
@@ -212,3 +212,55 @@ def test_17_dropout_must_multiply_by_the_probability_of_keeping():
     trained = h * (np.random.default_rng(0).random(h.size) >= p)
     assert corrected(h, p).mean() == pytest.approx(trained.mean(), abs=5e-3)
     assert abs(printed(h, p).mean() - trained.mean()) > 0.5
+
+
+def test_18_a_step_down_the_printed_j_makes_the_data_less_likely():
+    printed, corrected = formulas(18)
+    x = np.array([0.0, 1.0, 2.0])
+
+    def log_p(mean):                                      # of a unit Gaussian
+        return -(x - mean) ** 2 / 2
+
+    for formula, better in ((printed, False), (corrected, True)):
+        slope = (formula(log_p(1e-6)) - formula(log_p(-1e-6))) / 2e-6
+        assert (log_p(-0.1 * slope).sum() > log_p(0.0).sum()) == better
+
+
+def test_19_the_constant_inside_and_outside_the_root():
+    printed, corrected = formulas(19)
+    g = 1e-8
+    assert corrected(g * g, g, eta=1) == pytest.approx(1 / 11)
+    assert printed(g * g, g, eta=1) == pytest.approx(3.162e-5, rel=1e-3)
+    theta = np.zeros(1)
+    optim.AdaGrad(theta, lr=1, delta=1e-7).step(g=np.array([g]))
+    assert -theta[0] == pytest.approx(corrected(g * g, g, eta=1), rel=1e-12)
+
+
+@pytest.mark.parametrize("bias", [0.0, 0.5])
+def test_20_only_biases_move_the_mean_of_the_chain(bias):
+    rng = np.random.default_rng(0)
+    h = rng.standard_normal(100_000)
+    h = (h - h.mean()) / h.std()
+    scale = 1.0
+    for w in rng.uniform(0.5, 2.0, 5):
+        h, scale = w * h + bias, scale * w
+    assert h.std() == pytest.approx(scale)
+    assert (abs(h.mean()) < 1e-9) == (bias == 0)
+
+
+def test_21_newton_ends_at_the_saddle_and_gradient_descent_does_not():
+    class Saddle:
+        """x^2 - y^2 + y^4/4: a saddle at (0, 0), minima at (0, +-sqrt 2)."""
+        value = staticmethod(lambda t: t[0] ** 2 - t[1] ** 2 + t[1] ** 4 / 4)
+        grad = staticmethod(lambda t: np.array([2 * t[0], -2 * t[1] + t[1] ** 3]))
+        hessian = staticmethod(lambda t: np.diag([2.0, -2 + 3 * t[1] ** 2]))
+
+    ends = {}
+    for name, method in (("newton", optim.Newton), ("saddle-free", optim.SaddleFreeNewton),
+                         ("descent", lambda theta: optim.SGD(theta, lr=0.1))):
+        theta = np.array([1.0, 0.1])
+        optim.minimize(method(theta), Saddle(), steps=200)
+        ends[name] = theta
+    np.testing.assert_allclose(ends["newton"], [0, 0], atol=1e-6)
+    np.testing.assert_allclose(ends["saddle-free"], [0, np.sqrt(2)], atol=1e-6)
+    np.testing.assert_allclose(ends["descent"], [0, np.sqrt(2)], atol=1e-6)
