@@ -14,6 +14,7 @@ Rows of the kernel that meet nothing but those zeros are left out. An infinite o
 the border NaN than a product with 0 would, and than the NumPy twin and PyTorch do; finite numbers give the same sums.
 """
 from cpython.buffer cimport Py_buffer
+from cpython.number cimport PyNumber_Index
 
 from minigrad_ext.gate cimport Gate, disjoint, enter, input, leave, no_memory, output, refuse, shape4, want
 from minigrad_ext.runtime cimport isa_level, threads_for
@@ -42,7 +43,10 @@ cdef int describe(Gate *gate, Geometry *v, Weights *k, Py_buffer *x, Py_buffer *
                   object windows) except -1:
     """Check that x, w, y and windows belong together; describe the windows on x, and w as it lies in memory."""
     disjoint(gate)
-    sh, sw, top, left, dh, dw, groups = windows
+    try:
+        sh, sw, top, left, dh, dw, groups = [PyNumber_Index(size) for size in windows]   # NumPy's integers wrap around
+    except (TypeError, ValueError):
+        refuse(gate, "windows", "seven integers (sh, sw, top, left, dh, dw, groups)", windows)
     n, h, width, c = [x.shape[i] for i in range(4)]
     kh, kw, depth, o = [w.shape[i] for i in range(4)]
     oh, ow = y.shape[1], y.shape[2]

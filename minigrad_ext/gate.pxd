@@ -30,9 +30,12 @@ set (variants.h):
 
 Conventions for the families:
   - the first `input` or `output` fixes gate.code ('f' float32, 'd' float64); all later ones must have it. `integers`
-    takes int64 arrays, `bytes_` takes uint8 or bool ones; neither has a say in the dtype.
+    takes int64 arrays, which have no say in the dtype. Another Python thread may write into any array while a kernel
+    reads it: numbers only come out wrong, but an index would lead outside. So indices are `copied`, and the copy is
+    what is checked and used; where they are too many to copy, they are checked where they are used (pool_body.h).
   - `strided` is `input` for any strides (in units of items through `step(view, axis)`); `rows` is an output whose last
     axis is contiguous, the others free.
+  - sizes that do not come from an array go through operator.index, and products of them are taken in Python's ints.
   - ndim -1 accepts any number of axes. `shape2`, `shape4` and `want` compare sizes and name what came.
   - a kernel is `static int NAME(f)(const Struct *v)` in C (matmul's workers are Cython's `worker[real]`,
     picked from gate.code; never `if real is float` in a `def`). Each thread brackets its work with
@@ -50,7 +53,9 @@ from cpython.buffer cimport (
     PyBuffer_Release,
     PyObject_GetBuffer,
 )
-from libc.stdint cimport uint64_t
+from libc.stdint cimport int64_t, uint64_t
+from libc.stdlib cimport free, malloc
+from libc.string cimport memcpy
 
 
 cdef extern from "simd.h" nogil:
@@ -61,6 +66,7 @@ cdef extern from "simd.h" nogil:
 
 cdef enum:
     MOST_ARRAYS = 16
+    MOST_COPIES = 2
 
 
 cdef struct Gate:
@@ -69,6 +75,8 @@ cdef struct Gate:
     int count
     int written                  # bit i: array i is an output
     Py_buffer views[MOST_ARRAYS]
+    int copies
+    void *copy[MOST_COPIES]
 
 
 cdef inline void enter(Gate *gate, const char *kernel) noexcept:
@@ -76,12 +84,16 @@ cdef inline void enter(Gate *gate, const char *kernel) noexcept:
     gate.code = 0
     gate.count = 0
     gate.written = 0
+    gate.copies = 0
 
 
 cdef inline void leave(Gate *gate) noexcept:
     while gate.count > 0:
         gate.count -= 1
         PyBuffer_Release(&gate.views[gate.count])
+    while gate.copies > 0:
+        gate.copies -= 1
+        free(gate.copy[gate.copies])
 
 
 cdef inline str shape_of(Py_buffer *view):
@@ -117,6 +129,9 @@ cdef inline Py_buffer *acquire(Gate *gate, object array, const char *name, int n
     if writable:
         gate.written |= 1 << gate.count
     gate.count += 1
+    if view.ndim > 0 and (view.shape == NULL or view.strides == NULL):        # ctypes' arrays say nothing of strides
+        raise ValueError(f"{text(gate.kernel)}: {text(name)} must be an array with strides, got "
+                         f"{type(array).__name__} (numpy.asarray of it has them)")
     if ndim >= 0 and view.ndim != ndim:
         refuse(gate, name, f"an array with {ndim} axes", f"shape {shape_of(view)}")
     if writable and view.readonly:
@@ -189,17 +204,41 @@ cdef inline Py_buffer *strided(Gate *gate, object array, const char *name, int n
     return view
 
 
+cdef inline bint meets_itself(Py_buffer *view) noexcept:
+    """May two entries share memory? Not if each axis steps over all that the axes of smaller strides reach."""
+    cdef Py_ssize_t reach = view.itemsize, stride, smallest
+    cdef uint64_t seen = 0
+    cdef int axis, next_axis
+    while True:
+        smallest, next_axis = 0, -1
+        for axis in range(view.ndim):
+            stride = view.strides[axis] if view.strides[axis] >= 0 else -view.strides[axis]
+            if view.shape[axis] > 1 and not seen >> axis & 1 and (next_axis < 0 or stride < smallest):
+                smallest, next_axis = stride, axis
+        if next_axis < 0:
+            return False
+        if smallest < reach:
+            return True
+        reach += smallest * (view.shape[next_axis] - 1)
+        seen |= <uint64_t> 1 << next_axis
+
+
 cdef inline Py_buffer *rows(Gate *gate, object array, const char *name, int ndim) except NULL:
     """A float array that is written, contiguous along its last axis, with free strides along the others."""
     cdef Py_buffer *view = acquire(gate, array, name, ndim, True)
     number(gate, view, name)
+    if view.ndim == 0:
+        refuse(gate, name, "an array with at least 1 axis", "a number")
     contiguous(gate, view, name, view.ndim - 1)
+    if view.len > 0 and meets_itself(view):
+        refuse(gate, name, "an array whose entries lie apart",
+               f"strides {tuple([view.strides[i] for i in range(view.ndim)])} for shape {shape_of(view)}")
     return view
 
 
-cdef inline Py_buffer *integers(Gate *gate, object array, const char *name, int ndim, bint writable) except NULL:
-    """A C-contiguous int64 array."""
-    cdef Py_buffer *view = acquire(gate, array, name, ndim, writable)
+cdef inline Py_buffer *integers(Gate *gate, object array, const char *name, int ndim) except NULL:
+    """A C-contiguous int64 array that is only read: by way of `copied`, if its entries are indices."""
+    cdef Py_buffer *view = acquire(gate, array, name, ndim, False)
     cdef char code = code_of(view)
     if view.itemsize != 8 or (code != c"l" and code != c"q"):
         refuse(gate, name, "int64", f"format {text(view.format)!r}")
@@ -207,14 +246,15 @@ cdef inline Py_buffer *integers(Gate *gate, object array, const char *name, int 
     return view
 
 
-cdef inline Py_buffer *bytes_(Gate *gate, object array, const char *name, int ndim, bint writable) except NULL:
-    """A C-contiguous uint8 or bool array (masks, small indices)."""
-    cdef Py_buffer *view = acquire(gate, array, name, ndim, writable)
-    cdef char code = code_of(view)
-    if code != c"B" and code != c"?":
-        refuse(gate, name, "uint8 or bool", f"format {text(view.format)!r}")
-    contiguous(gate, view, name, 0)
-    return view
+cdef inline const int64_t *copied(Gate *gate, Py_buffer *view) except NULL:
+    """The entries of `integers` in memory that no other thread can write; freed by `leave`."""
+    cdef void *copy = malloc(<size_t> view.len + 1) if gate.copies < MOST_COPIES else NULL
+    if copy == NULL:
+        no_memory(gate)
+    memcpy(copy, view.buf, <size_t> view.len)
+    gate.copy[gate.copies] = copy
+    gate.copies += 1
+    return <const int64_t *> copy
 
 
 cdef inline Py_ssize_t step(Py_buffer *view, int axis) noexcept nogil:

@@ -18,6 +18,14 @@ typedef struct {
     int threads;
 } Pool;
 
+/* Entry k of an index into an image of `size` numbers, read once and 0 where it lies outside: the gate has looked at every
+ * entry, but another thread may write them while the kernel runs. */
+static inline ptrdiff_t place_in(const int32_t *index, ptrdiff_t k, ptrdiff_t size)
+{
+    const ptrdiff_t place = ((const volatile int32_t *)index)[k];
+    return (size_t)place < (size_t)size ? place : 0;
+}
+
 /* `value` at `place` against `best` at `where`: it wins if it is greater or NaN, but nothing wins against NaN. Two nested
  * conditionals, because that is what compilers vectorise. */
 #define CONTEST(value, place) \

@@ -13,6 +13,7 @@ from minigrad_ext.gate cimport (
     acquire,
     code_of,
     contiguous,
+    copied,
     disjoint,
     enter,
     input,
@@ -55,9 +56,8 @@ cdef int places(Gate *gate, Pool *p, object index, Py_buffer *y, bint writable) 
     return 0
 
 
-cdef int inside(Gate *gate, Py_buffer *view, Py_ssize_t length, const char *name) except -1:
+cdef int inside(Gate *gate, Py_buffer *view, const int64_t *bounds, Py_ssize_t length, const char *name) except -1:
     """Every window is a non-empty part of [0, length). 1 where they are [0, 2), [2, 4), ..., else 0."""
-    cdef const int64_t *bounds = <const int64_t *> view.buf
     cdef Py_ssize_t i
     cdef bint halves = True
     if view.shape[1] != 2:
@@ -71,13 +71,14 @@ cdef int inside(Gate *gate, Py_buffer *view, Py_ssize_t length, const char *name
 
 cdef int describe(Gate *gate, Pool *p, Py_buffer *x, Py_buffer *y, object rows, object columns) except -1:
     """The windows y (n, oh, ow, c) on the images x (n, h, w, c). Call it when all other arrays are taken."""
-    cdef Py_buffer *rows_ = integers(gate, rows, "rows", 2, False)
-    cdef Py_buffer *columns_ = integers(gate, columns, "columns", 2, False)
-    p.halves = inside(gate, rows_, x.shape[1], "rows") & inside(gate, columns_, x.shape[2], "columns")
+    cdef Py_buffer *rows_ = integers(gate, rows, "rows", 2)
+    cdef Py_buffer *columns_ = integers(gate, columns, "columns", 2)
+    p.rows, p.columns = copied(gate, rows_), copied(gate, columns_)
+    p.halves = (inside(gate, rows_, p.rows, x.shape[1], "rows")
+                & inside(gate, columns_, p.columns, x.shape[2], "columns"))
     shape4(gate, y, "y", x.shape[0], rows_.shape[0], columns_.shape[0], x.shape[3])
     p.n, p.h, p.w, p.c = x.shape[0], x.shape[1], x.shape[2], x.shape[3]
     p.oh, p.ow = rows_.shape[0], columns_.shape[0]
-    p.rows, p.columns = <const int64_t *> rows_.buf, <const int64_t *> columns_.buf
     p.images, p.windows = x.buf, y.buf
     if <double> p.h * p.w * p.c >= 2147483648.0:
         refuse(gate, "x", "images of less than 2**31 numbers", f"shape {(p.n, p.h, p.w, p.c)}")
@@ -86,7 +87,7 @@ cdef int describe(Gate *gate, Pool *p, Py_buffer *x, Py_buffer *y, object rows, 
 
 
 cdef int indices_inside(Gate *gate, Pool *p) except -1:
-    """Every entry of index is a place in an image."""
+    """Every entry of index is a place in an image, when this looks: another thread may still write there."""
     cdef const int32_t *at = p.index
     cdef Py_ssize_t i, image = p.h * p.w * p.c
     cdef bint bad = False

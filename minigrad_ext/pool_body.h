@@ -127,7 +127,7 @@ static void NAME(scatter)(const Pool *p)
             } else {
                 memset(to, 0, (size_t)image * sizeof(REAL));
                 for (ptrdiff_t k = 0; k < outputs; k++)
-                    to[at[k]] += gn[k];
+                    to[place_in(at, k, image)] += gn[k];
             }
         }
         mg_flush_off(before);
@@ -149,9 +149,9 @@ static void NAME(gather)(const Pool *p)
         ptrdiff_t k = 0;
         for (; k + 4 <= outputs; k += 4)        /* by fours: a loop this short loses a tenth where it crosses a cache line */
             for (int i = 0; i < 4; i++)
-                to[k + i] = from[at[k + i]];
+                to[k + i] = from[place_in(at, k + i, image)];
         for (; k < outputs; k++)
-            to[k] = from[at[k]];
+            to[k] = from[place_in(at, k, image)];
     }
 }
 

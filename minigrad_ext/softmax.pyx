@@ -9,6 +9,7 @@ from libc.stdint cimport int64_t
 
 from minigrad_ext.gate cimport (
     Gate,
+    copied,
     disjoint,
     enter,
     input,
@@ -47,10 +48,11 @@ cdef int describe(Gate *gate, Rows *v, Py_buffer *z) except -1:
 
 
 cdef int labelled(Gate *gate, Rows *v, Py_buffer *z, Py_buffer *labels) except -1:
-    """z (m, k) and a label for each row, an index of a class: checked before anything is written."""
+    """z (m, k) and a label for each row, an index of a class: copied, then checked before anything is written."""
     cdef Py_ssize_t i
-    v.m, v.k, v.z, v.labels = z.shape[0], z.shape[1], z.buf, <const int64_t *> labels.buf
+    v.m, v.k, v.z = z.shape[0], z.shape[1], z.buf
     want(gate, labels, "labels", 0, v.m)
+    v.labels = copied(gate, labels)
     for i in range(v.m):
         if v.labels[i] < 0 or v.labels[i] >= v.k:
             raise ValueError(f"{gate.kernel.decode()}: labels must lie in [0, {v.k}), got {v.labels[i]} at {i}")
@@ -97,7 +99,7 @@ def cross_entropy(z, labels, loss):
     enter(&gate, "cross_entropy")
     try:
         z_ = input(&gate, z, "z", 2)
-        labels_ = integers(&gate, labels, "labels", 1, False)
+        labels_ = integers(&gate, labels, "labels", 1)
         loss_ = output(&gate, loss, "loss", -1)
         if size(loss_) != 1:
             refuse(&gate, "loss", "one number", f"{size(loss_)}")
@@ -116,7 +118,7 @@ def cross_entropy_backward(z, labels, double g, dz):
     enter(&gate, "cross_entropy_backward")
     try:
         z_ = input(&gate, z, "z", 2)
-        labels_ = integers(&gate, labels, "labels", 1, False)
+        labels_ = integers(&gate, labels, "labels", 1)
         dz_ = output(&gate, dz, "dz", 2)
         same_shape(&gate, dz_, "dz", z_, "z")
         disjoint(&gate)
