@@ -132,7 +132,7 @@ class Sequential(Module):
         return x
 
     def children(self):
-        return ((str(i), layer) for i, layer in enumerate(self.layers) if isinstance(layer, Module))
+        return ((name.removeprefix("layers."), child) for name, child in super().children())     # "0", not "layers.0"
 
     def __getitem__(self, i):
         return Sequential(*self.layers[i]) if isinstance(i, slice) else self.layers[i]

@@ -1,12 +1,14 @@
 """Module: a function with parameters. Write `__init__` and `forward`; everything else is found in the attributes."""
 import threading
 from contextlib import contextmanager
+from reprlib import recursive_repr
 
 import numpy as np
 
 from minigrad.core import Tensor, no_grad
 from minigrad.core.graph import clock
-from minigrad.nn.parameters import Parameter, Parameters
+from minigrad.nn.parameters import Parameters
+from minigrad.nn.structure import Structure, new_path
 
 
 class _Local(threading.local):
@@ -18,18 +20,7 @@ class _Local(threading.local):
 _local = _Local()
 
 
-def _members(attributes):
-    """(path, value) of attributes; of a list, a tuple or a dict what is in it, at any depth, named by its place."""
-    for name, value in attributes.items():
-        if isinstance(value, dict):
-            yield from ((f"{name}.{path}", item) for path, item in _members(value))
-        elif isinstance(value, list | tuple):
-            yield from ((f"{name}.{path}", item) for path, item in _members(dict(enumerate(value))))
-        else:
-            yield name, value
-
-
-class Module:
+class Module(Structure):
     """A layer or a model.
 
         class TwoLayers(Module):
@@ -39,9 +30,9 @@ class Module:
             def forward(self, x):
                 return self.second(relu(self.first(x)))
 
-    Parameters, modules, generators, lists and dicts of these are found in the attributes, in the order in which they
-    were set; names are paths, "first.w". `buffers` names the attributes that are saved but not learned (running
-    averages).
+    Parameters, modules, generators, and lists, tuples, dicts and dataclasses of these are found in the attributes, in
+    the order in which they were set; names are paths, "first.w". `buffers` names the attributes that are saved but not
+    learned (running averages).
     """
     training = True
     evaluated = False           # put into test mode by itself: see `mode`
@@ -56,48 +47,6 @@ class Module:
         for observer in _local.observers:
             observer(self, inputs, y)
         return y
-
-    # ---- structure
-
-    def children(self):
-        """(name, module) of the modules directly below this one."""
-        return ((name, item) for name, item in _members(vars(self)) if isinstance(item, Module))
-
-    def modules(self, prefix=""):
-        """(path, module) of this module (path "") and all below it, each once, in order of definition."""
-        pending, seen = [(prefix, self)], set()
-        while pending:
-            path, module = pending.pop()
-            if id(module) in seen:
-                continue
-            seen.add(id(module))
-            yield path, module
-            below = [(f"{path}.{name}" if path else name, child) for name, child in module.children()]
-            pending.extend(reversed(below))
-
-    def own_parameters(self):
-        """(name, Parameter) of those that are attributes of this very module, or in a list or dict that is one."""
-        return ((name, item) for name, item in _members(vars(self)) if isinstance(item, Parameter))
-
-    def named_parameters(self):
-        """(path, Parameter) of all parameters; one that is shared (tied weights) appears once."""
-        seen = set()
-        for path, module in self.modules():
-            for name, value in module.own_parameters():
-                if id(value) not in seen:
-                    seen.add(id(value))
-                    yield (f"{path}.{name}" if path else name), value
-
-    def parameters(self):
-        """All parameters as one theta and one g, see `Parameters`."""
-        return Parameters(self.named_parameters(), [(module, name) for _, module, name in self._buffers()])
-
-    def generators(self):
-        """(path, numpy Generator) of the modules that draw random numbers."""
-        for path, module in self.modules():
-            for name, value in _members(vars(module)):
-                if isinstance(value, np.random.Generator):
-                    yield (f"{path}.{name}" if path else name), value
 
     # ---- modes
 
@@ -127,11 +76,11 @@ class Module:
         before = [(module, module.training) for _, module in self.modules()]
         stay = set()
         if training:
-            stay = {part for module, learning in before if module is not self
+            stay = {id(part) for module, learning in before if module is not self
                     and (module.evaluated or (self.training and not learning)) for _, part in module.modules()}
         try:
             for module, _ in before:
-                if module not in stay:
+                if id(module) not in stay:
                     module.training = training
             yield self
         finally:
@@ -171,7 +120,7 @@ class Module:
             view = p.slot.view.astype(dtype) if p.slot.written else np.zeros(p.shape, dtype)
             p._data, p.slot.view, p.vector = p._data.astype(dtype), view, None
             p.slot.touch()
-        for _, module, name in self._buffers():
+        for _, module, name in self.named_buffers():
             value = getattr(module, name)
             if value.dtype.kind == "f":
                 setattr(module, name, value.astype(dtype))
@@ -180,15 +129,13 @@ class Module:
 
     # ---- state
 
-    def _buffers(self):
-        for path, module in self.modules():
-            for name in module.buffers:
-                yield (f"{path}.{name}" if path else name), module, name
-
     def state_dict(self):
         """Copies of all parameters and buffers: path -> ndarray."""
-        state = {name: p.data.copy() for name, p in self.named_parameters()}
-        state.update((path, np.array(getattr(module, name))) for path, module, name in self._buffers())
+        state, taken = {}, set()
+        for path, p in self.named_parameters():
+            state[new_path(self, path, taken)] = p.data.copy()
+        for path, module, name in self.named_buffers():
+            state[new_path(self, path, taken)] = np.array(getattr(module, name))
         return state
 
     def load_state_dict(self, state, strict=True):
@@ -212,7 +159,7 @@ class Module:
         for name, p in self.named_parameters():
             if name in state:
                 p.data = np.asarray(state[name])
-        for path, module, name in self._buffers():
+        for path, module, name in self.named_buffers():
             if path in state:
                 setattr(module, name, np.array(state[path]))
 
@@ -243,6 +190,7 @@ class Module:
         """The module in a few characters, for `summary` and `repr`: its class and its sizes."""
         return type(self).__name__
 
+    @recursive_repr()
     def __repr__(self):
         inner = [f"  ({name}): {child!r}".replace("\n", "\n  ") for name, child in self.children()]
         return self.describe() + (" (\n" + "\n".join(inner) + "\n)" if inner else "")

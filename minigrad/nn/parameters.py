@@ -115,7 +115,11 @@ class Parameters:
     layouts = 0                                    # when anything was last laid out: tells when to ask again
 
     def __init__(self, named, buffers=()):
+        named = list(named.items() if hasattr(named, "items") else named)
         self.named, self.buffers = dict(named), list(buffers)
+        if len(self.named) != len(named):
+            raise ValueError("Parameters: two parameters have one name: "
+                             f"{next(name for name, p in named if self.named[name] is not p)}")
         for name, p in self.named.items():
             if not isinstance(p, Parameter):
                 raise ValueError(f"Parameters: {name} must be a Parameter, got {type(p).__name__}")

@@ -1,0 +1,188 @@
+"""What a module is made of: the modules, parameters, buffers and generators in its attributes, each with its path."""
+import functools
+from collections.abc import Mapping, Sequence, Set, ValuesView
+from types import FunctionType, MethodType
+
+import numpy as np
+
+from minigrad.nn.parameters import Parameter, Parameters
+
+
+class Structure:
+    """The part of `Module` that looks into attributes: lists, tuples, dicts and dataclasses are searched at any depth.
+
+    Paths are the names of attributes, places in lists and keys of dicts, joined by dots: "blocks.0.first.w". What is
+    reached by several paths counts once, under the first.
+    """
+
+    def children(self):
+        """(name, module) of the modules directly below this one."""
+        return ((name, item) for name, item in members(vars(self)) if isinstance(item, Structure))
+
+    def modules(self, prefix=""):
+        """(path, module) of this module (path "") and all below it, each once, in order of definition.
+
+        Raises ValueError if one contains itself.
+        """
+        pending, seen, above = [(prefix, self, 0)], set(), []
+        while pending:
+            path, module, depth = pending.pop()
+            del above[depth:]
+            if id(module) in seen:
+                if id(module) in above:
+                    raise ValueError(f"{type(self).__name__}: {path} is the module itself, or one that contains it; "
+                                     "hold a reference to what is above as weakref.ref(module)")
+                continue
+            seen.add(id(module))
+            above.append(id(module))
+            yield path, module
+            below = [(joined(path, name), child, depth + 1) for name, child in module.children()]
+            pending.extend(reversed(below))
+
+    def own_parameters(self):
+        """(name, Parameter) of those that are attributes of this very module, or in a list or dict that is one."""
+        return ((name, item) for name, item in members(vars(self)) if isinstance(item, Parameter))
+
+    def named_parameters(self):
+        """(path, Parameter) of all parameters; one that is shared (tied weights) appears once."""
+        seen, taken = set(), set()
+        for path, module in self.modules():
+            for name, p in module.own_parameters():
+                if id(p) not in seen:
+                    seen.add(id(p))
+                    yield new_path(self, joined(path, name), taken), p
+
+    def named_buffers(self):
+        """(path, module, name of its attribute) of all buffers."""
+        taken = set()
+        for path, module in self.modules():
+            for name in module.buffers:
+                yield new_path(self, joined(path, name), taken), module, name
+
+    def generators(self):
+        """(path, numpy Generator) of the modules that draw random numbers."""
+        taken = set()
+        for path, module in self.modules():
+            for name, value in members(vars(module)):
+                if isinstance(value, np.random.Generator):
+                    yield new_path(self, joined(path, name), taken), value
+
+    def parameters(self):
+        """All parameters as one theta and one g, see `Parameters`.
+
+        Raises ValueError for one in a place that is not searched (a set, a class attribute, what a function closes
+        over), unless it is frozen or found elsewhere too.
+        """
+        named = dict(self.named_parameters())
+        known = {id(p) for p in named.values()}
+        for path, module in self.modules():
+            for name, how, p in overlooked(module):
+                if p.requires_grad and id(p) not in known:
+                    raise ValueError(f"{type(self).__name__}.parameters: {joined(path, name)} {how} would not be "
+                                     "learned: make it (or its module) an attribute of a module, or put it in a list, "
+                                     "tuple, dict or dataclass; or freeze it")
+        return Parameters(named, [(module, name) for _, module, name in self.named_buffers()])
+
+
+def joined(path, name):
+    """The path of `name` below `path`; that of the whole is ""."""
+    return f"{path}.{name}" if path else name
+
+
+def new_path(owner, path, taken):
+    """`path`, which is taken from now on; ValueError if it was before: one of the two would be lost."""
+    if path in taken:
+        raise ValueError(f"{type(owner).__name__}: there are two things of the path {path}: change a key of a dict, or "
+                         "the name of an attribute")
+    taken.add(path)
+    return path
+
+
+def members(attributes, above=()):
+    """(path, value) of attributes; of a container what is in it, at any depth. ValueError if one contains itself."""
+    for name, value in attributes.items():
+        contents = opened(value.__class__)
+        if contents is None:
+            yield name, value
+        elif id(value) in above:
+            raise ValueError(f"Module: the {type(value).__name__} {name} contains itself")
+        else:
+            for path, item in members(contents(value), (*above, id(value))):
+                yield f"{name}.{path}", item
+
+
+@functools.cache
+def opened(kind):
+    """For a class of containers that are searched, the function: container -> {place: item}. None for all others."""
+    if issubclass(kind, dict):
+        return lambda container: container
+    if issubclass(kind, list | tuple):
+        return lambda container: dict(enumerate(container))
+    if hasattr(kind, "__dataclass_fields__") and not issubclass(kind, Structure):
+        return lambda container: {name: getattr(container, name, None) for name in kind.__dataclass_fields__}
+    return None
+
+
+# ----------------------------------------------------------------------------------------------------------- overlooked
+
+HARMLESS = (float, int, str, type(None), np.random.Generator)          # hold nothing; named to be quick
+
+
+def overlooked(module):
+    """(attribute, how it holds it, Parameter) of the parameters that a module holds where `members` does not look."""
+    for kind in type(module).__mro__:
+        if not (kind is object or kind.__module__.startswith("minigrad.")):
+            for name, value in vars(kind).items():
+                if isinstance(value, Parameter | Structure):
+                    yield from ((name, f"belongs to the class {kind.__name__} and", p) for p in all_of(value))
+    for name, value in vars(module).items():
+        if not isinstance(value, (Parameter, Structure, *HARMLESS)):
+            yield from ((name, f"({type(value).__name__}) holds a parameter {p.shape} that", p)
+                        for p in hidden([value], set()))
+
+
+def hidden(values, seen, searched=True):
+    """The parameters in values that a search does not find (searched=False: even if they lie open)."""
+    for value in values:
+        if id(value) in seen or isinstance(value, HARMLESS):
+            continue
+        seen.add(id(value))
+        contents = opened(type(value))
+        if isinstance(value, Parameter | Structure):
+            yield from () if searched else all_of(value)
+        elif contents is not None:
+            yield from hidden(contents(value).values(), seen, searched)
+            yield from hidden(contents(value), seen, searched=False)   # the keys of a dict
+        else:
+            yield from hidden(unsearched(value), seen, searched=False)
+
+
+def all_of(value):
+    """The parameters of a module, or a Parameter itself."""
+    return [value] if isinstance(value, Parameter) else [p for _, p in value.named_parameters()]
+
+
+def unsearched(value):
+    """What an object holds that is no container to be searched: the items of a set, what a function closes over, ..."""
+    if isinstance(value, np.ndarray):
+        return value.ravel().tolist() if value.dtype == object else ()
+    if isinstance(value, FunctionType):
+        ours = value.__module__.startswith("minigrad.")                # no op holds parameters
+        return () if ours else [cell.cell_contents for cell in value.__closure__ or () if has_value(cell)]
+    if isinstance(value, MethodType):
+        return [value.__self__]
+    if isinstance(value, functools.partial):
+        return [value.func, *value.args, *value.keywords.values()]
+    if isinstance(value, bytes | bytearray | range | memoryview):
+        return ()
+    if isinstance(value, Mapping):
+        return [*value, *value.values()]
+    return list(value) if isinstance(value, Set | Sequence | ValuesView) else ()
+
+
+def has_value(cell):
+    """Whether the variable of a closure has been assigned."""
+    try:
+        return cell.cell_contents is not cell
+    except ValueError:
+        return False
