@@ -1,4 +1,4 @@
-"""The examples of 8.7 run with --quick, print what their text says, and write a PNG."""
+"""The examples of 8.7 and of weight space symmetry run with --quick, print what their text says, and write a PNG."""
 import os
 import re
 import subprocess
@@ -12,20 +12,29 @@ ROOT = Path(__file__).parents[2]
 
 
 def quick(script, folder):
-    """What examples/strategies/<script> prints with --quick; no warning, and a picture of its name in the folder."""
+    """What examples/<script> prints with --quick; no warning, and a picture of its name in the folder."""
     environment = os.environ | {"PYTHONPATH": str(ROOT), "MPLBACKEND": "Agg", "MINIGRAD_NUM_THREADS": "1",
                                 "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
-    done = subprocess.run([sys.executable, "-W", "error", ROOT / "examples" / "strategies" / script, "--quick", "--out",
-                           folder], text=True, capture_output=True, timeout=300, env=environment)
+    done = subprocess.run([sys.executable, "-W", "error", ROOT / "examples" / script, "--quick", "--out", folder],
+                          text=True, capture_output=True, timeout=300, env=environment)
     assert done.returncode == 0, done.stderr
-    assert (folder / Path(script).with_suffix(".png")).read_bytes()[:4] == b"\x89PNG"
+    assert (folder / f"{Path(script).stem}.png").read_bytes()[:4] == b"\x89PNG"
     return done.stdout
 
 
 def test_coordinate_descent(tmp_path):
-    said = quick("coordinate_descent.py", tmp_path)
+    said = quick("strategies/coordinate_descent.py", tmp_path)
     valley = re.findall(r"^ *(\S+) +(0\.\d{8}) +(0\.\d{8}) +(\d+) +1$", said, re.MULTILINE)
     assert [row[0] for row in valley] == ["1.0", "0.1", "0.01"] and all(row[1] == row[2] for row in valley)
     assert [int(row[3]) for row in valley] == [11, 71, 670]
     ours, same, longer = (float(J) for J in re.findall(r"(\d+\.\d+) \+-", said))
     assert ours < longer < same and "never climbed" in said
+
+
+def test_weight_space_symmetry(tmp_path):
+    said = quick("weight_space_symmetry.py", tmp_path)
+    least = float(re.search(r"J = (\S+),", said)[1])
+    rows = {name: [float(number) for number in numbers.split()]
+            for name, numbers in re.findall(r"^(units permuted|units times 4|another run) +(.*)$", said, re.MULTILINE)}
+    assert all(rows[name][3] < 1e-12 for name in ("units permuted", "units times 4")) and rows["another run"][3] > 0.1
+    assert all(row[0] > 1 and row[1] > 1.3 * least for row in rows.values())
