@@ -187,5 +187,5 @@ def test_a_scale_that_is_not_positive_is_refused(alpha):
 
 def test_a_scale_that_would_overflow_is_refused():
     model = dense(nn.ReLU(), dtype=np.float32)
-    with np.errstate(all="raise"), pytest.raises(ValueError, match="would overflow float32"):
+    with np.errstate(over="raise", invalid="raise"), pytest.raises(ValueError, match="would overflow float32"):
         rescale_units(model, "0", alpha=1e39)
