@@ -1,4 +1,5 @@
 """What an argument must be, said in one way: every room checks its numbers here before it touches anything."""
+from math import nan
 from numbers import Real
 from operator import index
 
@@ -31,10 +32,13 @@ def number(who, what, value, interval="(-inf, inf)", hint=""):
     A Python float widens no float32 array; one of NumPy's would. Numbers of NumPy's and 0-d arrays are accepted.
     """
     value = value.item() if getattr(value, "ndim", None) == 0 and hasattr(value, "item") else value
-    real = isinstance(value, Real) and not isinstance(value, bool)
-    if not real or not within(float(value), interval):
+    try:
+        found = float(value) if isinstance(value, Real) and not isinstance(value, bool) else nan
+    except OverflowError:                                   # an int above 1.8e308
+        found = nan
+    if not within(found, interval):
         raise ValueError(f"{who}: {what} must be a number in {interval}, got {value!r:.60}{hint}")
-    return float(value)
+    return found
 
 
 def within(value, interval):

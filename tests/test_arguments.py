@@ -39,7 +39,7 @@ def test_a_number_is_a_python_float_and_widens_nothing(value):
     assert type(found) is float and (np.ones(2, np.float32) * found).dtype == np.float32
 
 
-@pytest.mark.parametrize("value", [1, -0.1, float("nan"), float("inf"), True, "0.5", None, 0.5j, [0.5]])
+@pytest.mark.parametrize("value", [1, -0.1, float("nan"), float("inf"), True, "0.5", None, 0.5j, [0.5], 10**400])
 def test_what_is_no_such_number_is_named(value):
     with pytest.raises(ValueError, match=r"f: p must be a number in \[0, 1\), got "):
         number("f", "p", value, "[0, 1)")

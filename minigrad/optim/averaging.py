@@ -3,6 +3,7 @@ from contextlib import contextmanager
 
 import numpy as np
 
+from minigrad.arguments import number
 from minigrad.optim.optimizer import Optimizer, as_parameters
 
 
@@ -21,8 +22,10 @@ class PolyakAverage:
     """
 
     def __init__(self, params, alpha=None):
-        if alpha is not None and (isinstance(alpha, (bool, str)) or not 0 <= alpha < 1):
-            raise ValueError(f"PolyakAverage: alpha must be in [0, 1) or None, got {alpha!r}")
+        try:
+            alpha = None if alpha is None else number("PolyakAverage", "alpha", alpha, "[0, 1)")
+        except ValueError:
+            raise ValueError(f"PolyakAverage: alpha must be in [0, 1) or None, got {alpha!r:.60}") from None
         self.opt = params if isinstance(params, Optimizer) else None
         self.params = self.opt.params if self.opt else as_parameters(params, "PolyakAverage")
         self.alpha, self.t = alpha, 0

@@ -1,10 +1,11 @@
 """What every optimizer shares: the vector theta, hyperparameters, state that can be saved, a step's record."""
 import sys
 from contextlib import contextmanager
-from math import isfinite
+from numbers import Real
 
 import numpy as np
 
+from minigrad.arguments import number
 from minigrad.optim.arguments import refuse_stranger, refuse_unknown
 from minigrad.optim.saving import Saved
 
@@ -77,13 +78,6 @@ def as_parameters(params, who):
     return params
 
 
-def in_range(value, interval):
-    """Does a number lie in an interval written as in mathematics, "[0, 1)"?"""
-    low, high = (float(end) for end in interval[1:-1].split(","))
-    return (low <= value if interval[0] == "[" else low < value) and \
-           (value <= high if interval[-1] == "]" else value < high)
-
-
 class Optimizer(Saved):
     """The base of all optimizers.
 
@@ -137,6 +131,7 @@ class Optimizer(Saved):
         elif name in self._state:
             if value is not self._state[name]:
                 self._state[name][...] = value
+            self.follow()
         elif name in self._hyper:
             self.set_hyper(name, value)
         else:
@@ -149,6 +144,10 @@ class Optimizer(Saved):
         self._hyper[name] = self.validated(name, value)
         if self._now is not None:
             self._now[name] = self._hyper[name]
+        self.follow()
+
+    def follow(self):
+        """Called after a change of state or hyperparameters from outside: where the parameters depend on it, move."""
 
     def declare(self, name, array):
         """Make `array` part of the optimizer's state under `name`: an attribute that state_dict saves."""
@@ -159,13 +158,12 @@ class Optimizer(Saved):
         if callable(value):
             return value
         interval = self._range.get(name) or RANGES.get(name, "(-inf, inf)")
-        if isinstance(value, (bool, str, complex)) or value is None or np.ndim(value) != 0:
-            raise ValueError(f"{type(self).__name__}: {name} must be a number in {interval} or a schedule k -> number, "
-                             f"got {value!r}")
-        number = float(value)
-        if not isfinite(number) or not in_range(number, interval):
-            raise ValueError(f"{type(self).__name__}: {name} must be in {interval}, got {value!r}")
-        return number
+        try:
+            return number(type(self).__name__, name, value, interval, hint="")
+        except ValueError:
+            what = f"in {interval}" if isinstance(value, Real) and not isinstance(value, bool) else \
+                f"a number in {interval} or a schedule k -> number"
+            raise ValueError(f"{type(self).__name__}: {name} must be {what}, got {value!r:.60}") from None
 
     def now(self, name, k=None):
         """The value of a hyperparameter at step k (default: the step being made, self.k + 1)."""

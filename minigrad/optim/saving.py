@@ -1,6 +1,7 @@
 """An optimizer's state as a flat dict, and back: exact continuation, or one error that lists every mismatch."""
 import numpy as np
 
+from minigrad.arguments import count
 from minigrad.optim import schedules
 
 
@@ -15,8 +16,9 @@ class Saved:
         return state
 
     def load_state_dict(self, state):
-        """Continue where `state` was saved. One ValueError lists every mismatch, and then nothing has changed."""
-        own, problems, hyper = self.state_dict(), [], {}
+        """Continue where `state` was saved. One ValueError lists every mismatch, and then nothing has changed;
+        NotASchedule, a ValueError too, if a text among them is no schedule's: then the file is at fault."""
+        own, problems, hyper, kind = self.state_dict(), [], {}, ValueError
         problems += [f"{key} is missing" for key in own if key not in state]
         problems += [f"{key} is not known" for key in state if key not in own]
         for key in (key for key in own if key in state):
@@ -27,17 +29,21 @@ class Saved:
                     problems.append(f"{key} is {theirs.shape} {theirs.dtype}, wanted {mine.shape} {mine.dtype}")
             elif key in ("kind", "n"):
                 if mine != theirs:
-                    problems.append(f"{key} is {theirs!r}, wanted {mine!r}")
+                    problems.append(f"{key} is {theirs!r:.60}, wanted {mine!r}")
             elif key.startswith(("hyper.", "group.")):
                 try:
                     hyper[key] = self.restored(key, theirs)
                 except ValueError as error:
                     problems.append(str(error))
-            elif isinstance(theirs, bool) or not isinstance(theirs, (int, np.integer)) or theirs < 0:
-                problems.append(f"{key} is {theirs!r}, wanted a count")
+                    kind = type(error) if isinstance(error, schedules.NotASchedule) else kind
+            else:
+                try:
+                    count("load_state_dict", key, theirs, 0, 2**63 - 1)
+                except ValueError:
+                    problems.append(f"{key} is {theirs!r:.60}, wanted a count")
         problems += self.state_problems(state)
         if problems:
-            raise ValueError(f"{type(self).__name__}.load_state_dict: " + "; ".join(problems))
+            raise kind(f"{type(self).__name__}.load_state_dict: " + "; ".join(problems))
         self.take_state(state, hyper)
 
     def described(self, value):
@@ -51,7 +57,7 @@ class Saved:
         if isinstance(value, str):
             if value.startswith("custom"):
                 if not callable(mine):
-                    raise ValueError(f"{key} was {value}: give the optimizer that function before loading")
+                    raise ValueError(f"{key} was {value:.60}: give the optimizer that function before loading")
                 return mine
             value = schedules.restore(value)
         return self.validated(name, value)

@@ -1,36 +1,53 @@
 """Schedules: k -> value of a hyperparameter. The first step has k = 1 (algorithm 8.1)."""
-import ast
-from dataclasses import dataclass, fields
-from math import cos, isfinite, pi
+import re
+from dataclasses import dataclass, field, fields
+from math import cos, pi
+
+from minigrad.arguments import number, within
+
+LONGEST = 100_000                                   # characters of a schedule's text
+DEEPEST = 20                                        # schedules inside schedules
+WHOLE = 2**53                                       # whole numbers beyond have no place in a text
+
+
+def numeric(interval="(-inf, inf)", **options):
+    """A field of a schedule that is a number in an interval."""
+    return field(metadata={"interval": interval}, **options)
 
 
 class Schedule:
-    """A function of the step number k = 1, 2, ... whose repr is its description."""
+    """A function of the step number k = 1, 2, ... whose repr is its description: `restore` makes it again."""
+
+    def __post_init__(self):
+        """Numbers become Python's: as text, one of NumPy's could not be read back, and it would widen float32."""
+        for one in fields(self):
+            value = getattr(self, one.name)
+            if "interval" in one.metadata:
+                value = _plain(type(self).__name__, one.name, value, one.metadata["interval"])
+            else:
+                value = as_schedule(value)
+            object.__setattr__(self, one.name, value)
 
     def __repr__(self):
-        return f"{type(self).__name__}({', '.join(repr(getattr(self, field.name)) for field in fields(self))})"
+        return f"{type(self).__name__}({', '.join(repr(getattr(self, one.name)) for one in fields(self))})"
 
 
-def _numbers(who, **values):
-    for name, value in values.items():
-        if isinstance(value, (bool, str)) or not isfinite(value):
-            raise ValueError(f"{who}: {name} must be a finite number, got {value!r}")
-
-
-def _positive(who, **values):
-    _numbers(who, **values)
-    for name, value in values.items():
-        if value <= 0:
-            raise ValueError(f"{who}: {name} must be in (0, inf), got {value!r}")
+def _plain(who, what, value, interval):
+    """A number of any kind as Python's int, if it is a whole one written so, or float. ValueError out of range."""
+    value = value.item() if getattr(value, "ndim", None) == 0 else value
+    try:
+        checked = number(who, what, value)
+    except ValueError:
+        raise ValueError(f"{who}: {what} must be a finite number, got {value!r:.60}") from None
+    if not within(checked, interval):
+        raise ValueError(f"{who}: {what} must be in {interval}, got {value!r}")
+    return value if type(value) is int and abs(value) <= WHOLE else checked
 
 
 @dataclass(frozen=True, repr=False)
 class Constant(Schedule):
     """value at every k."""
-    value: float
-
-    def __post_init__(self):
-        _numbers("Constant", value=self.value)
+    value: float = numeric()
 
     def __call__(self, k):
         return self.value
@@ -43,13 +60,9 @@ class Linear(Schedule):
     The book: eps_tau about 1 % of eps_0. With start < end it raises a momentum.
     Differs: alpha is clamped at 1 (as printed it goes past the end). As k = 1 is the first step, eps_0 is never used.
     """
-    start: float
-    end: float
-    tau: float
-
-    def __post_init__(self):
-        _numbers("Linear", start=self.start, end=self.end)
-        _positive("Linear", tau=self.tau)
+    start: float = numeric()
+    end: float = numeric()
+    tau: float = numeric("(0, inf)")
 
     def __call__(self, k):
         alpha = min(k / self.tau, 1)
@@ -59,12 +72,8 @@ class Linear(Schedule):
 @dataclass(frozen=True, repr=False)
 class Inverse(Schedule):
     """start / (1 + (k - 1)/tau): falls like 1/k, so that 8.12 and 8.13 hold. tau = 1 gives start/k."""
-    start: float
-    tau: float = 1
-
-    def __post_init__(self):
-        _numbers("Inverse", start=self.start)
-        _positive("Inverse", tau=self.tau)
+    start: float = numeric()
+    tau: float = numeric("(0, inf)", default=1)
 
     def __call__(self, k):
         return self.start / (1 + (k - 1) / self.tau)
@@ -73,11 +82,8 @@ class Inverse(Schedule):
 @dataclass(frozen=True, repr=False)
 class Power(Schedule):
     """start / k^power: satisfies 8.12 and 8.13 for 1/2 < power <= 1."""
-    start: float
-    power: float
-
-    def __post_init__(self):
-        _numbers("Power", start=self.start, power=self.power)
+    start: float = numeric()
+    power: float = numeric()
 
     def __call__(self, k):
         return self.start * k ** -self.power
@@ -86,13 +92,9 @@ class Power(Schedule):
 @dataclass(frozen=True, repr=False)
 class Stair(Schedule):
     """start * factor^floor((k - 1)/every): step decay; step number every + 1 is the first reduced."""
-    start: float
-    factor: float
-    every: int
-
-    def __post_init__(self):
-        _numbers("Stair", start=self.start)
-        _positive("Stair", factor=self.factor, every=self.every)
+    start: float = numeric()
+    factor: float = numeric("(0, inf)")
+    every: float = numeric("(0, inf)")
 
     def __call__(self, k):
         return self.start * self.factor ** ((k - 1) // self.every)
@@ -101,12 +103,8 @@ class Stair(Schedule):
 @dataclass(frozen=True, repr=False)
 class Exponential(Schedule):
     """start * factor^(k - 1)."""
-    start: float
-    factor: float
-
-    def __post_init__(self):
-        _numbers("Exponential", start=self.start)
-        _positive("Exponential", factor=self.factor)
+    start: float = numeric()
+    factor: float = numeric("(0, inf)")
 
     def __call__(self, k):
         return self.start * self.factor ** (k - 1)
@@ -115,13 +113,9 @@ class Exponential(Schedule):
 @dataclass(frozen=True, repr=False)
 class Cosine(Schedule):
     """end + (start - end) (1 + cos(pi (k - 1)/period))/2: start at k = 1, end from k = period + 1 on."""
-    start: float
-    end: float
-    period: float
-
-    def __post_init__(self):
-        _numbers("Cosine", start=self.start, end=self.end)
-        _positive("Cosine", period=self.period)
+    start: float = numeric()
+    end: float = numeric()
+    period: float = numeric("(0, inf)")
 
     def __call__(self, k):
         fraction = min((k - 1) / self.period, 1)
@@ -134,16 +128,10 @@ class CosineRestarts(Schedule):
 
     k = 1 begins the first period; at k = period + 1 the value is start again.
     """
-    start: float
-    end: float
-    period: float
-    longer: float = 1
-
-    def __post_init__(self):
-        _numbers("CosineRestarts", start=self.start, end=self.end, longer=self.longer)
-        _positive("CosineRestarts", period=self.period)
-        if self.longer < 1:
-            raise ValueError(f"CosineRestarts: longer must be in [1, inf), got {self.longer!r}")
+    start: float = numeric()
+    end: float = numeric()
+    period: float = numeric("(0, inf)")
+    longer: float = numeric("[1, inf)", default=1)
 
     def __call__(self, k):
         at, period = k - 1, self.period
@@ -158,12 +146,8 @@ class CosineRestarts(Schedule):
 @dataclass(frozen=True, repr=False)
 class Warmup(Schedule):
     """k/steps of the value of `then` (a number or schedule) in the first `steps` steps, `then` itself afterwards."""
-    steps: int
-    then: object
-
-    def __post_init__(self):
-        _positive("Warmup", steps=self.steps)
-        object.__setattr__(self, "then", as_schedule(self.then))
+    steps: float = numeric("(0, inf)")
+    then: Schedule | float
 
     def __call__(self, k):
         return min(k / self.steps, 1) * self.then(k)
@@ -176,9 +160,7 @@ class Chain(Schedule):
 
     def __post_init__(self):
         *parts, last = self.parts
-        for steps, _ in parts:
-            _positive("Chain", steps=steps)
-        parts = tuple((steps, as_schedule(part)) for steps, part in parts)
+        parts = [(_plain("Chain", "steps", steps, "(0, inf)"), as_schedule(part)) for steps, part in parts]
         object.__setattr__(self, "parts", (*parts, as_schedule(last)))
 
     def __call__(self, k):
@@ -193,12 +175,8 @@ class Chain(Schedule):
 @dataclass(frozen=True, repr=False)
 class Scaled(Schedule):
     """factor(k) * schedule(k): two schedules (or numbers) multiplied."""
-    factor: object
-    schedule: object
-
-    def __post_init__(self):
-        object.__setattr__(self, "factor", as_schedule(self.factor))
-        object.__setattr__(self, "schedule", as_schedule(self.schedule))
+    factor: Schedule | float
+    schedule: Schedule | float
 
     def __call__(self, k):
         return self.factor(k) * self.schedule(k)
@@ -251,20 +229,47 @@ def describe(value):
     return text
 
 
+class NotASchedule(ValueError):
+    """A text that is none of `describe`'s."""
+
+
 def restore(text):
-    """The schedule that `describe` wrote, as 'Linear(0.1, 0.001, 500)'. Reads names of this file and numbers only."""
-    def build(node):
-        match node:
-            case ast.Constant(value=int() | float() as number) if not isinstance(number, bool):
-                return number
-            case ast.UnaryOp(op=ast.USub(), operand=operand):
-                return -build(operand)
-            case ast.Tuple(elts=items) | ast.List(elts=items):
-                return tuple(build(item) for item in items)
-            case ast.Call(func=ast.Name(id=name), args=args, keywords=[]) if name in KINDS:
-                return KINDS[name](*(build(arg) for arg in args))
-        raise ValueError(f"restore: not a schedule: {text!r}")
+    """The schedule that `describe` wrote, as 'Linear(0.1, 0.001, 500)'. NotASchedule, a ValueError, for any other text.
+
+    Reads names of this file, numbers and brackets, each character once: the text may come from a file of anybody's.
+    """
     try:
-        return build(ast.parse(text, mode="eval").body)
-    except (SyntaxError, TypeError) as error:
-        raise ValueError(f"restore: not a schedule: {text!r} ({error})") from None
+        if len(text) > LONGEST:
+            raise ValueError(f"{len(text)} characters, {LONGEST} at most")
+        tokens = [token.strip() for token in TOKEN.findall(text)]
+        tokens.reverse()
+        schedule = _read(tokens, DEEPEST)
+        if tokens or not isinstance(schedule, Schedule):
+            raise ValueError("more follows" if tokens else "a number or a list")
+        return schedule
+    except (ValueError, TypeError, IndexError) as error:
+        raise NotASchedule(f"restore: not a schedule: {text!r:.60} ({error})"[:250]) from None
+
+
+# a name with its bracket, a number of a reasonable length, a bracket or comma; or whatever else is there
+TOKEN = re.compile(r"[A-Za-z]{1,20}\(|[-+]?[0-9.]{1,25}(?:[eE][-+]?[0-9]{1,3})?|[()\[\],]|[^\s]")
+
+
+def _read(tokens, depth):
+    """The value that begins with the last token: a number, a tuple or a schedule. Takes its tokens off the list."""
+    if depth == 0:
+        raise ValueError(f"more than {DEEPEST} brackets inside one another")
+    token = tokens.pop()
+    if token[-1] not in "([":
+        return int(token) if token.lstrip("+-").isdigit() else float(token)
+    close, items = "]" if token == "[" else ")", []
+    while tokens[-1] != close:
+        items.append(_read(tokens, depth - 1))
+        if tokens[-1] != close and tokens.pop() != ",":
+            raise ValueError("a comma is missing")
+    tokens.pop()
+    if token in ("(", "["):
+        return tuple(items)
+    if token[:-1] not in KINDS:
+        raise ValueError(f"no schedule {token[:-1]}")
+    return KINDS[token[:-1]](*items)

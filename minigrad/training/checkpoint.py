@@ -11,6 +11,7 @@ import numpy as np
 
 from minigrad import random
 from minigrad.files import FormatError, load_tensors, save_tensors
+from minigrad.optim.schedules import NotASchedule
 
 KIND = {"minigrad.kind": "checkpoint", "minigrad.checkpoint": "1"}
 
@@ -51,7 +52,7 @@ def load_checkpoint(path, run, **extras):
     except Exception as error:
         for name, (_, load) in parts.items():   # what was already taken over goes back
             load(before[name])
-        if isinstance(error, (ValueError, MemoryError)):
+        if isinstance(error, (ValueError, MemoryError)) and not isinstance(error, NotASchedule):
             raise
         raise FormatError(path, part, "its state", repr(error)) from error
     return run

@@ -7,7 +7,7 @@ import pytest
 
 from minigrad import optim
 from minigrad.optim import schedules
-from minigrad.optim.optimizer import in_range
+from minigrad.arguments import within
 
 
 def sgd(theta=None, lr=0.1, **options):
@@ -123,8 +123,8 @@ def test_theta_of_another_length_or_dtype_is_refused(vector, quadratic):
 
 
 def test_intervals():
-    assert in_range(0, "[0, 1)") and not in_range(1, "[0, 1)") and in_range(1, "(0, 1]") and not in_range(0, "(0, 1]")
-    assert in_range(-5, "(-inf, inf)")
+    assert within(0, "[0, 1)") and not within(1, "[0, 1)") and within(1, "(0, 1]") and not within(0, "(0, 1]")
+    assert within(-5, "(-inf, inf)")
 
 
 def test_hyperparameters_are_attributes_numbers_or_schedules():
@@ -142,6 +142,31 @@ def test_hyperparameters_are_attributes_numbers_or_schedules():
     opt.lr = np.float32(0.25)
     assert type(opt.lr) is float
     assert opt.now("lr") == 0.25 and "lr=0.25" in repr(opt) and "k=4" in repr(opt)
+
+
+@pytest.mark.parametrize("number", [np.float64(0.125), np.float32(0.125), np.array(0.125)], ids=repr)
+def test_a_hyperparameter_of_numpys_is_a_number_wherever_it_is_given(number, vector):
+    """When made, assigned, in a group, in a schedule: the state is plain, float32 stays, and it loads."""
+    groups = {"0.b": dict(lr=number, momentum=schedules.Linear(number, number, 5)), "1.w": dict(lr=0.5)}
+    made = [optim.Momentum(vector(dtype=np.float32), lr=number, momentum=schedules.Cosine(number, 0, 10),
+                           weight_decay=number, groups=groups) for _ in range(2)]
+    opt, other = made
+    opt.lr, opt.groups[2]["lr"] = number, number
+    opt.step(g=np.ones(6, np.float32))
+    state = opt.state_dict()
+    assert {type(value) for value in state.values()} <= {str, int, float, np.ndarray}
+    assert state["hyper.momentum"] == "Cosine(0.125, 0, 10)" and state["group.1.momentum"] == "Linear(0.125, 0.125, 5)"
+    other.load_state_dict(state)
+    assert other.momentum == opt.momentum and other.groups[2]["lr"] == 0.125
+    average = optim.PolyakAverage(opt, alpha=number)
+    assert type(average.state_dict()["alpha"]) is float
+
+
+def test_a_number_too_large_for_a_float_is_refused():
+    with pytest.raises(ValueError, match=r"SGD: lr must be in \[0, inf\), got 1000"):
+        sgd(lr=10 ** 400)
+    with pytest.raises(ValueError, match="k is 1000.*, wanted a count"):
+        sgd().load_state_dict(sgd().state_dict() | {"k": 10 ** 400})
 
 
 def test_a_numpy_number_from_a_schedule_does_not_widen_float32():

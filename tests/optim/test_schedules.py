@@ -169,3 +169,55 @@ def test_robbins_monro_does_not_guess():
 def test_misuse(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+NUMPYS = [
+    (Constant, np.float64(0.1)), (Linear, np.float32(0.5), np.float64(0.25), np.int64(4)),
+    (Inverse, np.float64(0.1), np.int8(5)), (Power, np.array(0.1), np.float64(0.6)),
+    (Stair, np.float64(0.1), np.float32(0.5), np.int64(30)), (Exponential, np.float64(0.1), np.float64(0.97)),
+    (Cosine, np.float64(0.1), 0, 10), (CosineRestarts, 0.1, np.float64(0.0), np.int32(10), np.float64(2)),
+    (Warmup, np.int64(10), np.float64(0.1)), (Warmup, 10, Linear(np.float64(0.1), 0, 50)),
+    (Chain, [(np.int64(5), np.float64(0.1)), (10, Linear(0.1, np.float64(0.05), 10)), np.float32(0.5)]),
+    (Scaled, np.float64(0.5), Exponential(np.float64(1), 0.9)),
+]
+
+
+@pytest.mark.parametrize(("kind", "arguments"), [(kind, arguments) for kind, *arguments in NUMPYS],
+                         ids=lambda value: getattr(value, "__name__", ""))
+def test_a_schedule_of_numpys_numbers_is_its_text_too(kind, arguments):
+    """np.float64(0.1) prints as 'np.float64(0.1)' from NumPy 2 on, which no checkpoint can read back."""
+    schedule = kind(*arguments)
+    text = describe(schedule)
+    assert "np" not in text and not text.startswith("custom")
+    np.testing.assert_array_equal(values(restore(text)), values(schedule))
+    assert {type(schedule(k)) for k in range(1, 20)} <= {int, float}
+
+
+def test_every_kind_of_schedule_is_tried_with_numpys_numbers():
+    assert {kind for kind, *_ in NUMPYS} == set(schedules.KINDS.values())
+
+
+@pytest.mark.parametrize("text", [
+    "not " * 50_000 + "1", "-" * 50_000 + "1", "lambda: " * 50_000 + "1", "(" * 50_000 + ")" * 50_000,
+    "Warmup(1, " * 5_000 + "1" + ")" * 5_000, "Constant(0x" + "f" * 100_000 + ")", "Constant(1" + "0" * 100_000 + ")",
+    "Constant(1" + "0" * 400 + ")", "Constant(1e999)", "Constant(" + "1_" * 50_000 + "1)", "Constant(" * 40 + "1" + ")" * 40,
+    "Linear(1,2,3)" * 50_000, "Linear(1, 2, 3) 4", "Linear(1, 2, 3", "Linear(1 2 3)", "Chain([(1, 2), 3)]", "1", "(1, 2)",
+    "Constant(\ud800)", "Constant(\x00)", "Constant(1)\n+1", "Linear(1, 2, 3,,)",
+], ids=lambda text: f"{text[:20]!r} {len(text)}")
+def test_a_hostile_text_is_refused_in_no_time_and_in_a_short_message(text):
+    with pytest.raises(ValueError, match="restore: not a schedule") as caught:
+        restore(text)
+    assert len(str(caught.value)) < 300
+
+
+def test_texts_of_earlier_versions_are_read():
+    """Numbers as Python prints them, tuples with and without a last comma, lists."""
+    assert restore("Chain([(5, Constant(0.1)), Inverse(1e-05, 1)])") == Chain([(5, 0.1), Inverse(1e-5)])
+    assert restore("Chain(((5, Constant(0.1)), Inverse(-1, 1),))") == Chain([(5, 0.1), Inverse(-1)])
+    assert restore(" Linear( 0.1,\n +1E+3, .5 ) ") == Linear(0.1, 1e3, 0.5)
+
+
+def test_a_number_that_no_text_can_hold_is_a_plain_float():
+    assert describe(Constant(10 ** 50)) == "Constant(1e+50)"
+    with pytest.raises(ValueError, match="value must be a finite number"):
+        Constant(10 ** 400)
