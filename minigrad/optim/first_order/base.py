@@ -77,20 +77,28 @@ class FirstOrder(InterimPoint):
         runs = self.runs(unwritten)
         if not runs:
             raise ValueError(f"{type(self).__name__}.step: no parameter has a gradient: call backward() first")
+        if backward and self._has_point:
+            self.check_ahead(runs)
         if self.check_finite:
             self.refuse_non_finite(g, runs, outcome)
         if not self.decoupled and any([value["weight_decay"] for value in values]):
             g = self.decayed(g, runs, values, backward)
-        if self._at_point:
+        if self._ahead:
             self.check_untouched()
-            theta = self._home
+            theta = self.home()
         self.__dict__["k"] += 1
-        self.advance(theta, g, runs, values)
+        try:
+            self.advance(theta, g, runs, values)
+        except BaseException:                                   # half done: at least k counts whole steps, and the
+            self.__dict__["k"] -= 1                             # parameters are at theta
+            if self._ahead:
+                self.put_home(theta)
+            raise
         self.__dict__["_counts"] = self._next_counts
         if self._trace is not None:
             self.record(theta=theta, g=g, **self._state, **values[0])
         if backward and self._has_point:
-            self.leave_at_point(theta)
+            self.leave(theta)
         self.changed()
         return outcome
 
@@ -186,7 +194,7 @@ class FirstOrder(InterimPoint):
             state.update((f"group.{i}.{name}", self.described(value)) for name, value in group.own.items())
             state[f"frozen.{i}"] = int(group.frozen)
         return state | {"stops": np.array([stop for _, stop, _, _ in self._pieces]),
-                        "counts": np.array(self._counts), "at_point": int(self._at_point or self._paused)}
+                        "counts": np.array(self._counts), "at_point": int(bool(self._ahead) or self._paused)}
 
     def own_hyper(self, key):
         if key.startswith("group."):
@@ -203,14 +211,14 @@ class FirstOrder(InterimPoint):
         return problems
 
     def take_state(self, state, hyper):
-        if self._at_point and self.untouched():
+        if self._ahead and self.untouched():
             self.go_home()
-        self._at_point = False
+        self._ahead = []
         super().take_state(state, hyper)
         for i, group in enumerate(self.groups[1:], 1):
             group.own.update((name, hyper[f"group.{i}.{name}"]) for name in group.own)
             group.frozen = bool(state[f"frozen.{i}"])
         self._counts = [int(count) for count in state["counts"]]
         if state["at_point"] and not self._paused:
-            self.leave_at_point(self.params.theta)
+            self.leave(self.params.theta)
             self.changed()

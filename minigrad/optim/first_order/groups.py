@@ -33,7 +33,7 @@ class Group:
             self.opt.set_hyper(name, value)
         else:
             self.own[name] = self.opt.validated(name, value)
-            self.opt.moved_hyper()
+            self.opt.follow()
 
     def __repr__(self):
         return f"Group({self.label}: {self.own}{', frozen' if self.frozen else ''})"

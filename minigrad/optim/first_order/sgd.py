@@ -52,7 +52,8 @@ class Nesterov(Momentum):
         theta <- theta + v
 
     `opt.step(J)` takes g at theta~ and leaves the parameters at theta. After `opt.step()` they are at the next theta~,
-    for the next backward; `with opt.at_theta():` they are at theta, to evaluate or save.
+    for the next backward; `with opt.at_theta():` they are at theta, to evaluate or save. From one loop to the other
+    `opt.zero_grad()`, before the forward pass, leads to theta~.
     Differs: nothing. v starts at 0.
     """
 
