@@ -1,6 +1,9 @@
 """Gradient clipping (section 8.2.4): a bound on the gradient before the step, for cliffs. Call it after backward."""
+from math import isfinite, sqrt
+
 import numpy as np
 
+from minigrad.arguments import number
 from minigrad.optim.optimizer import NonFiniteError
 
 
@@ -18,32 +21,37 @@ def written(params, who):
 
 
 def norm(parts, who):
-    """sqrt of the sum of all squares, as a float. NonFiniteError if a gradient is NaN or infinite."""
-    total = float(np.sqrt(sum(float(np.einsum("i,i->", g, g)) for g in parts)))
-    if not 1e-15 < total < 1e15 and parts:               # the squares may have left float32: scale by the largest
+    """sqrt of the sum of all squares, summed in float64, as a float. NonFiniteError if it is NaN or infinite."""
+    total = sqrt(sum(float(np.einsum("i,i->", g, g, dtype=np.float64)) for g in parts))
+    if not 1e-140 < total < 1e140 and parts:             # squares may have left float64: scale by the largest
         largest = max(float(np.abs(g).max(initial=0.0)) for g in parts)
         if largest == 0:
             return 0.0
         if np.isfinite(largest):
-            total = largest * float(np.sqrt(sum(np.sum(np.square(g / largest, dtype=float)) for g in parts)))
-    if not np.isfinite(total):
+            total = largest * sqrt(sum(float(np.sum(np.square(g / largest))) for g in parts))
+    if not isfinite(total):
         raise NonFiniteError(f"{who}: the norm of the gradient is {total}; nothing was changed")
     return total
 
 
-def check_limit(limit, who):
-    if isinstance(limit, (bool, str)) or not 0 < limit < float("inf"):
-        raise ValueError(f"{who}: limit must be in (0, inf), got {limit!r}")
+def limited(limit, who):
+    """`limit` as a float in (0, inf). ValueError else."""
+    try:
+        return number(who, "limit", limit, "(0, inf)")
+    except ValueError:
+        raise ValueError(f"{who}: limit must be in (0, inf), got {limit!r:.60}") from None
 
 
 def clip_grad_norm(params, limit):
-    """If |g| > limit: g <- limit g / |g|, over all parameters together. Returns |g| before, a float.
+    """If |g| > limit: g <- limit g / |g|, over all parameters together (Pascanu et al. 2013). Returns |g| before.
 
     params: model.parameters() (parameters without a gradient count as zero) or a gradient (n,); g is changed in place.
-    The direction of g stays. Call it once backward has accumulated everything, before `opt.step()`, so that momentum
-    only ever sees clipped gradients. NonFiniteError if |g| is NaN or infinite: scaling by it would spread the NaN.
+    limit: units of g. The direction of g stays; |g|, summed in float64, is the limit afterwards, to the rounding of the
+    entries (in float32 a relative 1e-7). Call it once backward has accumulated everything, before `opt.step()`, so that
+    momentum only ever sees clipped gradients. NonFiniteError if |g| is NaN or infinite: scaling by it would spread NaN.
+    Differs: nothing. (PyTorch adds 1e-6 to |g|, so that it ends below the limit.)
     """
-    check_limit(limit, "clip_grad_norm")
+    limit = limited(limit, "clip_grad_norm")
     parts = written(params, "clip_grad_norm")
     before = norm(parts, "clip_grad_norm")
     if before > limit:
@@ -53,11 +61,12 @@ def clip_grad_norm(params, limit):
 
 
 def clip_grad_value(params, limit):
-    """g_i <- the nearest number in [-limit, limit], element by element. Returns |g| before, a float.
+    """g_i <- the nearest number in [-limit, limit], element by element (Mikolov 2012). Returns |g| before, a float.
 
     params as in clip_grad_norm; g is changed in place, and may turn. NonFiniteError if |g| is not finite.
+    Differs: nothing.
     """
-    check_limit(limit, "clip_grad_value")
+    limit = limited(limit, "clip_grad_value")
     parts = written(params, "clip_grad_value")
     before = norm(parts, "clip_grad_value")
     for g in parts:

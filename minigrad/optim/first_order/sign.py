@@ -31,7 +31,7 @@ class DeltaBarDelta(FirstOrder):
 
     @compiled_as("delta_bar_delta(theta, g, rate, d, kappa, phi, rho)")
     def update(self, g):
-        agreement = self.d * g
+        agreement = np.sign(self.d) * np.sign(g)                # not d g, which underflows
         self.rate = np.where(agreement > 0, self.rate + self.kappa,
                              np.where(agreement < 0, self.rate * (1 - self.phi), self.rate))
         self.theta = self.theta - self.rate * g
@@ -61,7 +61,7 @@ class Rprop(FirstOrder):
 
     @compiled_as("rprop(theta, g, rate, g_before, up, down, smallest, largest)")
     def update(self, g):
-        agreement = self.g_before * g
+        agreement = np.sign(self.g_before) * np.sign(g)         # not g_before g, which underflows
         turned = agreement < 0
         back = np.sign(self.g_before) * self.rate
         self.rate = np.where(agreement > 0, np.minimum(self.up * self.rate, self.largest),
@@ -82,7 +82,7 @@ class RpropMinus(Rprop):
     """
     @compiled_as("rprop_minus(theta, g, rate, g_before, up, down, smallest, largest)")
     def update(self, g):
-        agreement = self.g_before * g
+        agreement = np.sign(self.g_before) * np.sign(g)         # not g_before g, which underflows
         turned = agreement < 0
         self.rate = np.where(agreement > 0, np.minimum(self.up * self.rate, self.largest),
                              np.where(turned, np.maximum(self.down * self.rate, self.smallest), self.rate))

@@ -1,4 +1,6 @@
 """Clipping: one norm over all parameters, the norm before returned, NaN an error, the direction kept."""
+import math
+
 import numpy as np
 import pytest
 
@@ -59,6 +61,46 @@ def test_squares_may_leave_the_range_of_the_dtype(scale, dtype):
     assert optim.clip_grad_norm(g, scale / 10) == pytest.approx(5 * scale, rel=1e-6)
     assert g.dtype == dtype
     np.testing.assert_allclose(g, np.array([0.06, -0.08]) * scale, rtol=1e-6)
+
+
+@pytest.mark.parametrize("exponent", [-300, -170, -155, -150, -140, -100, -20, 20, 100, 140, 150, 155, 170, 300])
+def test_the_norm_is_right_to_rounding_at_every_size(exponent):
+    """Oracle: math.hypot, which scales by itself. Also where only some squares leave float64."""
+    small = np.array([3.0, -4.0, 12.0, 1e-3]) * 10.0**exponent
+    for g in (small, np.tile(small, 1000)):
+        wanted = math.hypot(*map(float, g))
+        assert optim.clip_grad_norm(g, 1e308) == pytest.approx(wanted, rel=1e-13)
+
+
+@pytest.mark.parametrize("exponent", [-44, -38, -30, -20, -16, -14, 14, 16, 20, 30, 38])
+def test_float32_of_every_size_needs_no_scaling(exponent):
+    g = np.full(3000, 2.0, np.float32) * np.float32(10.0**exponent)
+    assert optim.clip_grad_norm(g, 1e308) == pytest.approx(float(g[0]) * 3000**0.5, rel=1e-13)
+
+
+@pytest.mark.parametrize("n", [10**4, 10**6, pytest.param(5 * 10**7, marks=pytest.mark.long)])
+@pytest.mark.parametrize("value", [0.1, 1e-12, 3e15])
+def test_float32_has_the_limit_afterwards_however_many_there_are(n, value):
+    """Sums in float32 lost 8e-6 at 10**4 equal entries; what is left is the rounding of the entries themselves."""
+    g = np.full(n, value, np.float32)
+    wanted = float(g[0]) * n**0.5
+    assert optim.clip_grad_norm(g, wanted / 10) == pytest.approx(wanted, rel=1e-12)
+    norm = float(g[0]) * n**0.5                                  # all entries are still equal
+    assert (g == g[0]).all() and norm == pytest.approx(wanted / 10, rel=2.0**-23)
+
+
+def test_mixed_entries_in_float32_have_the_limit_too():
+    g = np.random.default_rng(0).standard_normal(10**5).astype(np.float32)
+    optim.clip_grad_norm(g, 1.0)
+    assert math.fsum(float(x) ** 2 for x in g) ** 0.5 == pytest.approx(1, abs=2.0**-23)
+
+
+def test_a_norm_at_the_limit_is_left_and_the_parts_count_together(vector):
+    g = np.full(10**4, 0.1, np.float32)
+    limit = float(g[0]) * 100
+    before = g.copy()
+    optim.clip_grad_norm(g, limit * (1 + 1e-14))
+    assert np.array_equal(g, before)
 
 
 def test_a_zero_gradient_stays():

@@ -50,6 +50,24 @@ def test_rates_are_clamped():
     assert opt.rate[0] == 0.3 and opt.rate[1] >= 0.01
 
 
+SIGNS = [optim.Rprop, optim.RpropMinus, optim.DeltaBarDelta]
+
+
+@pytest.mark.parametrize("size", [1e-37, 1e-30, 1e-25, 1e-20, 1e20, 1e38])
+@pytest.mark.parametrize("method", SIGNS, ids=lambda method: method.__name__)
+def test_the_rates_follow_the_sign_of_a_gradient_of_any_size(method, size):
+    """In float32 the product of two gradients of 1e-25 is 0, and that of 1e20 inf: only signs are compared. The text,
+    not the kernel: a subclass with an update of its own."""
+    plain = type(method.__name__, (method,), {"update": lambda self, g: method.update(self, g)})
+
+    def rates(scale):
+        opt = plain(np.zeros(3, np.float32), lr=0.5)
+        for k in range(6):
+            opt.step(g=np.array([1, (-1) ** k, -1 if k == 3 else 1], np.float32) * np.float32(scale))
+        return opt.rate
+    assert np.array_equal(rates(size), rates(1.0)) and len(set(rates(1.0))) == 3
+
+
 def test_only_the_sign_counts(quadratic):
     def path(scale):
         theta = np.ones(4)
