@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from minigrad import optim
-from minigrad.optim import schedules
 from minigrad.arguments import within
+from minigrad.optim import schedules
 
 
 def sgd(theta=None, lr=0.1, **options):

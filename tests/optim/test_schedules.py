@@ -200,9 +200,10 @@ def test_every_kind_of_schedule_is_tried_with_numpys_numbers():
 @pytest.mark.parametrize("text", [
     "not " * 50_000 + "1", "-" * 50_000 + "1", "lambda: " * 50_000 + "1", "(" * 50_000 + ")" * 50_000,
     "Warmup(1, " * 5_000 + "1" + ")" * 5_000, "Constant(0x" + "f" * 100_000 + ")", "Constant(1" + "0" * 100_000 + ")",
-    "Constant(1" + "0" * 400 + ")", "Constant(1e999)", "Constant(" + "1_" * 50_000 + "1)", "Constant(" * 40 + "1" + ")" * 40,
-    "Linear(1,2,3)" * 50_000, "Linear(1, 2, 3) 4", "Linear(1, 2, 3", "Linear(1 2 3)", "Chain([(1, 2), 3)]", "1", "(1, 2)",
-    "Constant(\ud800)", "Constant(\x00)", "Constant(1)\n+1", "Linear(1, 2, 3,,)",
+    "Constant(1" + "0" * 400 + ")", "Constant(1e999)", "Constant(" + "1_" * 50_000 + "1)",
+    "Constant(" * 40 + "1" + ")" * 40, "Linear(1,2,3)" * 50_000,
+    "Linear(1, 2, 3) 4", "Linear(1, 2, 3", "Linear(1 2 3)", "Chain([(1, 2), 3)]",
+    "1", "(1, 2)", "Constant(\ud800)", "Constant(\x00)", "Constant(1)\n+1", "Linear(1, 2, 3,,)",
 ], ids=lambda text: f"{text[:20]!r} {len(text)}")
 def test_a_hostile_text_is_refused_in_no_time_and_in_a_short_message(text):
     with pytest.raises(ValueError, match="restore: not a schedule") as caught:

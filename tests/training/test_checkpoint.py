@@ -354,8 +354,8 @@ def test_values_of_the_wrong_kind_are_refused_and_nothing_changes(tmp_path):
     assert refused > 60
 
 
-@pytest.mark.parametrize("text", ["not " * 50_000 + "1", "lambda: " * 50_000 + "1", "Constant(0x" + "f" * 100_000 + ")"],
-                         ids=lambda text: f"{text[:12]!r}")
+@pytest.mark.parametrize("text", ["not " * 50_000 + "1", "lambda: " * 50_000 + "1",
+                                  "Constant(0x" + "f" * 100_000 + ")"], ids=lambda text: f"{text[:12]!r}")
 def test_a_hostile_schedule_is_a_flaw_of_the_file(tmp_path, text):
     run = make()
     go(run, 2, path=tmp_path / "good")
