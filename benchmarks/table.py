@@ -5,7 +5,7 @@
 
 Each thread count is one process with the frameworks interleaved; a ratio is the median of peer / minigrad over the
 rounds, above 1 where minigrad is faster. Writes out/benchmarks.json and out/benchmarks.md.
-Peers: PyTorch (pip install 'minigrad[bench]'), JAX, HIPS autograd and scikit-learn where installed.
+Peers: PyTorch (pip install -e '.[bench]' in the checkout), JAX, HIPS autograd and scikit-learn where installed.
 """
 import argparse
 import json

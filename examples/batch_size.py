@@ -132,7 +132,7 @@ def main(argv=None):
     try:
         draw(sigma, errors, found, path)
     except ImportError:
-        print("no picture: matplotlib is not installed (pip install 'minigrad[examples]')")
+        print("no picture: matplotlib is not installed (pip install matplotlib)")
     else:
         print(f"wrote {path}")
 

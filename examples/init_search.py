@@ -184,7 +184,7 @@ def main(argv=None, executor=None):
     try:
         draw(jobs, results, path)
     except ImportError:
-        print("no picture: matplotlib is not installed (pip install 'minigrad[examples]')", file=sys.stderr)
+        print("no picture: matplotlib is not installed (pip install matplotlib)", file=sys.stderr)
     else:
         print(f"wrote {path}")
 

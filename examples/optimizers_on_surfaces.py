@@ -244,7 +244,7 @@ def main():
     try:
         import matplotlib
     except ImportError:
-        print("no pictures: matplotlib is not installed (pip install 'minigrad[examples]')")
+        print("no pictures: matplotlib is not installed (pip install matplotlib)")
         return
     matplotlib.use("Agg")
     arguments.out.mkdir(parents=True, exist_ok=True)

@@ -118,7 +118,7 @@ def main(argv=None):
         try:
             draw({name: (file, stops.get(name)) for name, file in files.items()}, path)
         except ImportError:
-            print("no picture: matplotlib is not installed (pip install 'minigrad[examples]')")
+            print("no picture: matplotlib is not installed (pip install matplotlib)")
         else:
             print(f"wrote {path}")
 

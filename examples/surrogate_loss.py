@@ -107,7 +107,7 @@ def main(argv=None):
     try:
         draw(rows, np.mean(zero) + 1, path)
     except ImportError:
-        print("no picture: matplotlib is not installed (pip install 'minigrad[examples]')")
+        print("no picture: matplotlib is not installed (pip install matplotlib)")
     else:
         print(f"wrote {path}")
 

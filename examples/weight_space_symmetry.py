@@ -105,7 +105,7 @@ def main(argv=None):
     try:
         draw(lines, scales, valley(J, model, scales), path)
     except ImportError:
-        print("no picture: matplotlib is not installed (pip install 'minigrad[examples]')")
+        print("no picture: matplotlib is not installed (pip install matplotlib)")
     else:
         print(f"wrote {path}")
 

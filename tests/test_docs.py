@@ -89,3 +89,16 @@ def test_what_the_reading_guide_links_uses_what_it_opens(names, tests, examples)
         known = set().union(*[used(ROOT / path) for path in paths])
         unused = [name for name in names if name.split(".")[-1] not in known]
         assert not unused, f"{', '.join(paths)}: no use of {', '.join(unused)}"
+
+
+def test_nobody_is_told_to_install_somebody_elses_package():
+    """"minigrad" on the package index is another project: ours is minigrad-book there, or `.` in a checkout."""
+    import tomllib
+
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert project["name"] == "minigrad-book"
+    extras = [need for needs in project["optional-dependencies"].values() for need in needs]
+    assert not [need for need in extras if re.match(r"minigrad(?!-book)\b", need)]
+    for path in [file for pattern in ("*.md", "docs/*.md", "examples/**/*.py", "benchmarks/*.py", "minigrad/**/*.py")
+                 for file in ROOT.glob(pattern)]:
+        assert not re.search(r"pip install [^\n]*\bminigrad(?!-book)\b", path.read_text()), path

@@ -118,7 +118,7 @@ def learning_curve(run, path):
     try:
         training.draw_learning_curve(run.history, path)
     except ImportError:
-        print("no picture: matplotlib is not installed (pip install 'minigrad[examples]')", file=sys.stderr)
+        print("no picture: matplotlib is not installed (pip install matplotlib)", file=sys.stderr)
         return
     print(f"learning curve: {path}")
 

@@ -192,7 +192,7 @@ def main(argv=None):
     try:
         draw(parts, path)
     except ImportError:
-        print("no picture: matplotlib is not installed (pip install 'minigrad[examples]')", file=sys.stderr)
+        print("no picture: matplotlib is not installed (pip install matplotlib)", file=sys.stderr)
     else:
         print(f"\nwrote {path}")
 

@@ -177,7 +177,7 @@ def main(argv=None):
     try:
         draw(paths, work, runs, m, path)
     except ImportError:
-        print("no picture: matplotlib is not installed (pip install 'minigrad[examples]')")
+        print("no picture: matplotlib is not installed (pip install matplotlib)")
     else:
         print(f"wrote {path}")
 

@@ -3,6 +3,7 @@ from minigrad.diagnostics.anomaly import detect_anomaly
 from minigrad.diagnostics.curvature import CurvatureMonitor
 from minigrad.diagnostics.doctor import doctor
 from minigrad.diagnostics.noise import gradient_noise
+from minigrad.diagnostics.sharpness import sharpness
 from minigrad.diagnostics.spectrum import hessian_spectrum, lanczos
 from minigrad.diagnostics.surface import loss_along, loss_surface, trajectory_surface
 from minigrad.diagnostics.symmetries import permute_units, rescale_units

@@ -1,0 +1,45 @@
+"""Sharpness: the largest eigenvalue of the Hessian. Gradient descent is stable up to a learning rate of 2/sharpness."""
+from typing import NamedTuple
+
+import numpy as np
+
+from minigrad.arguments import count, number
+from minigrad.diagnostics.operators import Local, place
+from minigrad.diagnostics.spectrum import lanczos, ritz, tridiagonal
+from minigrad.random import generator
+
+
+class Sharpness(NamedTuple):
+    """What `sharpness` found. value: the largest eigenvalue; error: an eigenvalue lies that near; vector (n,): its unit
+    eigenvector, the start for the next call along a path; products: Hessian-vector products taken."""
+    value: float
+    error: float
+    vector: np.ndarray
+    products: int
+
+
+def sharpness(J, theta=None, relative=1e-3, start=None, rng=None, most=500):
+    """The largest eigenvalue of the Hessian of J at theta, by Lanczos runs that each start where the last one ended.
+
+    J: an objective with hvp. theta (n,): default where the model of J is; not changed. relative: stop once the error
+    bound is below this part of the value. start (n,): a guess of the eigenvector, such as `.vector` of the step before;
+    default random (rng). most: give up after so many products; the error then says how far it came.
+    Gradient descent on a quadratic diverges along an eigenvector as soon as lr > 2/eigenvalue; trained with a constant
+    lr, networks drift towards that edge and stay there (Cohen et al. 2021, after the book).
+    Returns a `Sharpness`. ValueError for a start of another shape, of zeros, or not finite.
+    """
+    who = "sharpness"
+    most, relative = count(who, "most", most), number(who, "relative", relative, "(0, 1)")
+    local = Local(J, place(J, theta, who), who)
+    n = len(local.theta)
+    vector = local.direction(generator(rng)) if start is None else np.array(start, np.float64)
+    if vector.shape != (n,) or not np.isfinite(vector).all() or not vector.any():
+        raise ValueError(f"{who}: start must be a finite array ({n},) that is not zero, got {vector.dtype} "
+                         f"{vector.shape}" + (" of zeros" if not vector.any() else ""))
+    while True:
+        alpha, beta, Q = lanczos(local.product, vector, min(20, most - local.products))
+        values, _, errors = ritz(alpha, beta)
+        vector = np.linalg.eigh(tridiagonal(alpha, beta))[1][:, -1] @ Q
+        value, error = float(values[-1]), float(errors[-1])
+        if error <= relative * abs(value) or local.products >= most:
+            return Sharpness(value, error, vector, local.products)
