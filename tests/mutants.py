@@ -35,7 +35,7 @@ ROOT = Path(__file__).parents[1]
 ROOMS = {
     "engine": (["minigrad/core/*.py"], ["tests/core", "tests/test_classic_bugs.py"]),
     "ops": (["minigrad/ops/*.py"], ["tests/ops", "tests/core", "tests/test_classic_bugs.py"]),
-    "derivatives": (["minigrad/derivatives/*.py"], ["tests/test_derivatives.py", "tests/test_objective_curvature.py"]),
+    "derivatives": (["minigrad/derivatives/*.py"], ["tests/test_derivatives.py", "tests/objective/test_curvature.py"]),
     "kernels": (["minigrad_ext/*_body.h", "minigrad_ext/tile.h", "minigrad_ext/updates.h", "minigrad_ext/gate.pxd"],
                 ["tests/minigrad_ext", "tests/kernels", "tests/ops"]),
     "search": (["minigrad/optim/second_order/*.py", "minigrad/optim/minimize.py"],

@@ -4,6 +4,7 @@
 each parameter's `data` and `grad` are views into them. So an optimizer's step is one pass over theta, Newton has
 theta in R^n as in the book, and a layer, a block, a group is a slice.
 """
+import threading
 from contextlib import contextmanager
 
 import numpy as np
@@ -94,11 +95,12 @@ def _restored(kind, data, grad, requires_grad, name):
 
 
 class Vector:
-    """A theta and its g, on which one or more `Parameters` are views."""
+    """A theta and its g, on which one or more `Parameters` are views. lock: for who moves theta and puts it back."""
 
     def __init__(self, n, dtype):
         self.theta = np.empty(n, dtype)
         self.g = np.zeros(n, dtype)
+        self.lock = threading.RLock()
 
 
 class Parameters:
@@ -158,6 +160,7 @@ class Parameters:
                     view[...] = p.slot.view
                 p._data, p.slot.view, p.vector, p.start = data, view, vector, part.start
             Parameters.layouts = next(clock)
+        self._vector = vector
         self._theta, self._g = vector.theta[start:start + self.n], vector.g[start:start + self.n]
         self._stamp = Parameters.layouts
 
@@ -174,6 +177,13 @@ class Parameters:
         if self._stamp != Parameters.layouts:
             self._find()
         return self._g
+
+    @property
+    def lock(self):
+        """Held by whoever puts the parameters elsewhere for a while: `with parameters.lock: ...`."""
+        if self._stamp != Parameters.layouts:
+            self._find()
+        return self._vector.lock
 
     @property
     def unwritten(self):

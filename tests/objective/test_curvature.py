@@ -6,7 +6,7 @@ import pytest
 
 from minigrad import losses, nn, ops
 from minigrad.nn import regularize
-from minigrad.objective import Objective
+from minigrad.objective import Objective, curvature
 
 F64 = {"dtype": np.float64}
 
@@ -57,6 +57,19 @@ def test_hvp_equals_differences_of_the_gradient(kind):
     h = 1e-6
     numeric = (J.grad(theta + h * v) - J.grad(theta - h * v)) / (2 * h)
     np.testing.assert_allclose(J.hvp(theta, v), numeric, rtol=1e-5, atol=1e-6 * abs(numeric).max())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_definitions_give_what_the_shortcut_gives(kind):
+    J, theta, v = objective(kind)
+    J.regularizer = functools.partial(regularize.l2, strength=0.3)
+    at = J.linearize(theta)
+    np.testing.assert_allclose(curvature.hvp(J, theta, v), at.hvp(v), rtol=1e-10, atol=1e-13)
+    J.regularizer = None
+    np.testing.assert_allclose(curvature.ggnvp(J, theta, v), J.ggnvp(theta, v), rtol=1e-10, atol=1e-13)
+    np.testing.assert_allclose(curvature.ggnvp(J, theta, v), at.fishervp(v), rtol=1e-10, atol=1e-13)
+    next(iter(J.parameters)).requires_grad = False
+    np.testing.assert_allclose(curvature.hvp(J, theta, v), J.hvp(theta, v), rtol=1e-10, atol=1e-13)
 
 
 @pytest.mark.parametrize("kind", KINDS)

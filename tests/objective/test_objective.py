@@ -1,5 +1,7 @@
 """J(theta) of a model: derivatives against differences, nothing of the model changes, and both loops give one theta."""
 import inspect
+import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -135,6 +137,29 @@ def test_random_layers_draw_the_same_at_every_evaluation_and_their_generators_ar
     for i, e in enumerate(np.eye(3)):
         np.testing.assert_allclose((J.value(theta + h * e) - J.value(theta - h * e)) / (2 * h), g[i], rtol=1e-6)
     assert model.rng.bit_generator.state == state
+
+
+@pytest.mark.parametrize("method", ["value", "grad", "linearize"])
+def test_threads_may_share_a_model_and_an_objective(method):
+    """Evaluations wait for each other: the right values, and theta as it was."""
+    J, points = an_objective(), [rng.standard_normal(43) for _ in range(60)]
+    of_the_same_model = Objective(J.model, losses.cross_entropy, x[:3], labels[:3])
+
+    def both(theta):
+        results = [getattr(objective, method)(theta) for objective in (J, of_the_same_model)]
+        return [at.value if method == "linearize" else at for at in results]
+
+    before = J.parameters.theta.copy()
+    wanted = [both(theta) for theta in points]
+    switch = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)                        # threads take turns as often as they can
+    try:
+        with ThreadPoolExecutor(4) as pool:
+            got = list(pool.map(both, points))
+    finally:
+        sys.setswitchinterval(switch)
+    assert all(np.array_equal(a, b) for row, other in zip(got, wanted) for a, b in zip(row, other))
+    assert J.parameters.theta.tobytes() == before.tobytes()
 
 
 # ------------------------------------------------------------------------------------------------ both loops, one theta
