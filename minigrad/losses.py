@@ -186,13 +186,15 @@ def kl_divergence(logits, target, reduction="mean"):
 def zero_one_error(logits, labels):
     """The fraction of examples whose largest logit is not the label's, a float without gradient.
 
-    logits (m, k), labels (m,). This is the loss that is meant; the others are its surrogates (8.1.2).
+    logits (m, k), labels (m,); a row that holds NaN is wrong. This is the loss that is meant; the others are its
+    surrogates (8.1.2).
     """
     logits = _prediction("zero_one_error", logits)
     labels = _labels("zero_one_error", logits, labels)
     if len(labels) == 0:
         raise ValueError("zero_one_error: no examples")
-    return float(np.mean(np.argmax(data_of(logits), axis=1) != labels))
+    logits = data_of(logits)
+    return float(np.mean((np.argmax(logits, axis=1) != labels) | np.isnan(logits).any(axis=1)))
 
 
 # --------------------------------------------------------------------------------------------------------- yes or no

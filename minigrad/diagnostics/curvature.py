@@ -86,6 +86,10 @@ class CurvatureMonitor:
 
     # ---- as a callback of training.fit
 
+    def reset(self, run):
+        """A new run: what was recorded before goes."""
+        self.records, self.k, self.local = [], 0, None
+
     def start(self, run):
         """Before the first step."""
         if self.J is None:

@@ -31,6 +31,11 @@ class PolyakAverage:
         self.alpha, self.t = alpha, 0
         self.mean = np.zeros_like(self.params.theta)
 
+    def reset(self):
+        """Begin anew: the next update is the first."""
+        self.t = 0
+        self.mean[...] = 0
+
     @contextmanager
     def _at_theta(self):
         if self.opt is None:

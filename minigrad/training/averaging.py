@@ -9,13 +9,17 @@ from minigrad.training.run import Callback
 class Averaging(Callback):
     """Keep the average of theta over the steps of the run: `Averaging(optim.PolyakAverage(optimizer, alpha=0.99))`.
 
-    since: the first step that counts (the plain mean should not begin at the random start). Saved in checkpoints.
+    since: the first step that counts (the plain mean should not begin at the random start). Saved in checkpoints; a new
+    run begins a new average.
     Afterwards: `with average.applied(): refresh_batch_norm(model, batches); evaluate(model, ...)`.
     """
 
     def __init__(self, average, since=1):
         self.average, self.since = average, since
         self.state_dict, self.load_state_dict = average.state_dict, average.load_state_dict
+
+    def reset(self, run):
+        self.average.reset()
 
     def step(self, run):
         if run.steps >= self.since:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
+from minigrad.arguments import count, number
 from minigrad.files import write_atomically
 from minigrad.optim import clip_grad_norm
 from minigrad.training.checkpoint import save_checkpoint
@@ -16,6 +17,9 @@ class ClipGradient(Callback):
     def __init__(self, limit):
         self.limit, self.norm = limit, None
 
+    def reset(self, run):
+        self.norm = None
+
     def gradient(self, run):
         self.norm = clip_grad_norm(run.optimizer.params, self.limit)
 
@@ -23,18 +27,21 @@ class ClipGradient(Callback):
 class EarlyStopping(Callback):
     """Stop when the true loss on validation data has not improved for `patience` epochs (8.1.2); go back to the best.
 
-    metric: a key of the epoch's figures, by default the 0-1 error; smaller is better. An epoch counts as better if it
-    is smaller by more than `least`. At the end, unless it is an exception, the parameters and buffers of the best epoch
-    are put back (restore=False: not); a checkpoint of the end still holds the last ones.
+    metric: a key of the epoch's figures, by default the 0-1 error; smaller is better, and NaN is never better. An epoch
+    counts as better if it is smaller by more than `least`. At the end, unless it is an exception, the parameters and
+    buffers of the best epoch are put back (restore=False: not); a checkpoint of the end still holds the last ones.
     """
 
     def __init__(self, patience=5, metric="validation_error", least=0.0, restore=True):
-        if not isinstance(patience, int) or isinstance(patience, bool) or patience < 1:
-            raise ValueError(f"EarlyStopping: patience must be a whole number of epochs from 1, got {patience!r}")
-        if not 0 <= least < np.inf:
-            raise ValueError(f"EarlyStopping: least must be in [0, inf), got {least!r}")
-        self.patience, self.metric, self.least, self.restore = patience, metric, least, restore
+        self.patience = count("EarlyStopping", "patience", patience)
+        self.least = number("EarlyStopping", "least", least, "[0, inf)")
+        self.metric, self.restore = metric, restore
         self.best, self.best_epoch, self.best_state = np.inf, 0, {}
+        self.form = None                                # of a best state, as far as it is known: name -> (shape, dtype)
+
+    def reset(self, run):
+        self.best, self.best_epoch, self.best_state = np.inf, 0, {}
+        self.form = {name: (array.shape, array.dtype) for name, array in run.model.state_dict().items()}
 
     def start(self, run):
         if run.epoch:
@@ -52,7 +59,8 @@ class EarlyStopping(Callback):
 
     def judge(self, run):
         if run.epoch - self.best_epoch >= self.patience:
-            run.stop(f"early stopping: no better {self.metric} than {self.best:g} of epoch {self.best_epoch}")
+            run.stop(f"early stopping: no better {self.metric} than {self.best:g} of epoch {self.best_epoch}"
+                     if self.best_epoch else f"early stopping: {self.metric} was never a finite number")
 
     def close(self, run):
         if self.restore and self.best_state and run.error is None:
@@ -65,28 +73,43 @@ class EarlyStopping(Callback):
                 **{f"model.{name}": array for name, array in self.best_state.items()}}
 
     def load_state_dict(self, state):
-        """Go on where `state` was saved."""
-        state = dict(state)
-        self.best, self.best_epoch = float(state.pop("best")), int(state.pop("best_epoch"))
-        self.best_state = {name.removeprefix("model."): array for name, array in state.items()}
+        """Go on where `state` was saved. Raises ValueError if it is no such state; then nothing has changed."""
+        best, epoch = state.get("best"), state.get("best_epoch")
+        arrays = {name.removeprefix("model."): array for name, array in state.items()
+                  if name not in ("best", "best_epoch")}
+        if not (isinstance(best, float) and best < np.inf if epoch else best == np.inf):
+            raise ValueError(f"EarlyStopping.load_state_dict: best is {best!r:.80} of epoch {epoch!r:.80}")
+        if type(epoch) is not int or epoch < 0:
+            raise ValueError(f"EarlyStopping.load_state_dict: best_epoch is {epoch!r:.80}")
+        found = {name: (np.shape(array), getattr(array, "dtype", None)) for name, array in arrays.items()}
+        if self.form is not None and found != (self.form if epoch else {}):
+            wrong = [name for name in {**self.form, **found} if found.get(name) != self.form.get(name)]
+            raise ValueError("EarlyStopping.load_state_dict: the best epoch's parameters must be as the model's: "
+                             + "; ".join(f"{name} is {found.get(name, 'missing')}, wanted {self.form.get(name, 'none')}"
+                                         for name in wrong))
+        self.best, self.best_epoch, self.best_state = best, epoch, arrays
 
 
 class Checkpoint(Callback):
     """Save the run to `path` every so many epochs or steps, and when it ends; `fit(..., resume=path)` goes on from it.
 
     every_epochs, every_steps: how often (either). keep: how many earlier files to keep beside the newest, as
-    path.1, path.2, ... best: a second path for the epoch with the smallest `metric`. extras: as in save_checkpoint.
+    path.1, path.2, ... best: a second path for the epoch with the smallest `metric` (never one where it is NaN).
+    extras: as in save_checkpoint.
     After an exception nothing is saved: the newest file is from before it.
     """
     last = True
 
     def __init__(self, path, every_epochs=1, every_steps=None, keep=0, best=None, metric="validation_error", **extras):
         for name, n, least in (("every_epochs", every_epochs, 1), ("every_steps", every_steps, 1), ("keep", keep, 0)):
-            if n is not None and (not isinstance(n, int) or isinstance(n, bool) or n < least):
-                raise ValueError(f"Checkpoint: {name} must be a whole number from {least}, got {n!r}")
+            if n is not None:
+                count("Checkpoint", name, n, least)
         self.path, self.every_epochs, self.every_steps, self.keep = Path(path), every_epochs, every_steps, keep or 0
         self.best, self.metric, self.extras = Path(best) if best else None, metric, extras
         self.saved = None                               # (epoch, steps) of the newest file
+
+    def reset(self, run):
+        self.saved = None
 
     def step(self, run):
         if self.every_steps and run.steps % self.every_steps == 0:
@@ -97,7 +120,8 @@ class Checkpoint(Callback):
             if self.metric not in run.figures:
                 raise ValueError(f"Checkpoint: {self.metric} is not measured (there are {', '.join(run.figures)}); "
                                  "give fit a validation set")
-            if all(run.figures[self.metric] < figures.get(self.metric, np.inf) for figures in run.history[:-1]):
+            earlier = [figures.get(self.metric, np.inf) for figures in run.history[:-1]]
+            if run.figures[self.metric] < min((value for value in earlier if not np.isnan(value)), default=np.inf):
                 save_checkpoint(self.best, run, **self.extras)
         if self.every_epochs and run.epoch % self.every_epochs == 0:
             self.save(run)

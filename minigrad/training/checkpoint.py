@@ -13,6 +13,7 @@ from minigrad import random
 from minigrad.files import FormatError, load_tensors, save_tensors
 from minigrad.optim.schedules import NotASchedule
 
+OF_THE_USER = ("model", "frozen", "optimizer", "generators", "batches")    # where a sound file may be of another run
 KIND = {"minigrad.kind": "checkpoint", "minigrad.checkpoint": "1"}
 
 
@@ -34,8 +35,9 @@ def save_checkpoint(path, run, **extras):
 def load_checkpoint(path, run, **extras):
     """Put a Run (of the same model, optimizer, data and callbacks) where the one that wrote `path` was. Returns it.
 
-    Raises FormatError for a file that is damaged or no checkpoint, ValueError (with every mismatch of the part at
-    fault) for one of another run; then everything is as it was before.
+    Callbacks are reset, then restored. Raises FormatError for a file that is damaged or no checkpoint, or where the
+    state of the run or a callback cannot be one; ValueError (with every mismatch of the part at fault) for one of
+    another run. Then everything that is saved in checkpoints is as it was before.
     """
     tensors, metadata = load_tensors(path, hashed=True)
     states = _states(path, tensors, metadata)
@@ -47,14 +49,18 @@ def load_checkpoint(path, run, **extras):
     with run.at_theta():
         before = {part: save() for part, (save, _) in parts.items()}
     try:
+        run.reset_callbacks()
         for part, (_, load) in parts.items():
             load(states[part])
-    except Exception as error:
-        for name, (_, load) in parts.items():   # what was already taken over goes back
+    except BaseException as error:              # Ctrl-C too: what was already taken over goes back
+        for name, (_, load) in parts.items():
             load(before[name])
-        if isinstance(error, (ValueError, MemoryError)) and not isinstance(error, NotASchedule):
+        misfit = isinstance(error, ValueError) and (part in OF_THE_USER or part.startswith("extra."))
+        if not isinstance(error, Exception) or isinstance(error, FormatError | MemoryError):
             raise
-        raise FormatError(path, part, "its state", repr(error)) from error
+        if misfit and not isinstance(error, NotASchedule):
+            raise
+        raise FormatError(path, part, "its state", error if isinstance(error, ValueError) else repr(error)) from error
     return run
 
 

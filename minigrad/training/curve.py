@@ -1,6 +1,8 @@
 """The learning curve: loss and 0-1 error over the epochs, as a picture (needs matplotlib)."""
 from pathlib import Path
 
+import numpy as np
+
 from minigrad.training.run import Callback
 
 
@@ -20,20 +22,26 @@ def draw_learning_curve(history, path):
 
     if not history:
         raise ValueError("draw_learning_curve: the history is empty: no epoch was finished")
-    epochs = [figures["epoch"] for figures in history]
-    error = "validation_error" in history[0]
-    figure = Figure(figsize=(5 * (1 + error), 4), layout="constrained")
-    axes = figure.subplots(1, 1 + error, squeeze=False)[0]
-    axes[0].plot(epochs, [figures["loss"] for figures in history], "o-", label="training, mean over the epoch")
-    if "validation_loss" in history[0]:
-        axes[0].plot(epochs, [figures["validation_loss"] for figures in history], "s-", label="test, after the epoch")
-    positive = all(value > 0 for figures in history for name, value in figures.items() if name.endswith("loss"))
+    def drawn(name):
+        """A figure by epoch; what was not measured or is not finite leaves a gap."""
+        values = np.array([figures.get(name, np.nan) for figures in history], float)
+        return np.where(np.isfinite(values), values, np.nan)
+
+    epochs, loss = drawn("epoch"), drawn("loss")
+    validation, error = drawn("validation_loss"), 100 * drawn("validation_error")
+    measured = any("validation_error" in figures for figures in history)
+    figure = Figure(figsize=(5 * (1 + measured), 4), layout="constrained")
+    axes = figure.subplots(1, 1 + measured, squeeze=False)[0]
+    axes[0].plot(epochs, loss, "o-", label="training, mean over the epoch")
+    if any("validation_loss" in figures for figures in history):
+        axes[0].plot(epochs, validation, "s-", label="validation, after the epoch")
+    positive = not (np.concatenate([loss, validation]) <= 0).any()
     axes[0].set(xlabel="epoch", ylabel="loss", yscale="log" if positive else "linear", title="loss")
     axes[0].legend()
-    if error:
-        errors = [100 * figures["validation_error"] for figures in history]
-        axes[1].plot(epochs, errors, "s-", color="C1")
-        axes[1].set(xlabel="epoch", ylabel="test error, %", ylim=(0, 1.1 * max(errors) or 1), title="0-1 error")
+    if measured:
+        axes[1].plot(epochs, error, "s-", color="C1")
+        axes[1].set(xlabel="epoch", ylabel="validation error, %", title="0-1 error")
+        axes[1].set_ylim(0, 1.1 * max(error[np.isfinite(error)], default=0) or 1)
     for one in axes:
         one.grid(alpha=0.3)
         one.xaxis.get_major_locator().set_params(integer=True)

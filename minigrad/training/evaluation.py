@@ -5,12 +5,13 @@ from typing import NamedTuple
 
 import numpy as np
 
+from minigrad.arguments import count
 from minigrad.core import Tensor, no_grad
 
 
 class Evaluation(NamedTuple):
     """loss: that of all examples as one batch. error: share of wrong classes. confusion (k, k): rows labels, columns
-    answers.
+    answers. An output that holds NaN is no answer: it counts as wrong, and stands in no column.
 
     error and confusion are None where y is not a vector of classes. metrics: name -> number."""
     loss: float
@@ -56,13 +57,14 @@ def shares(counts):
     loss itself says what is wrong.
     """
     total = None if None in counts else sum(counts)
-    return [count / total for count in counts] if total else [1.0] * len(counts)
+    return [one / total for one in counts] if total else [1.0] * len(counts)
 
 
 def predict(model, x, batch_size=1000):
     """The model's output for all examples, in test mode: an ndarray (m, ...)."""
-    if len(x) == 0 or batch_size < 1:
-        raise ValueError(f"predict: wanted some examples and a batch_size of at least 1, got {len(x)} and {batch_size}")
+    batch_size = count("predict", "batch_size", batch_size)
+    if len(x) == 0:
+        raise ValueError("predict: wanted some examples, got none")
     with in_test_mode(model):
         return np.concatenate([model(Tensor(x[i:i + batch_size])).data for i in range(0, len(x), batch_size)])
 
@@ -75,13 +77,13 @@ def evaluate(model, loss, x, y, batch_size=1000, metrics=None):
     metrics: {name: f(outputs, y) -> number}, called once with the outputs (ndarray) for all m examples.
     """
     y, outputs = np.asarray(y), []
-    if len(x) != len(y) or len(x) == 0 or batch_size < 1:
-        raise ValueError(f"evaluate: wanted as many x as y, and some, and a batch_size of at least 1, "
-                         f"got {len(x)}, {len(y)} and {batch_size}")
+    batch_size = count("evaluate", "batch_size", batch_size)
+    if len(x) != len(y) or len(x) == 0:
+        raise ValueError(f"evaluate: wanted as many x as y, and some, got {len(x)} and {len(y)}")
     parts = [slice(i, i + batch_size) for i in range(0, len(x), batch_size)]
-    count, total = denominator(loss) or len, 0.0
+    divided_by, total = denominator(loss) or len, 0.0
     with in_test_mode(model):
-        for part, share in zip(parts, shares([count(y[part]) for part in parts])):
+        for part, share in zip(parts, shares([divided_by(y[part]) for part in parts])):
             output = model(Tensor(x[part]))
             outputs.append(output.data)
             if share:
@@ -91,6 +93,7 @@ def evaluate(model, loss, x, y, batch_size=1000, metrics=None):
     if not (outputs.ndim == 2 and y.ndim == 1 and y.dtype.kind in "iu"):
         return Evaluation(total, None, None, measured)
     answers, k = outputs.argmax(axis=1), outputs.shape[1]
+    answered = ~np.isnan(outputs).any(axis=1)
     confusion = np.zeros((k, k), np.int64)
-    np.add.at(confusion, (y, answers), 1)
-    return Evaluation(total, float(np.mean(answers != y)), confusion, measured)
+    np.add.at(confusion, (y[answered], answers[answered]), 1)
+    return Evaluation(total, float(np.mean((answers != y) | ~answered)), confusion, measured)

@@ -22,6 +22,7 @@ from pathlib import Path
 
 import numpy as np
 
+from minigrad.arguments import count
 from minigrad.core import Tensor, no_grad
 from minigrad.objective import Objective
 from minigrad.optim import VSGD, FirstOrder, NonFiniteError
@@ -55,9 +56,10 @@ def fit(model, loss, optimizer, batches, *, epochs=None, steps=None, validation=
     """
     if epochs is None and steps is None:
         raise ValueError("fit: say how far to go: epochs=, steps= or both")
-    for name, value, least in (("epochs", epochs, 0), ("steps", steps, 0), ("accumulate", accumulate, 1)):
-        if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < least):
-            raise ValueError(f"fit: {name} must be a whole number, at least {least}, got {value!r}")
+    for name, value in (("epochs", epochs), ("steps", steps)):
+        if value is not None:
+            count("fit", name, value, 0)
+    count("fit", "accumulate", accumulate)
     if metrics and validation is None:
         raise ValueError("fit: metrics are measured on validation=(x, y)")
     if validation is not None and (len(validation) != 2 or len(validation[0]) != len(validation[1])):
@@ -68,6 +70,8 @@ def fit(model, loss, optimizer, batches, *, epochs=None, steps=None, validation=
         for callback in run.callbacks:
             extras.update(getattr(callback, "extras", {}))
         load_checkpoint(resume, run, **extras)
+    else:
+        run.reset_callbacks()
     looks_ahead = isinstance(optimizer, FirstOrder)
     with _ctrl_c(run):
         try:

@@ -45,7 +45,7 @@ def line(figures):
     """One epoch in a line of text."""
     text = f"epoch {figures['epoch']:3d}  train loss {figures['loss']:.4f}"
     if "validation_loss" in figures:
-        text += f"  test loss {figures['validation_loss']:.4f}"
+        text += f"  validation loss {figures['validation_loss']:.4f}"
     if "validation_error" in figures:
-        text += f"  test error {100 * figures['validation_error']:5.2f} %"
+        text += f"  validation error {100 * figures['validation_error']:5.2f} %"
     return text + f"  {figures['examples_per_second']:8,.0f} examples/s"

@@ -1,11 +1,12 @@
 """The learning-rate range test: which rates make the loss fall at all, and from which on it breaks away (8.3.1)."""
-import math
 from copy import deepcopy
+from math import nan
 from typing import NamedTuple
 
 import numpy as np
 
 from minigrad import random
+from minigrad.arguments import count, number
 from minigrad.optim import NonFiniteError
 from minigrad.training.loop import fit
 from minigrad.training.run import Callback
@@ -15,7 +16,7 @@ class RateTest(NamedTuple):
     """rates, losses (steps made,): the rate of each step and the loss before it. smoothed: the losses, averaged.
 
     largest: the rate where the smoothed loss was smallest; above that it rises again. suggestion: a rate to start from,
-    largest / 10. Both None if the loss never was a tenth below its mean over the first tenth of the steps."""
+    largest / 10. Both None if the loss never fell by a tenth of its mean over the first tenth of the steps."""
     rates: np.ndarray
     losses: np.ndarray
     smoothed: np.ndarray
@@ -29,14 +30,18 @@ def rate_test(model, loss, optimizer, batches, lowest=1e-6, highest=10.0, steps=
         eps_k = lowest (highest / lowest)^((k - 1)/(steps - 1)),   one step on one batch for each k
 
     The losses are averaged, L_k <- rho L_(k-1) + (1 - rho) loss_k, divided by 1 - rho^k; the test ends early once L_k
-    is `away` times the smallest so far, or not finite. Returns a RateTest.
+    is `away` times the smallest so far (below zero: has risen by away - 1 times its size), or not finite. Returns a
+    RateTest.
 
     Works on copies: model, optimizer, the order of the batches and the generators are as before. Of groups that have a
     rate of their own, the rate does not change.
     """
-    if not (0 < lowest < highest < math.inf and isinstance(steps, int) and steps >= 2 and 0 <= rho < 1 and away > 1):
-        raise ValueError(f"rate_test: wanted 0 < lowest < highest, steps >= 2, rho in [0, 1) and away > 1, got "
-                         f"lowest={lowest!r}, highest={highest!r}, steps={steps!r}, rho={rho!r}, away={away!r}")
+    lowest, highest = (number("rate_test", name, value, "(0, inf)")
+                       for name, value in (("lowest", lowest), ("highest", highest)))
+    if lowest >= highest:
+        raise ValueError(f"rate_test: lowest must be below highest, got lowest={lowest!r}, highest={highest!r}")
+    steps = count("rate_test", "steps", steps, 2)
+    rho, away = number("rate_test", "rho", rho, "[0, 1)"), number("rate_test", "away", away, "(1, inf)")
     if "lr" not in optimizer.state_dict() and "hyper.lr" not in optimizer.state_dict():
         raise ValueError(f"rate_test: {type(optimizer).__name__} has no lr")
     with optimizer.at_theta():
@@ -54,7 +59,8 @@ def rate_test(model, loss, optimizer, batches, lowest=1e-6, highest=10.0, steps=
         random.restore(default)
     losses, smoothed, first = np.array(growing.losses), np.array(growing.smoothed), max(1, steps // 10)
     suggestion = largest = None
-    if len(losses) > first and smoothed[first:].min() < 0.9 * losses[:first].mean():
+    start = losses[:first].mean() if first < len(losses) else nan
+    if start - smoothed[first:].min(initial=np.inf) > 0.1 * abs(start):
         largest = float(growing.rates[first + np.argmin(smoothed[first:])])
         suggestion = largest / 10
     return RateTest(growing.rates[:len(losses)], losses, smoothed, suggestion, largest)
@@ -75,7 +81,8 @@ class _Growing(Callback):
         self.losses.append(run.losses[-1])
         self.mean = self.rho * self.mean + (1 - self.rho) * run.losses[-1]
         self.smoothed.append(self.mean / (1 - self.rho ** k))
-        if k == len(self.rates) or self.smoothed[-1] > self.away * min(self.smoothed):
-            run.stop("the rates are through" if k == len(self.rates) else "the loss broke away")
+        smallest = min(self.smoothed)
+        if k == len(self.rates) or self.smoothed[-1] - smallest > (self.away - 1) * abs(smallest):
+            run.stop("all rates were tried" if k == len(self.rates) else "the loss broke away")
         else:
             run.optimizer.lr = float(self.rates[k])

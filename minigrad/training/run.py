@@ -10,10 +10,16 @@ from minigrad.training.evaluation import denominator
 class Callback:
     """What may happen besides learning. Every method is handed the Run; the base does nothing.
 
+    Its life: `reset` when a run begins or is resumed, so that one object may serve several runs one after the other;
+    then, if resumed, `load_state_dict`; `start`; the events of the loop; `end`, `close`. What it found stays with it
+    until the next reset. One with state has `state_dict` and `load_state_dict` (arrays, and what JSON can hold):
+    checkpoints save it.
     last: True for those that act after all others at each event (a checkpoint must hold what the others did).
-    A callback with state has `state_dict` and `load_state_dict` (arrays, and what JSON can hold): checkpoints save it.
     """
     last = False
+
+    def reset(self, run):
+        """Forget what an earlier run has left. Nothing of this run has happened yet, nor been restored."""
 
     def start(self, run):
         """Before the first step (and after a resume)."""
@@ -62,6 +68,12 @@ class Run:
         """Leave the loop after the step or epoch at hand."""
         self.reason = self.reason or reason
 
+    def reset_callbacks(self):
+        """A new run for all callbacks. (An object that only has the methods of the loop needs no reset.)"""
+        for callback in self.callbacks:
+            if hasattr(callback, "reset"):
+                callback.reset(self)
+
     def tell(self, event):
         """Call one method of all callbacks."""
         for callback in self.callbacks:
@@ -86,9 +98,12 @@ class Run:
             if type(state[name]) not in kinds or not (isfinite(state[name]) and (name == "total" or state[name] >= 0)):
                 raise ValueError(f"Run.load_state_dict: {name} is {state[name]!r:.80}")
         history, losses = state["history"], state["losses"]
-        if not (isinstance(history, list) and len(history) == state["epoch"] and all(map(_is_entry, history))):
+        if not (isinstance(history, list) and len(history) == state["epoch"]):
             raise ValueError(f"Run.load_state_dict: history must have one dict for each of {state['epoch']} epochs, "
                              f"got {history!r:.80}")
+        for epoch, figures in enumerate(history, 1):
+            if not _is_entry(figures, epoch, state["steps"]):
+                raise ValueError(f"Run.load_state_dict: history of epoch {epoch} is {figures!r:.200}")
         if np.shape(losses) != (state["steps"],) or losses.dtype != np.float64:
             raise ValueError(f"Run.load_state_dict: losses must be ({state['steps']},) float64, got {losses!r:.80}")
         for name in COUNTERS:
@@ -99,7 +114,14 @@ class Run:
 
 COUNTERS = {"epoch": (int,), "steps": (int,), "examples": (int,), "seen": (int,), "total": (float,),
             "count": (int, float), "clock": (float,)}
+MEASURED = ("loss", "seconds", "examples_per_second", "validation_loss", "validation_error")
 
 
-def _is_entry(figures):
-    return isinstance(figures, dict) and {"epoch", "steps", "loss"} <= figures.keys()
+def _is_entry(figures, epoch, steps):
+    """Are these the figures of this epoch? Numbers where the loop puts numbers; a callback may have added anything."""
+    if not (isinstance(figures, dict) and {"epoch", "steps", "loss"} <= figures.keys()):
+        return False
+    numbers = [figures[name] for name in MEASURED if name in figures]
+    return (type(figures["epoch"]) is int and figures["epoch"] == epoch
+            and type(figures["steps"]) is int and 0 <= figures["steps"] <= steps
+            and all(type(value) in (int, float) for value in numbers))

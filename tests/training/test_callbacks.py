@@ -30,6 +30,160 @@ class Script(training.Callback):
             self.states.append(run.model.state_dict())
 
 
+# ---- a callback's life: reset when a run begins, restored when it is resumed
+
+def state_after(callbacks, epochs=4, seed=0, **options):
+    """The parameters that a run with these callbacks leaves behind."""
+    parted = parts(seed=seed)
+    training.fit(*parted, epochs=epochs, validation=(XT, YT), callbacks=callbacks, progress=False, **options)
+    with parted[2].at_theta():
+        return parted[0].state_dict()
+
+
+def equal(a, b):
+    return a.keys() == b.keys() and all(np.array_equal(a[name], b[name]) for name in a)
+
+
+def test_early_stopping_used_for_two_runs_is_of_each_its_own():
+    """The first run's best figures are better than all of the second's."""
+    first, second, stopping = Script([1, 2, 3, 4]), Script([9, 8, 7, 8]), training.EarlyStopping(patience=2)
+    state_after([first, stopping])
+    assert stopping.best_epoch == 1
+    found = state_after([second, stopping], seed=5)
+    assert (stopping.best, stopping.best_epoch) == (7, 3)
+    assert equal(found, second.states[2])
+
+
+def test_an_average_used_for_two_runs_is_of_each_its_own():
+    def run(averaging, optimizer, model, loss, data):
+        training.fit(model, loss, optimizer, data, epochs=2, callbacks=[averaging], progress=False)
+
+    model, loss, optimizer, data = parts()
+    averaging = training.Averaging(optim.PolyakAverage(optimizer))
+    run(averaging, optimizer, model, loss, data)
+    assert averaging.average.t == 10
+    thetas = []
+
+    class Watch(training.Callback):
+        def step(self, run):
+            with run.at_theta() as theta:
+                thetas.append(theta.astype(float))
+
+    training.fit(model, loss, optimizer, data, epochs=2, callbacks=[averaging, Watch()], progress=False)
+    assert averaging.average.t == 10
+    np.testing.assert_allclose(averaging.average.mean, np.mean(thetas, axis=0), rtol=1e-5, atol=1e-6)
+
+
+def test_a_checkpoint_used_for_two_runs_saves_both(tmp_path):
+    saving = training.Checkpoint(tmp_path / "run", every_epochs=None)
+    for seed in (0, 5):
+        state = state_after([saving], seed=seed)
+        assert equal(mg.files.load(tmp_path / "run", parts(seed=9)[0]).state_dict(), state)
+
+
+def test_a_clipped_norm_is_forgotten():
+    clip = training.ClipGradient(1.0)
+    state_after([clip])
+    state_after([clip], epochs=0)
+    assert clip.norm is None
+
+
+class Count(training.Callback):
+    """A callback of one's own: the steps it saw, saved with the run; how often it was reset."""
+    seen = resets = 0
+
+    def reset(self, run):
+        self.seen, self.resets = 0, self.resets + 1
+
+    def start(self, run):
+        self.at_start = self.seen
+
+    def step(self, run):
+        self.seen += 1
+
+    def state_dict(self):
+        return {"seen": self.seen}
+
+    def load_state_dict(self, state):
+        self.seen = state["seen"]
+
+
+def test_a_callback_of_ones_own_is_reset_before_its_state_is_restored(tmp_path):
+    counting = Count()
+    state_after([counting, training.Checkpoint(tmp_path / "run")], epochs=2)
+    assert (counting.seen, counting.resets, counting.at_start) == (10, 1, 0)
+    state_after([counting], epochs=1)
+    assert (counting.seen, counting.resets, counting.at_start) == (5, 2, 0)
+    state_after([counting], epochs=4, resume=tmp_path / "run")
+    assert (counting.seen, counting.resets, counting.at_start) == (20, 3, 10)
+    other = Count()
+    state_after([other], epochs=4, resume=tmp_path / "run")
+    assert other.seen == 20
+
+
+def test_a_resume_that_fails_leaves_callbacks_with_their_state(tmp_path):
+    stopping, counting = training.EarlyStopping(), Count()
+    state_after([Script([3, 2, 4, 4]), stopping, counting])
+    (tmp_path / "bad").write_bytes(b"no checkpoint")
+    state_after([Count(), training.Checkpoint(tmp_path / "other")], seed=1)
+    before = stopping.state_dict()
+    for name in ("bad", "other"):
+        with pytest.raises(ValueError):
+            state_after([stopping, counting], resume=tmp_path / name)
+        assert equal(stopping.state_dict(), before) and counting.seen == 20
+
+
+def test_a_curvature_monitor_used_for_two_runs_begins_anew():
+    model, loss, optimizer, data = parts()
+    monitor = mg.diagnostics.CurvatureMonitor(mg.Objective(model, loss, X, Y), every=2)
+    for _ in range(2):
+        training.fit(model, loss, optimizer, data, epochs=1, callbacks=[monitor], progress=False)
+        assert list(monitor["k"]) == [1, 3, 5]
+
+
+def test_an_object_with_a_callbacks_methods_needs_no_reset():
+    class Plain:
+        events = 0
+
+        def note(self, run):
+            self.events += 1
+
+        start = gradient = step = epoch = end = close = note
+
+    plain = Plain()
+    state_after([plain], epochs=1)
+    assert plain.events == 2 * 5 + 4
+
+
+# ---- figures that are no numbers
+
+NAN = float("nan")
+
+
+@pytest.mark.parametrize("values, best", [
+    ([NAN, 3, 2, 1, 5], 4), ([3, NAN, 2, NAN, 2.5], 3), ([NAN, 5, NAN, 6, 7], 2), ([float("inf"), NAN, 4, 5, 3], 5),
+    ([2, NAN, float("-inf"), NAN, 0], 3),
+])
+def test_the_best_epoch_is_that_of_the_smallest_number_there_is(values, best, tmp_path):
+    script, stopping = Script(values), training.EarlyStopping(patience=5)
+    saving = training.Checkpoint(tmp_path / "run", best=tmp_path / "best")
+    state = state_after([script, stopping, saving], epochs=5)
+    assert (stopping.best_epoch, stopping.best) == (best, values[best - 1])
+    assert equal(state, script.states[best - 1])
+    assert equal(mg.files.load(tmp_path / "best", parts(seed=9)[0]).state_dict(), script.states[best - 1])
+
+
+def test_where_no_figure_is_a_number_there_is_no_best(tmp_path):
+    script, stopping = Script([NAN] * 5), training.EarlyStopping(patience=2)
+    saving = training.Checkpoint(tmp_path / "run", best=tmp_path / "best")
+    parted = parts()
+    run = training.fit(*parted, epochs=5, validation=(XT, YT), callbacks=[script, stopping, saving], progress=False)
+    assert run.reason == "early stopping: validation_error was never a finite number" and run.epoch == 2
+    assert not (tmp_path / "best").exists()
+    with parted[2].at_theta():
+        assert equal(parted[0].state_dict(), script.states[-1])
+
+
 @pytest.mark.parametrize("values, patience, least, epochs, best", [
     ([5, 4, 4, 4, 1], 2, 0, 4, 2), ([5, 4, 3, 2, 1], 2, 0, 5, 5), ([5, 6, 4, 5, 4, 3], 2, 0, 5, 3),
     ([5, 4.9, 4.8, 1], 2, 0.5, 3, 1), ([5, 6, 7], 1, 0, 2, 1),
@@ -49,8 +203,8 @@ def test_early_stopping_waits_and_goes_back_to_the_best(values, patience, least,
 def test_early_stopping_needs_its_figure():
     with pytest.raises(ValueError, match="validation_error is not measured .*loss.*give fit a validation set"):
         training.fit(*parts(), epochs=2, callbacks=[training.EarlyStopping()], progress=False)
-    for wrong in ({"patience": 0}, {"patience": 1.5}, {"least": -1}):
-        with pytest.raises(ValueError, match="EarlyStopping"):
+    for wrong in ({"patience": 0}, {"patience": 1.5}, {"least": -1}, {"least": NAN}):
+        with pytest.raises(ValueError, match=f"EarlyStopping: {next(iter(wrong))} must be an? (integer|number)"):
             training.EarlyStopping(**wrong)
 
 
@@ -91,7 +245,7 @@ def test_the_best_checkpoint_is_that_of_the_smallest_figure_also_after_a_resume(
 
 def test_checkpoint_arguments():
     for wrong in ({"every_epochs": 0}, {"every_steps": True}, {"keep": -1}, {"keep": 1.0}):
-        with pytest.raises(ValueError, match="Checkpoint: .* whole number"):
+        with pytest.raises(ValueError, match="Checkpoint: .* must be an integer >= [01], got"):
             training.Checkpoint("run", **wrong)
 
 
@@ -163,6 +317,10 @@ def test_the_learning_curve_is_drawn(tmp_path):
     assert path.read_bytes()[:4] == b"\x89PNG"
     plain = [{name: figures[name] for name in ("epoch", "steps", "loss")} for figures in run.history]
     training.draw_learning_curve([{**figures, "loss": -1.0} for figures in plain], path)
+    for broken in ({"loss": NAN}, {"validation_error": NAN}, {"validation_loss": float("inf")}):
+        training.draw_learning_curve([{**figures, **broken} for figures in run.history], path)
+        training.draw_learning_curve([{**run.history[0], **broken}, run.history[1]], path)
+    training.draw_learning_curve([plain[0], run.history[1]], path)
     with pytest.raises(ValueError, match="no epoch was finished"):
         training.draw_learning_curve([], path)
 

@@ -366,3 +366,64 @@ def test_a_hostile_schedule_is_a_flaw_of_the_file(tmp_path, text):
     with pytest.raises(FormatError, match="not a schedule") as caught:
         training.load_checkpoint(tmp_path / "bad", run)
     assert len(str(caught.value)) < 1000 and np.array_equal(run.optimizer.params.theta, theta)
+
+
+def test_the_state_of_early_stopping_and_the_history_must_be_of_their_form(tmp_path):
+    """With a right checksum too: the part at fault is named, and nothing has changed."""
+    go(make(), 9, path=tmp_path / "good")                           # an epoch and a half
+    tensors, rest = content(tmp_path / "good")
+    best = {name: array for name, array in tensors.items() if name.startswith("EarlyStopping/model.")}
+    stopping, history = rest["EarlyStopping"], rest["run"]["history"]
+    assert stopping["best_epoch"] == 1 and len(best) == 10
+    first = "EarlyStopping/model.0.w"
+    states = [                                          # changed tensors (None: removed), EarlyStopping, words
+        ({first: tensors[first][:-1]}, {}, r"0\.w"), ({first: tensors[first].T}, {}, r"0\.w"),
+        ({first: tensors[first].astype(np.float64)}, {}, r"0\.w"), ({first: None}, {}, r"0\.w"),
+        ({"EarlyStopping/model.9.w": tensors[first]}, {}, r"9\.w"), (dict.fromkeys(best), {}, r"0\.w"),
+        ({}, {"best_epoch": 0}, "best"), ({}, {"best_epoch": -1}, "best"), ({}, {"best_epoch": 1.0}, "best"),
+        ({}, {"best_epoch": True}, "best"), ({}, {"best_epoch": "1"}, "best"), ({}, {"best_epoch": None}, "best"),
+        ({}, {"best": float("nan")}, "best"), ({}, {"best": float("inf")}, "best"), ({}, {"best": "1.0"}, "best"),
+        ({}, {"best": [1.0]}, "best"), ({}, {"best": None}, "best"), ({}, {"patience": 3}, "patience"),
+    ]
+    histories = [[], history * 2, "x", {}, [1], [[]], [{**history[0], "epoch": 2}], [{**history[0], "loss": "1"}],
+                 [{**history[0], "loss": None}], [{**history[0], "steps": 1.5}], [{**history[0], "steps": 10**6}],
+                 [{**history[0], "steps": -1}], [{**history[0], "validation_loss": [1.0]}],
+                 [{**history[0], "validation_error": True}], [{**history[0], "seconds": "1"}]]
+    bad = [("EarlyStopping", words, changed, {"EarlyStopping": {**stopping, **state}})
+           for changed, state, words in states]
+    bad += [("run", "history", {}, {"run": {**rest["run"], "history": wrong}}) for wrong in histories]
+    bad += [("run", "losses", {"run/losses": wrong}, {}) for wrong in (np.zeros(8), np.zeros((9, 1)), np.zeros(9, int))]
+    run = go(make(), 7)
+    before = content_of(run)
+    for part, words, changed, state in bad:
+        some = {name: array for name, array in {**tensors, **changed}.items() if array is not None}
+        write(tmp_path / "bad", some, {**rest, **state})
+        with pytest.raises(FormatError, match=f"bad: {part}: .*{words}"):
+            training.load_checkpoint(tmp_path / "bad", run)
+        assert same(before, content_of(run)), (part, words)
+    training.load_checkpoint(tmp_path / "good", run)
+
+
+def test_ctrl_c_during_a_load_changes_nothing(tmp_path):
+    class Interrupted(training.Callback):
+        """Ctrl-C just when its state is restored."""
+        armed = False
+
+        def state_dict(self):
+            return {"armed": self.armed}
+
+        def load_state_dict(self, state):
+            if self.armed:
+                self.armed = False
+                raise KeyboardInterrupt
+
+    go(run := make(), 9)
+    run.callbacks.append(Interrupted())
+    training.save_checkpoint(tmp_path / "good", run)
+    run = go(make(), 7)
+    run.callbacks.append(Interrupted())
+    before = content_of(run)
+    run.callbacks[-1].armed = True
+    with pytest.raises(KeyboardInterrupt):
+        training.load_checkpoint(tmp_path / "good", run)
+    assert same(before, content_of(run))

@@ -4,6 +4,7 @@ from functools import partial
 import numpy as np
 import pytest
 
+import minigrad as mg
 from minigrad import losses, nn, ops, training
 
 rng = np.random.default_rng(0)
@@ -67,6 +68,26 @@ def test_misuse():
             training.evaluate(net(), losses.cross_entropy, x, y)
     with pytest.raises(ValueError, match="some examples"):
         training.predict(net(), X[:0])
+
+
+def test_an_output_that_is_no_number_is_no_right_answer():
+    """argmax calls the first NaN the largest: a model of NaNs would be right about class 0."""
+    broken = np.zeros((5, 3), np.float32)
+    broken[np.arange(5), [0, 1, 2, 0, 1]] = 1
+    broken[3], broken[4, 2] = np.nan, np.nan
+    y = np.array([0, 1, 0, 0, 2])
+    found = training.evaluate(given(broken), losses.cross_entropy, np.arange(5), y, batch_size=2)
+    assert found.error == losses.zero_one_error(broken, y) == 0.6
+    assert found.confusion.tolist() == [[1, 0, 1], [0, 1, 0], [0, 0, 0]]
+
+
+def given(outputs):
+    """A model whose answers are given: x are their rows."""
+    class Given(nn.Module):
+        def forward(self, x):
+            return mg.Tensor(outputs[x.data])
+
+    return Given()
 
 
 # ---- the loss of the whole, from parts

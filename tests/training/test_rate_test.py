@@ -63,7 +63,22 @@ def test_misuse():
     model = nn.Sequential(nn.Linear(4, 1, rng=0, dtype=np.float64))
     sgd = optim.SGD(model.parameters(), lr=1.0)
     for wrong in ({"lowest": 0}, {"lowest": 2, "highest": 1}, {"steps": 1}, {"rho": 1}, {"away": 1}):
-        with pytest.raises(ValueError, match="rate_test: wanted"):
+        with pytest.raises(ValueError, match="rate_test: (lowest|steps|rho|away) must be"):
             training.rate_test(model, losses.mean_squared_error, sgd, [(X, Y)], **wrong)
     with pytest.raises(ValueError, match="LBFGS has no lr"):
         training.rate_test(model, losses.mean_squared_error, optim.LBFGS(model.parameters()), [(X, Y)])
+
+
+@pytest.mark.parametrize("offset", [-1.0, -3.0])
+def test_losses_below_zero_do_not_break_away_at_once(offset):
+    """A likelihood of densities may be below zero: four times such a loss is less, and was taken for a rise."""
+    model = nn.Sequential(nn.Linear(4, 1, bias=False, rng=0, dtype=np.float64))
+    rates, losses_ = [], {}
+    for below in (0.0, offset):
+        found = training.rate_test(model, lambda z, y, below=below: losses.mean_squared_error(z, y) + below,
+                                   optim.SGD(model.parameters(), lr=1.0), [(X, Y)], lowest=1e-3, highest=10, steps=40)
+        losses_[below] = found.losses - below
+        rates.append(found.largest)
+    m = min(map(len, losses_.values()))
+    np.testing.assert_allclose(losses_[0.0][:m], losses_[offset][:m], rtol=1e-6, atol=1e-9)
+    assert m > 20 and rates[0] == rates[1]
