@@ -1,3 +1,6 @@
 """Strategies (8.7): templates for using an optimizer, not optimizers themselves."""
 from minigrad.strategies.coordinate_descent import Descent, coordinate_descent, newton_on_block
 from minigrad.strategies.sparse_coding import SparseCode, dictionary, sparse_codes, sparse_coding, sparse_coding_cost
+from minigrad.strategies.continuation import (
+    Annealing, Blurred, Continuation, blurred, continuation, simulated_annealing,
+)

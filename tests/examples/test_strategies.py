@@ -38,3 +38,11 @@ def test_weight_space_symmetry(tmp_path):
             for name, numbers in re.findall(r"^(units permuted|units times 4|another run) +(.*)$", said, re.MULTILINE)}
     assert all(rows[name][3] < 1e-12 for name in ("units permuted", "units times 4")) and rows["another run"][3] > 0.1
     assert all(row[0] > 1 and row[1] > 1.3 * least for row in rows.values())
+
+
+def test_continuation(tmp_path):
+    said = quick("strategies/continuation.py", tmp_path)
+    above = {name: float(value) for name, value in re.findall(r"^(\S.*?)  +(\d+\.\d+) \+-", said, re.MULTILINE)}
+    assert above["4 blurred functions"] < 1 < above["1 blurred function"] < above["descent alone"]
+    assert above["8, by 10 samples"] < above["descent alone"] and "simulated annealing" in above
+    assert "its gradient [-0.6  2. ], without: [-0.6  2. ]" in said
