@@ -71,9 +71,10 @@ class Module(Structure):
         """`with model.mode(training=False):` test mode inside (True: learning); then each module is back in its own.
 
         Learning mode leaves alone what was put into test mode by itself, `model.encoder.freeze().eval()`, and all that
-        is below it, until `train()` is said of that part or of the model.
+        is below it, until `train()` is said of that part or of the model. What is said of a part inside stays said.
         """
         before = [(module, module.training) for _, module in self.modules()]
+        evaluated = [module.evaluated for module, _ in before]
         stay = set()
         if training:
             stay = {id(part) for module, learning in before if module is not self
@@ -84,8 +85,11 @@ class Module(Structure):
                     module.training = training
             yield self
         finally:
+            stay = {id(part) for (module, _), was in zip(before, evaluated) if module.evaluated != was
+                    for _, part in module.modules()}
             for module, learning in before:
-                module.training = learning
+                if id(module) not in stay:
+                    module.training = learning
 
     def observe(self, function):
         """The function `observe` as a method, for code that knows modules only by their methods."""

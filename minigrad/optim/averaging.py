@@ -1,5 +1,5 @@
 """Polyak averaging (section 8.7.3): the mean of the points an optimizer visited."""
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 import numpy as np
 
@@ -60,10 +60,12 @@ class PolyakAverage:
 
     @contextmanager
     def applied(self):
-        """`with average.applied():` the parameters are the average; theta comes back to the bit, exception or not."""
+        """`with average.applied():` the parameters are the average; theta comes back to the bit, exception or not, and
+        so do the model's running averages, which may be computed anew for the average inside (`refresh_batch_norm`)."""
         if self.t == 0:
             raise ValueError("PolyakAverage.applied: there is no average yet: call update() after each step")
-        with self._at_theta() as theta:
+        buffers_put_back = getattr(self.params, "buffers_put_back", nullcontext)
+        with self._at_theta() as theta, buffers_put_back():
             before = theta.copy()
             theta[...] = self.mean
             self.params.changed()

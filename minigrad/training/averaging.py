@@ -30,39 +30,37 @@ def refresh_batch_norm(model, batches):
     """Recompute the running averages of batch norm as those over `batches` of (x, ...), each batch counted by its
     examples: after averaging parameters, whose own statistics belong to no single step (8.7.1 with 8.7.3).
 
-    Returns the model, in the mode it was in. Nothing but the running averages has changed: generators are put back, and
-    the averages too if the model raises. Other layers are in learning mode meanwhile (dropout drops).
+    Returns the model, each part in the mode it was in; a part in test mode by itself keeps its averages. Nothing but
+    the running averages has changed: generators are put back, and the averages too if the model raises. Other layers
+    are in learning mode meanwhile (dropout drops).
     """
-    layers = [module for _, module in model.modules() if hasattr(module, "running_mean")]
-    modes = [(module, module.training) for _, module in model.modules()]
-    before = [(layer, layer.momentum, layer.running_mean, layer.running_var) for layer in layers]
     drawn = [(rng, random.capture(rng)) for _, rng in model.generators()] + [(None, random.capture())]
-    sums, count = [[0.0, 0.0] for _ in layers], 0
-    try:
-        model.train()
-        for layer in layers:
-            layer.momentum = 1.0                # each batch replaces the averages, which are then summed here
-        with no_grad():
-            for batch in batches:
-                x = batch[0] if isinstance(batch, tuple) else batch
-                model(x if isinstance(x, Tensor) else Tensor(x))
-                count += len(x)
-                for total, layer in zip(sums, layers):
-                    total[0] = total[0] + len(x) * layer.running_mean.astype(np.float64)
-                    total[1] = total[1] + len(x) * layer.running_var.astype(np.float64)
-        if count == 0:
-            raise ValueError("refresh_batch_norm: no batches")
-    except BaseException:
-        for layer, _, mean, var in before:
-            layer.running_mean, layer.running_var = mean, var
-        raise
-    finally:
-        for module, mode in modes:
-            module.training = mode
-        for layer, momentum, *_ in before:
-            layer.momentum = momentum
-        for rng, state in drawn:
-            random.restore(state, rng)
+    with model.mode(training=True):
+        layers = [module for _, module in model.modules() if module.training and hasattr(module, "running_mean")]
+        before = [(layer, layer.momentum, layer.running_mean, layer.running_var) for layer in layers]
+        sums, count = [[0.0, 0.0] for _ in layers], 0
+        try:
+            for layer in layers:
+                layer.momentum = 1.0            # each batch replaces the averages, which are then summed here
+            with no_grad():
+                for batch in batches:
+                    x = batch[0] if isinstance(batch, tuple) else batch
+                    model(x if isinstance(x, Tensor) else Tensor(x))
+                    count += len(x)
+                    for total, layer in zip(sums, layers):
+                        total[0] = total[0] + len(x) * layer.running_mean.astype(np.float64)
+                        total[1] = total[1] + len(x) * layer.running_var.astype(np.float64)
+            if count == 0:
+                raise ValueError("refresh_batch_norm: no batches")
+        except BaseException:
+            for layer, _, mean, var in before:
+                layer.running_mean, layer.running_var = mean, var
+            raise
+        finally:
+            for layer, momentum, *_ in before:
+                layer.momentum = momentum
+            for rng, state in drawn:
+                random.restore(state, rng)
     for (mean, var), layer in zip(sums, layers):
         layer.running_mean = (mean / count).astype(layer.running_mean.dtype)
         layer.running_var = (var / count).astype(layer.running_var.dtype)

@@ -23,14 +23,8 @@ class Evaluation(NamedTuple):
 @contextmanager
 def in_test_mode(model):
     """Inside, the model is in test mode and nothing is recorded; every module's mode is put back."""
-    modes = [(module, module.training) for _, module in model.modules()]
-    model.eval()
-    try:
-        with no_grad():
-            yield model
-    finally:
-        for module, mode in modes:
-            module.training = mode
+    with model.mode(training=False), no_grad():
+        yield model
 
 
 def denominator(loss):

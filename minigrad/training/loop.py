@@ -51,7 +51,9 @@ def fit(model, loss, optimizer, batches, *, epochs=None, steps=None, validation=
 
     Raises NonFiniteError before the step if the loss is NaN or infinite: parameters, buffers and the optimizer's state
     keep their bits. (A gradient that is not finite though the loss is: the optimizer's check_finite=True.)
+    The model learns in learning mode, but for parts that were put into test mode by themselves (`model[0].eval()`).
     Afterwards the parameters are at theta, also for methods that look ahead (Nesterov); another fit goes on from there.
+    If an error ends the run, callbacks still get their `end` and `close`; what fails there is a note to that error.
     Ctrl-C ends the loop after the step at hand (callbacks still get their `end`); a second one interrupts at once.
     """
     if epochs is None and steps is None:
@@ -75,28 +77,28 @@ def fit(model, loss, optimizer, batches, *, epochs=None, steps=None, validation=
     looks_ahead = isinstance(optimizer, FirstOrder)
     with _ctrl_c(run):
         try:
-            if looks_ahead:
-                optimizer.look_ahead()
-            run.tell("start")
-            while not run.reason and (epochs is None or run.epoch < epochs) and (steps is None or run.steps < steps):
-                if not _epoch(run, accumulate, steps, epochs, progress):
-                    break
-            run.stop("finished")
-        except BaseException as error:
-            run.error = error
-            raise
-        finally:
+            with run.noting("fit"):
+                if looks_ahead:
+                    optimizer.look_ahead()
+                run.tell("start")
+                while (not run.reason and (epochs is None or run.epoch < epochs)
+                       and (steps is None or run.steps < steps)):
+                    if not _epoch(run, accumulate, steps, epochs, progress):
+                        break
+                run.stop("finished")
             run.group = None
-            run.tell("end")
-            run.tell("close")
+            run.wind_up()
+        finally:
             if looks_ahead:
-                optimizer.go_home()
+                with run.noting(f"{type(optimizer).__name__}.go_home"):
+                    optimizer.go_home()
+    if run.error is not None:
+        raise run.error
     return run
 
 
 def _epoch(run, accumulate, steps, epochs, progress):
     """One pass over the batches, or what a resumed run has left of it. True if it was complete."""
-    run.model.train()
     run.buffers = [(module, name) for _, module in run.model.modules() for name in module.buffers]
     length = len(run.batches) if hasattr(run.batches, "__len__") else None
     if hasattr(run.batches, "state"):
@@ -106,7 +108,7 @@ def _epoch(run, accumulate, steps, epochs, progress):
         batches = islice(iter(run.batches), run.seen, None)
     began = time.perf_counter()
     complete, group = True, []
-    with progress_bar(run, epochs, length, progress) as bar:
+    with run.model.mode(training=True), progress_bar(run, epochs, length, progress) as bar:
         for batch in batches:
             group.append(batch)
             run.seen += 1

@@ -1,5 +1,6 @@
 """A training run under way: where it is, what it has seen, and the base of what may act on it."""
 from array import array
+from contextlib import contextmanager
 from math import isfinite
 
 import numpy as np
@@ -78,6 +79,24 @@ class Run:
         """Call one method of all callbacks."""
         for callback in self.callbacks:
             getattr(callback, event)(self)
+
+    def wind_up(self):
+        """Everybody's `end`, then everybody's `close`, whatever happened before and whoever fails."""
+        for event in ("end", "close"):
+            for callback in self.callbacks:
+                with self.noting(f"{type(callback).__name__}.{event}"):
+                    getattr(callback, event)(self)
+
+    @contextmanager
+    def noting(self, what):
+        """An error inside becomes the run's `error`, or a note to the one that came first."""
+        try:
+            yield
+        except BaseException as error:
+            if self.error is None:
+                self.error = error
+            elif error is not self.error:
+                self.error.add_note(f"then, in {what}: {error!r}")
 
     def at_theta(self):
         """`with run.at_theta():` the parameters are at theta, also for methods that look ahead (Nesterov)."""

@@ -309,6 +309,44 @@ def test_an_average_with_its_own_statistics_serves():
     assert mean.loss < last.loss
 
 
+@pytest.mark.parametrize("of", ["optimizer", "parameters"])
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_model_whose_average_was_applied_is_as_before(of, fails):
+    """Also its running averages, which were computed anew for the average inside; its modes, and what it predicts."""
+    model, loss, optimizer, data = parts()
+    average = optim.PolyakAverage(optimizer if of == "optimizer" else optimizer.params)
+    training.fit(model, loss, optimizer, data, epochs=3, callbacks=[training.Averaging(average)], progress=False)
+    model[1].eval()
+    before, modes = model.state_dict(), [module.training for _, module in model.modules()]
+    predicted = training.predict(model, XT)
+    with contextlib.suppress(ZeroDivisionError), average.applied():
+        training.refresh_batch_norm(model.train(), data)
+        inside = training.predict(model, XT)
+        model.train()(mg.Tensor(X))
+        model[1].eval()
+        if fails:
+            raise ZeroDivisionError
+    assert np.abs(inside - predicted).max() > 1e-3
+    assert all(array.tobytes() == before[name].tobytes() for name, array in model.state_dict().items())
+    assert np.array_equal(training.predict(model, XT), predicted)
+    assert [module.training for _, module in model.modules()] == modes
+
+
+def test_a_part_in_test_mode_keeps_its_averages_when_others_are_refreshed():
+    model = nn.Sequential(nn.Linear(4, 5, rng=0), nn.BatchNorm(5), nn.Linear(5, 5, rng=1), nn.BatchNorm(5))
+    model[1].freeze().eval()
+    before = model.state_dict()
+    training.refresh_batch_norm(model, [(X[:20], Y[:20]), (X[20:], Y[20:])])
+    after = model.state_dict()
+    assert all(np.array_equal(after[name], before[name]) for name in before if not name.startswith("3.running"))
+    assert not np.array_equal(after["3.running_mean"], before["3.running_mean"])
+    assert [module.training for _, module in model.modules()] == [True, True, False, True, True]
+    with training.in_test_mode(model):
+        assert not any(module.training for _, module in model.modules())
+    training.fit(model, losses.cross_entropy, optim.SGD(model.parameters(), lr=0.1), [(X, Y)], epochs=1, progress=False)
+    assert np.array_equal(model[1].running_mean, before["1.running_mean"])      # still on its own
+
+
 def test_the_learning_curve_is_drawn(tmp_path):
     pytest.importorskip("matplotlib")
     path = tmp_path / "new" / "curve.png"

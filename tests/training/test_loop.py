@@ -1,4 +1,5 @@
 """fit: equal to the loop by hand, how far it goes, accumulation, Ctrl-C, losses that are not finite, callbacks."""
+import errno
 import os
 import signal
 import sys
@@ -364,6 +365,127 @@ def test_callbacks_have_their_turns_and_an_end_also_after_errors():
     with pytest.raises(KeyError, match="planted"):
         fit(model, optimizer, [(X, Y)] * 2, epochs=1, callbacks=[log])
     assert log.events == ["start", "gradient", "step", "end", "close"]
+
+
+class Fails(training.Callback):
+    """Raises an error of its own at each of the events given."""
+
+    def __init__(self, **errors):
+        self.errors, self.seen = errors, []
+
+    def _act(self, event, run):
+        self.seen.append(event)
+        if event in self.errors:
+            raise self.errors[event]
+
+    def start(self, run):
+        self._act("start", run)
+
+    def step(self, run):
+        self._act("step", run)
+
+    def end(self, run):
+        self._act("end", run)
+
+    def close(self, run):
+        self._act("close", run)
+
+
+@pytest.mark.parametrize("kind", [optim.Nesterov, optim.SGD])
+@pytest.mark.parametrize("errors", [
+    [{"end": OSError}], [{"close": OSError}], [{"end": OSError, "close": MemoryError}],
+    [{"step": KeyError, "end": OSError}, {"end": ValueError, "close": RuntimeError}],
+    [{}, {"start": KeyError, "end": KeyboardInterrupt}, {}], [{"step": SystemExit}, {"end": OSError}],
+])
+def test_whatever_fails_theta_is_back_and_the_first_error_comes_first(kind, errors):
+    model, twin = net(), net()
+    opt = kind(model.parameters(), lr=0.1)
+    errors = [{event: error(event) for event, error in one.items()} for one in errors]
+    callbacks = [Fails(**one) for one in errors]
+    first, *others = [error for event in ("start", "step", "end", "close") for one in errors
+                      for name, error in one.items() if name == event]
+    with pytest.raises(type(first)) as caught:
+        fit(model, opt, [(X, Y)], epochs=2, callbacks=callbacks)
+    assert caught.value is first
+    notes = getattr(first, "__notes__", [])
+    assert len(notes) == len(others) and all(repr(error) in note for error, note in zip(others, notes))
+    assert all("Fails." in note for note in notes)
+    assert all(callback.seen[-2:] == ["end", "close"] for callback in callbacks)
+    steps = 0 if "start" in {name for one in errors for name in one} else \
+        1 if "step" in {name for one in errors for name in one} else 2
+    other = kind(twin.parameters(), lr=0.1)
+    fit(twin, other, [(X, Y)], steps=steps)
+    assert np.array_equal(model.parameters().theta, twin.parameters().theta)
+    fit(model, opt, [(X, Y)], steps=1)
+    fit(twin, other, [(X, Y)], steps=1)
+    assert np.array_equal(model.parameters().theta, twin.parameters().theta)       # the optimizer goes on from there
+
+
+def test_a_disk_that_is_full_at_the_last_checkpoint_leaves_the_model_at_theta(tmp_path, monkeypatch):
+    """The last step's parameters, not the best of early stopping: an exception ended the run."""
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    class Full(training.Callback):
+        def epoch(self, run):
+            if run.epoch == 3:
+                monkeypatch.setattr("minigrad.files._write_all", full)
+
+    model, whole = net(), net()
+    stopping = training.EarlyStopping(patience=9, metric="validation_loss", least=100.0)       # the best is epoch 1
+    with pytest.raises(OSError, match="No space left") as caught:
+        fit(model, optim.Nesterov(model.parameters(), lr=0.1), [(X, Y)], epochs=3, validation=(X, Y),
+            callbacks=[Full(), stopping, training.Checkpoint(tmp_path / "run", every_epochs=2)])
+    assert caught.value.errno == errno.ENOSPC
+    fit(whole, optim.Nesterov(whole.parameters(), lr=0.1), [(X, Y)], epochs=3)
+    assert np.array_equal(model.parameters().theta, whole.parameters().theta)
+    monkeypatch.undo()
+    assert os.listdir(tmp_path) == ["run"]
+    again = net()
+    run = fit(again, optim.Nesterov(again.parameters(), lr=0.1), [(X, Y)], epochs=3, validation=(X, Y),
+              resume=tmp_path / "run", callbacks=[training.EarlyStopping(9, "validation_loss", 100.0, restore=False)])
+    assert run.steps == 3 and np.array_equal(again.parameters().theta, whole.parameters().theta)
+
+
+# ---- modes
+
+def test_a_part_in_test_mode_stays_there_while_the_model_learns():
+    def parts():
+        return nn.Sequential(nn.BatchNorm(4, dtype=np.float64), nn.Linear(4, 6, rng=0, dtype=np.float64),
+                             nn.BatchNorm(6, dtype=np.float64), nn.Dropout(0.5, rng=1),
+                             nn.Linear(6, 3, rng=2, dtype=np.float64))
+
+    for kind in (partial(optim.SGD, lr=0.1), optim.LBFGS):
+        model = parts()
+        model[0].freeze().eval()
+        model[3].eval()
+        fit(model, kind(model.parameters()), [(X, Y)], epochs=2, validation=(X, Y))
+        assert not model[0].running_mean.any() and (model[0].running_var == 1).all()
+        assert model[2].running_mean.any()
+        assert [module.training for _, module in model.modules()] == [True, False, True, True, False, True]
+        assert model[3].rng.bit_generator.state == parts()[3].rng.bit_generator.state     # no mask was drawn
+
+
+def test_a_callback_may_put_a_part_into_test_mode_on_the_way():
+    """As one does with batch norm's averages late in a run; also in the middle of an epoch."""
+    for event, at in (("epoch", 8), ("step", 5)):
+        model = net(norm=True)
+        averages = []
+
+        def still(run, model=model, averages=averages):
+            model[1].eval()
+            averages.append(model[1].running_mean.copy())
+
+        fit(model, optim.SGD(model.parameters(), lr=0.1), [(X, Y)] * 3, epochs=3, callbacks=[Log((event, at), still)])
+        assert averages[0].any() and np.array_equal(model[1].running_mean, averages[0]) and not model[1].training
+
+
+def test_a_model_in_test_mode_learns_all_the_same():
+    model, other = net(norm=True), net(norm=True)
+    for one in (model.eval(), other):
+        fit(one, optim.SGD(one.parameters(), lr=0.1), [(X, Y)], epochs=2)
+    assert np.array_equal(model.parameters().theta, other.parameters().theta)
+    assert np.array_equal(model[1].running_mean, other[1].running_mean)
 
 
 def test_a_callback_stops_the_run():
