@@ -3,7 +3,7 @@ import numpy as np
 
 from minigrad import init, ops
 from minigrad.core import Number, Tensor, data_of, default_dtype
-from minigrad.nn.module import Module
+from minigrad.nn.module import Module, name_layer
 from minigrad.nn.parameters import Parameter
 from minigrad.random import generator
 
@@ -127,8 +127,13 @@ class Sequential(Module):
         self.layers = [a_layer("Sequential", f"layer {i}", layer) for i, layer in enumerate(layers)]
 
     def forward(self, x):
-        for layer in self.layers:
-            x = layer(x)
+        for i, layer in enumerate(self.layers):
+            try:
+                x = layer(x)
+            except ValueError as error:
+                if not isinstance(layer, Module):
+                    name_layer(error, self, str(i), getattr(layer, "__name__", "function"))
+                raise
         return x
 
     def children(self):

@@ -8,7 +8,7 @@ import numpy as np
 from minigrad.core import Tensor, no_grad
 from minigrad.core.graph import clock
 from minigrad.nn.parameters import Parameters
-from minigrad.nn.structure import Structure, new_path
+from minigrad.nn.structure import Structure, joined, new_path
 
 
 class _Local(threading.local):
@@ -43,7 +43,11 @@ class Module(Structure):
         raise NotImplementedError(f"{type(self).__name__}.forward is not written")
 
     def __call__(self, *inputs):
-        y = self.forward(*inputs)
+        try:
+            y = self.forward(*inputs)
+        except ValueError as error:
+            name_layer(error, self)
+            raise
         for observer in _local.observers:
             observer(self, inputs, y)
         return y
@@ -198,6 +202,20 @@ class Module(Structure):
     def __repr__(self):
         inner = [f"  ({name}): {child!r}".replace("\n", "\n  ") for name, child in self.children()]
         return self.describe() + (" (\n" + "\n".join(inner) + "\n)" if inner else "")
+
+
+def name_layer(error, module, name="", layer=None):
+    """Put into an error's text by which path `module`, through which it passes, comes to the layer that raised it.
+
+    The innermost module is the layer, or what it says: its `name` in it, and the function there.
+    """
+    if not hasattr(error, "raised_by"):
+        error.raised_by = module, name, type(module).__name__ if layer is None else layer, error.args
+    source, name, layer, args = error.raised_by
+    path = next((path for path, part in module.modules() if part is source), None)
+    place = None if path is None else joined(path, name) if name else path
+    if place and len(args) == 1 and isinstance(args[0], str):
+        error.args = (f"{type(module).__name__}[{place}] ({layer}): {args[0]}",)
 
 
 @contextmanager

@@ -82,7 +82,8 @@ class DropConnect(Linear):
             return ops.linear(x, self.w * ops.drop_mask(self.w.shape, self.p, self.rng, self.w.dtype), self.b)
         mask = ops.drop_mask((*x.shape[:-1], *self.w.shape), self.p, self.rng, self.w.dtype)     # (m, inputs, outputs)
         w = self.w * mask
-        y = ops.reshape(ops.matmul(ops.reshape(x, (*x.shape[:-1], 1, x.shape[-1])), w), (*x.shape[:-1], -1))
+        y = ops.matmul(ops.reshape(x, (*x.shape[:-1], 1, x.shape[-1])), w)
+        y = ops.reshape(y, (*x.shape[:-1], w.shape[-1]))
         return y if self.b is None else y + self.b
 
     def describe(self):

@@ -53,10 +53,10 @@ class Structure:
                     yield new_path(self, joined(path, name), taken), p
 
     def named_buffers(self):
-        """(path, module, name of its attribute) of all buffers."""
+        """(path, module, name of its attribute) of all buffers. ValueError unless they are names of arrays."""
         taken = set()
         for path, module in self.modules():
-            for name in module.buffers:
+            for name in checked_buffers(module):
                 yield new_path(self, joined(path, name), taken), module, name
 
     def generators(self):
@@ -96,6 +96,21 @@ def new_path(owner, path, taken):
                          "the name of an attribute")
     taken.add(path)
     return path
+
+
+def checked_buffers(module):
+    """The names of a module's buffers; ValueError if they are not names of attributes that are arrays."""
+    kind, names = type(module).__name__, module.buffers
+    named = isinstance(names, tuple | list) and all(isinstance(name, str) and hasattr(module, name) for name in names)
+    if not named:
+        known = [name for name, value in vars(module).items() if isinstance(value, np.ndarray)] or ["running_mean"]
+        raise ValueError(f"{kind}.buffers: wanted names of attributes that are arrays, got {names!r:.60}: "
+                         f"self.{known[0]} = array in __init__, and in the class buffers = (\"{known[0]}\",)")
+    for name in names:
+        value = getattr(module, name)
+        if not isinstance(value, np.ndarray):
+            raise ValueError(f"{kind}.{name} is a buffer and must be an array, got {type(value).__name__}")
+    return names
 
 
 def members(attributes, above=()):

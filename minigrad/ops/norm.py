@@ -142,10 +142,12 @@ def _layer_norm_backward(g, y, wanted, out, x, gamma, beta, delta):
 def layer_norm(x, gamma, beta, delta=1e-5):
     """Layer normalization (Ba et al. 2016): like batch norm, with mean and variance of each example over its last axis.
 
-    x (..., c), gamma and beta (c,) -> like x. Raises ValueError if x is empty.
+    x (..., c), gamma and beta (c,) -> like x. Any number of examples, none too; ValueError for c = 0.
     """
     shape = np.shape(x)
     x, gamma, beta = _check("layer_norm", x, gamma, beta, delta)
+    if shape[-1] == 0:
+        raise ValueError(f"layer_norm: wanted at least one feature, got x {shape}")
     if 0 in shape:
-        raise ValueError(f"layer_norm: wanted at least one example and one feature, got x {shape}")
+        return x * gamma + beta                    # no examples: of that shape, and the gradients are 0
     return _layer_norm(x, gamma, beta, float(delta))

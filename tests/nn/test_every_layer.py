@@ -341,3 +341,42 @@ def test_recurrent_weights_that_are_no_initializer_are_refused():
 def test_operators_work_as_layers():
     model = nn.Sequential(nn.Linear(3, 2, rng=0), ops.relu, lambda x: x * 2)
     assert model(Tensor(np.ones((4, 3), np.float32))).shape == (4, 2)
+
+
+@every_layer
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("training", [True, False])
+def test_an_empty_batch_goes_through(name, dtype, training):
+    """(0, ...) -> (0, ...), and the gradients of no examples are 0."""
+    layer, x, _ = made(name, dtype)
+    shape, before = layer(Tensor(x)).shape, layer.train(training).state_dict()
+    x = tensor(x[:0], requires_grad=True)
+    of_the_batch = "must be one non-empty axis" if name == "LogSoftmax" else \
+        "nothing to take the mean of" if name.startswith("BatchNorm") and training else None
+    if of_the_batch:                                       # what looks across the examples needs some
+        with pytest.raises(ValueError, match=of_the_batch):
+            layer(x)
+        return
+    y = layer(x)
+    assert y.shape == (0, *shape[1:]) and y.dtype == dtype
+    ops.sum(y).backward()
+    assert x.grad is None or x.grad.shape == x.shape
+    for path, p in layer.named_parameters():
+        assert p.grad is None or (p.grad == 0).all(), path
+    assert all(np.array_equal(value, before[path]) for path, value in layer.state_dict().items())
+
+
+def test_an_empty_batch_of_symbols_goes_through():
+    layer = nn.Embedding(7, 3, rng=0)
+    y = layer(np.zeros((0, 4), np.int64))
+    assert y.shape == (0, 4, 3)
+    ops.sum(y).backward()
+    assert (layer.table.grad == 0).all()
+
+
+@pytest.mark.parametrize("cell", [nn.RNNCell, nn.LSTMCell])
+def test_an_empty_batch_goes_through_a_cell_with_its_state(cell):
+    layer = cell(3, 4, rng=0)
+    x, h = Tensor(np.zeros((0, 3), np.float32)), Tensor(np.zeros((0, 4), np.float32))
+    y = layer(x, h) if cell is nn.RNNCell else layer(x, (h, h))[0]
+    assert y.shape == (0, 4)

@@ -5,7 +5,7 @@ import threading
 import numpy as np
 import pytest
 
-from minigrad import losses, nn, ops, optim
+from minigrad import Objective, losses, nn, ops, optim
 from minigrad.core import Tensor
 
 X = np.random.default_rng(0).standard_normal((6, 4)).astype(np.float32)
@@ -258,6 +258,78 @@ def test_summary_counts_parameters_and_shows_shapes_without_a_trace():
     for name, value in model.state_dict().items():
         np.testing.assert_array_equal(value, before[name])
     assert "Linear(4, 5)" in repr(model) and "(blocks.0): Residual" in repr(model)
+
+
+# -------------------------------------------------------------------------------------------------------------- errors
+
+def text_of_error(call):
+    with pytest.raises(ValueError) as error:
+        call()
+    return str(error.value)
+
+
+def test_a_shape_error_names_the_layer_by_its_path():
+    wrong = nn.Linear(3, 2, rng=0)
+    alone = text_of_error(lambda: wrong(Tensor(X)))
+    assert alone.startswith("linear: ")
+    within = nn.Sequential(nn.Linear(4, 4, rng=0), ops.relu, wrong)
+    assert text_of_error(lambda: within(Tensor(X))) == f"Sequential[2] (Linear): {alone}"
+    deeper = nn.Sequential(nn.Identity(), nn.Residual(within))
+    assert text_of_error(lambda: deeper(Tensor(X))) == f"Sequential[1.f.2] (Linear): {alone}"
+    model = Net()
+    model.blocks[0].f = deeper
+    assert text_of_error(lambda: model(Tensor(X[:, :4]))) != alone
+    model.first = nn.Identity()
+    assert text_of_error(lambda: model(Tensor(X))) == f"Net[blocks.0.f.1.f.2] (Linear): {alone}"
+    with pytest.raises(ValueError, match=r"^Sequential\[2\] \(Linear\): linear"):
+        Objective(within, losses.cross_entropy, X, None).value()
+
+
+def test_errors_of_functions_in_a_sequential_and_of_other_kinds():
+    def halves(x):
+        return ops.reshape(x, (5, 2))
+
+    model = nn.Sequential(nn.Sequential(ops.relu, ops.relu, halves))
+    assert text_of_error(lambda: model(Tensor(X))).startswith("Sequential[0.2] (halves): ")
+
+    class Fails(nn.Module):
+        def __init__(self, error):
+            self.error = error
+
+        def forward(self, x):
+            raise self.error
+
+    for error in (KeyError("x"), UnicodeDecodeError("ascii", b"x", 0, 1, "no"), ValueError(), ValueError("a", 2)):
+        args = error.args
+        with pytest.raises(type(error)) as caught:
+            nn.Sequential(Fails(error))(Tensor(X))
+        assert caught.value is error and error.args == args
+    elsewhere = nn.Sequential(nn.Linear(3, 2, rng=0))                # no part of the model that calls it
+    outer = nn.Sequential(lambda x: elsewhere(x))
+    assert text_of_error(lambda: outer(Tensor(X))).startswith("Sequential[0] (Linear): linear")
+
+
+@pytest.mark.parametrize("buffers", [[np.zeros(3)], np.zeros(3), ["missing"], "mean", [("mean",)], [3]])
+def test_buffers_that_are_no_names_are_refused_with_the_way(buffers):
+    class Model(nn.Module):
+        def __init__(self):
+            self.w, self.mean = nn.Parameter([1.0]), np.zeros(3)
+            self.buffers = buffers
+
+    for asked in (lambda model: model.state_dict(), lambda model: model.parameters()):
+        with pytest.raises(ValueError, match=r"Model\.buffers: wanted names of attributes.*buffers = \(\"mean\",\)"):
+            asked(nn.Sequential(Model()))
+
+
+def test_a_buffer_that_is_no_array_is_refused():
+    class Model(nn.Module):
+        buffers = ("count",)
+
+        def __init__(self):
+            self.count = 3
+
+    with pytest.raises(ValueError, match=r"Model\.count is a buffer and must be an array, got int"):
+        Model().state_dict()
 
 
 @pytest.mark.parametrize(("call", "message"), [
