@@ -22,7 +22,7 @@ def report():
         ("minigrad", minigrad.__version__),
         ("compiled kernels", built),
         ("instruction set", kernels.isa),
-        ("threads", f"{kernels.get_num_threads()} ({'with' if kernels.openmp() else 'without'} OpenMP)"),
+        ("threads", f"{kernels.get_num_threads()}{'' if kernels.threaded() else ' (the kernels use no more)'}"),
         ("NumPy", np.__version__),
         ("Python", f"{platform.python_implementation()} {platform.python_version()}"),
         ("platform", f"{platform.platform()}, {os.cpu_count()} processors"),

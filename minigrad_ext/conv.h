@@ -3,7 +3,7 @@
 #define MINIGRAD_CONV_H
 
 #include <string.h>
-#include "scratch.h"
+#include "parts.h"
 #include "simd.h"
 
 /* MG_OPAQUE hides from the compiler what it knows of a pointer: left alone, gcc addresses all rows of a tile from one base
@@ -24,7 +24,7 @@ typedef struct {
     int padded;
     ptrdiff_t oh, ow;                   /* windows */
     ptrdiff_t sh, sw, dh, dw;           /* stride, dilation */
-    int threads;
+    Team team;
     void *images, *windows;             /* windows (n, oh, ow, o): written; for the gradient of the weights read */
 } Geometry;
 

@@ -17,7 +17,7 @@ from cpython.buffer cimport Py_buffer
 from cpython.number cimport PyNumber_Index
 
 from minigrad_ext.gate cimport Gate, disjoint, enter, input, leave, no_memory, output, refuse, shape4, want
-from minigrad_ext.runtime cimport isa_level, threads_for
+from minigrad_ext.runtime cimport Team, isa_level, team_for
 
 cdef extern from "conv.h" nogil:
     ctypedef struct Geometry:
@@ -25,7 +25,7 @@ cdef extern from "conv.h" nogil:
         Py_ssize_t ph, pw, top, left, spread_h, spread_w
         int padded
         Py_ssize_t oh, ow, sh, sw, dh, dw
-        int threads
+        Team team
         void *images
         void *windows
     ctypedef struct Weights:
@@ -74,7 +74,7 @@ cdef int describe(Gate *gate, Geometry *v, Weights *k, Py_buffer *x, Py_buffer *
     k.s_kw = k.depth * k.s_depth
     k.s_kh = k.kw * k.s_kw
     k.entries = w.buf
-    v.threads = threads_for(<double> v.n * v.oh * v.ow * k.kh * k.kw * k.depth * w.shape[3])   # multiply-adds of each
+    v.team = team_for(<double> v.n * v.oh * v.ow * k.kh * k.kw * k.depth * w.shape[3])   # multiply-adds of each
     return 0
 
 

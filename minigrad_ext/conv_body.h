@@ -194,20 +194,103 @@ static void NAME(fetch)(const REAL *next, ptrdiff_t size, ptrdiff_t part, ptrdif
         MG_FETCH(next + k);
 }
 
-/* Correlation: y (n, oh, ow, groups columns) = images (n, h, w, c) * weights, + bias. Both conv2d and conv2d_x.
- * work is split by images and rows; every output is one sum in one order, whoever computes it. */
-static int NAME(correlate)(const Geometry *v, const Weights *w)
+/* A correlation with its weights packed. Its parts are `bands` bands of rows of every image. */
+#define Correlation NAME(Correlation)
+typedef struct {
+    const Geometry *v;
+    const Weights *w;
+    const REAL *packed, *bias;          /* panels of every group; bias: in panels too, or NULL */
+    ptrdiff_t bands;
+} Correlation;
+
+/* Columns of w in whole vectors; numbers of a plane, if there is one. */
+#define PADDED(columns) (((columns) + LANES - 1) / LANES * LANES)
+#define PLANE_SIZE(v) ((v)->padded ? (size_t)((v)->ph * (v)->pw * (v)->c) : 0)
+
+static int NAME(correlate_bands)(const void *context, ptrdiff_t first_band, ptrdiff_t past_band)
 {
-    const REAL *x = v->images, *weights = w->entries, *bias = w->bias;
-    REAL *y = v->windows;
+    const Correlation *all = context;
+    const Geometry *v = all->v;
+    const Weights *w = all->w;
     const ptrdiff_t groups = v->groups, depth = v->c / groups, columns = w->columns, wide = NV * LANES;
-    const ptrdiff_t padded = (columns + LANES - 1) / LANES * LANES, K = w->kh * w->kw * depth;
+    const ptrdiff_t padded = PADDED(columns), K = w->kh * w->kw * depth, bands = all->bands;
     const int whole_rows = groups == 1 && v->dw == 1 && v->spread_w == 1;       /* a segment is a row of the kernel */
     const ptrdiff_t segments = whole_rows ? w->kh : w->kh * w->kw, step = v->spread_w;
-    const ptrdiff_t o = groups * columns;
-    const size_t plane_size = v->padded ? (size_t)(v->ph * v->pw * v->c) : 0;
-    const size_t packed_size = (size_t)(groups * padded * (K + 1)) + NV * LANES;
-    REAL *packed = (REAL *)scratch(0, packed_size * sizeof(REAL));
+    const ptrdiff_t pitch = v->pw * v->c, image_size = v->h * v->w * v->c, o = groups * columns;
+    const ptrdiff_t high = NAME(height)((v->ow + step - 1) / step);
+    const int pairs = columns <= LANES || 2 * high <= MR;   /* two rows of the image in one tile */
+    const REAL *x = v->images;
+    REAL *y = v->windows;
+    const size_t plane_size = PLANE_SIZE(v);
+    Segment *seg = v->team.scratch(1, 2 * (size_t)segments * sizeof(Segment) + plane_size * sizeof(REAL));
+    if (!seg)
+        return -1;
+    Segment *below = seg + segments;
+    REAL *plane = plane_size ? (REAL *)(below + segments) : NULL;
+    if (plane)
+        memset(plane, 0, plane_size * sizeof(REAL));
+    ptrdiff_t in_plane = -1;
+    const uint64_t before = mg_flush_on();
+    for (ptrdiff_t work = first_band; work < past_band; work++) {
+        const ptrdiff_t n = work / bands, band = work % bands;
+        const REAL *image = x + n * image_size;
+        if (plane) {
+            if (in_plane != n)
+                NAME(fill_plane)(v, image, plane);
+            in_plane = n;
+            image = plane;
+        }
+        const ptrdiff_t past = v->oh * (band + 1) / bands;
+        for (ptrdiff_t i = v->oh * band / bands, rows; i < past; i += rows) {
+            rows = 1;
+            for (ptrdiff_t q = 0; q < step && q < v->ow; q++) {
+                Tile t;
+                t.seg = seg;
+                t.segments = NAME(meet)(v, w, whole_rows, i, q, seg);
+                if (pairs && step == 1 && i + 1 < past      /* if they meet the same: bits do not depend on bands */
+                    && NAME(meet)(v, w, whole_rows, i + 1, q, below) == t.segments
+                    && !memcmp(seg, below, (size_t)t.segments * sizeof(Segment)))
+                    rows = 2;
+                t.length = whole_rows ? w->kw * depth : depth;
+                t.ra = step * v->sw * v->c;
+                t.ca = 1;
+                t.rc = step * o;
+                t.ja = v->sh * pitch;
+                t.jc = v->ow * o;
+                t.accumulate = 0;
+                const ptrdiff_t across = (v->ow - q + step - 1) / step;
+                for (ptrdiff_t g = 0; g < groups; g++)
+                    for (ptrdiff_t first = 0; first < columns; first += wide) {
+                        t.columns = columns - first < wide ? columns - first : wide;
+                        const int nv = t.columns <= LANES ? 1 : NV;
+                        t.b = all->packed + g * padded * K + first * K;
+                        t.bias = all->bias ? all->bias + g * padded + first : NULL;
+                        t.rb = nv * LANES;
+                        for (ptrdiff_t j = 0; j < across; j += high) {
+                            const ptrdiff_t mr = across - j < high ? across - j : high;
+                            t.a = image + i * t.ja + q * v->sw * v->c + j * t.ra + g * depth;
+                            t.c = y + (n * v->oh + i) * t.jc + q * o + j * t.rc + g * columns + first;
+                            NAME(tiles)[mr - 1][rows - 1][nv - 1](&t);
+                        }
+                    }
+            }
+            if (n + 1 < v->n)
+                for (ptrdiff_t r = i; r < i + rows; r++)
+                    NAME(fetch)(x + (n + 1) * image_size, image_size, r, v->oh);
+        }
+    }
+    mg_flush_off(before);
+    return 0;
+}
+
+/* Correlation: y (n, oh, ow, groups columns) = images (n, h, w, c) * weights, + bias. Both conv2d and conv2d_x.
+ * Every output is one sum in one order, whoever computes it. */
+static int NAME(correlate)(const Geometry *v, const Weights *w)
+{
+    const REAL *weights = w->entries, *bias = w->bias;
+    const ptrdiff_t groups = v->groups, columns = w->columns;
+    const ptrdiff_t padded = PADDED(columns), K = w->kh * w->kw * (v->c / groups);
+    REAL *packed = v->team.scratch(0, ((size_t)(groups * padded * (K + 1)) + NV * LANES) * sizeof(REAL));
     if (!packed)
         return -1;
     REAL *padded_bias = packed + groups * padded * K;
@@ -217,78 +300,10 @@ static int NAME(correlate)(const Geometry *v, const Weights *w)
             for (ptrdiff_t j = 0; j < padded; j++)
                 padded_bias[g * padded + j] = j < columns ? bias[g * columns + j] : 0;
     }
-    const ptrdiff_t pitch = v->pw * v->c, image_size = v->h * v->w * v->c;
-    const ptrdiff_t high = NAME(height)((v->ow + step - 1) / step);
-    const int pairs = columns <= LANES || 2 * high <= MR;   /* two rows of the image in one tile */
     /* so many bands of rows per image that every thread has work, also for a single image */
-    const int threads = v->threads;
-    const ptrdiff_t bands = v->n >= 4 * threads ? 1 : (v->oh < 4 * threads ? v->oh : 4 * threads);
-    int failed = 0;
-    #pragma omp parallel num_threads(threads) if (threads > 1) reduction(|: failed)
-    {
-        const uint64_t before = mg_flush_on();
-        Segment *seg = (Segment *)scratch(1, 2 * (size_t)segments * sizeof(Segment) + plane_size * sizeof(REAL));
-        Segment *below = seg + segments;
-        REAL *plane = plane_size ? (REAL *)(below + segments) : NULL;
-        if (!seg)
-            failed = 1;
-        else if (plane)
-            memset(plane, 0, plane_size * sizeof(REAL));
-        ptrdiff_t in_plane = -1;
-        #pragma omp for schedule(static)
-        for (ptrdiff_t work = 0; work < v->n * bands; work++) {
-            if (failed)
-                continue;
-            const ptrdiff_t n = work / bands, band = work % bands;
-            const REAL *image = x + n * image_size;
-            if (plane) {
-                if (in_plane != n)
-                    NAME(fill_plane)(v, image, plane);
-                in_plane = n;
-                image = plane;
-            }
-            const ptrdiff_t past = v->oh * (band + 1) / bands;
-            for (ptrdiff_t i = v->oh * band / bands, rows; i < past; i += rows) {
-                rows = 1;
-                for (ptrdiff_t q = 0; q < step && q < v->ow; q++) {
-                    Tile t;
-                    t.seg = seg;
-                    t.segments = NAME(meet)(v, w, whole_rows, i, q, seg);
-                    if (pairs && step == 1 && i + 1 < past      /* if they meet the same: bits do not depend on bands */
-                        && NAME(meet)(v, w, whole_rows, i + 1, q, below) == t.segments
-                        && !memcmp(seg, below, (size_t)t.segments * sizeof(Segment)))
-                        rows = 2;
-                    t.length = whole_rows ? w->kw * depth : depth;
-                    t.ra = step * v->sw * v->c;
-                    t.ca = 1;
-                    t.rc = step * o;
-                    t.ja = v->sh * pitch;
-                    t.jc = v->ow * o;
-                    t.accumulate = 0;
-                    const ptrdiff_t across = (v->ow - q + step - 1) / step;
-                    for (ptrdiff_t g = 0; g < groups; g++)
-                        for (ptrdiff_t first = 0; first < columns; first += wide) {
-                            t.columns = columns - first < wide ? columns - first : wide;
-                            const int nv = t.columns <= LANES ? 1 : NV;
-                            t.b = packed + g * padded * K + first * K;
-                            t.bias = bias ? padded_bias + g * padded + first : NULL;
-                            t.rb = nv * LANES;
-                            for (ptrdiff_t j = 0; j < across; j += high) {
-                                const ptrdiff_t mr = across - j < high ? across - j : high;
-                                t.a = image + i * t.ja + q * v->sw * v->c + j * t.ra + g * depth;
-                                t.c = y + (n * v->oh + i) * t.jc + q * o + j * t.rc + g * columns + first;
-                                NAME(tiles)[mr - 1][rows - 1][nv - 1](&t);
-                            }
-                        }
-                }
-                if (n + 1 < v->n)
-                    for (ptrdiff_t r = i; r < i + rows; r++)
-                        NAME(fetch)(x + (n + 1) * image_size, image_size, r, v->oh);
-            }
-        }
-        mg_flush_off(before);
-    }
-    return failed ? -1 : 0;
+    const ptrdiff_t most = 4 * v->team.threads, bands = v->n >= most ? 1 : v->oh < most ? v->oh : most;
+    const Correlation all = {v, w, packed, bias ? padded_bias : NULL, bands};
+    return run_parts(v->team, NAME(correlate_bands), &all, v->n * bands);
 }
 
 /* db[j] += sum over the pixels of an image of g[p, j], pixel by pixel. */
@@ -318,107 +333,121 @@ static void NAME(add_pixels)(ptrdiff_t pixels, ptrdiff_t o, const REAL *g, REAL 
     }
 }
 
-/* The gradient with respect to w: dw (kh, kw, depth, groups columns) (+)= sum over images and pixels of x times g,
- * g (n, oh, ow, groups columns), and to b: db (+)= sum of g (db NULL: not wanted). Images outermost; a thread owns some
- * entries of dw and sees every image. */
-static int NAME(correlate_w)(const Geometry *v, const Weights *w)
+/* A gradient of weights. Its `parts` parts are shares of the tiles of dw. */
+#define Gradient NAME(Gradient)
+typedef struct {
+    const Geometry *v;
+    const Weights *w;
+    const Segment *seg;                 /* one for every row of the output */
+    ptrdiff_t high, heights, panels, deep, blocks, parts;
+} Gradient;
+
+static int NAME(correlate_w_tiles)(const void *context, ptrdiff_t first_part, ptrdiff_t past_part)
 {
+    const Gradient *all = context;
+    const Geometry *v = all->v;
+    const Weights *w = all->w;
     const REAL *x = v->images, *g = v->windows;
     REAL *dw = w->entries, *db = w->bias;
     const ptrdiff_t kh = w->kh, kw = w->kw, columns = w->columns;
     const ptrdiff_t groups = v->groups, depth = v->c / groups, o = groups * columns, wide = NV * LANES;
-    const ptrdiff_t pitch = v->pw * v->c, pixels = v->oh * v->ow;
-    const ptrdiff_t padded = (columns + LANES - 1) / LANES * LANES;
+    const ptrdiff_t pitch = v->pw * v->c, pixels = v->oh * v->ow, image_size = v->h * v->w * v->c;
+    const ptrdiff_t padded = PADDED(columns);
     const int whole_rows = groups == 1 && v->dw == 1;       /* the rows of one kh lie side by side in the image */
     const ptrdiff_t rows = whole_rows ? kw * depth : depth;
-    const ptrdiff_t high = NAME(height)(rows), heights = (rows + high - 1) / high;
-    const ptrdiff_t panels = (columns + wide - 1) / wide;
-    const ptrdiff_t deep = columns <= LANES || 2 * high <= MR ? 2 : 1;      /* rows of the kernel in one tile */
-    const ptrdiff_t steps = (kh + deep - 1) / deep, blocks = whole_rows ? steps : steps * kw;
-    const ptrdiff_t work = groups * panels * blocks * heights, image_size = v->h * v->w * v->c;
-    const size_t plane_size = v->padded ? (size_t)(v->ph * v->pw * v->c) : 0;
-    const size_t g_size = padded == columns ? 0 : (size_t)(groups * pixels * padded);
-    const int threads = v->threads <= work ? v->threads : (int)work;
-    (void)threads;                      /* without OpenMP */
-    Segment *seg = (Segment *)scratch(0, (size_t)(v->oh + 1) * sizeof(Segment));
+    const ptrdiff_t high = all->high, heights = all->heights, panels = all->panels, deep = all->deep;
+    const ptrdiff_t blocks = all->blocks, work = groups * panels * blocks * heights;
+    const ptrdiff_t mine = work * first_part / all->parts, past = work * past_part / all->parts;
+    const size_t plane_size = PLANE_SIZE(v), g_size = padded == columns ? 0 : (size_t)(groups * pixels * padded);
+    REAL *plane = v->team.scratch(1, (plane_size + g_size + 1) * sizeof(REAL)), *packed_g = plane + plane_size;
+    if (!plane)
+        return -1;
+    memset(plane, 0, plane_size * sizeof(REAL));
+    const uint64_t before = mg_flush_on();
+    for (ptrdiff_t n = 0; n < v->n; n++) {
+        const REAL *image = x + n * image_size, *gn = g + n * pixels * o;
+        if (plane_size) {
+            NAME(fill_plane)(v, image, plane);
+            image = plane;
+        }
+        if (g_size)
+            for (ptrdiff_t q = 0; q < groups; q++)
+                for (ptrdiff_t p = 0; p < pixels; p++) {
+                    REAL *to = packed_g + (q * pixels + p) * padded;
+                    for (ptrdiff_t j = 0; j < padded; j++)
+                        to[j] = j < columns ? gn[p * o + q * columns + j] : 0;
+                }
+        for (ptrdiff_t item = mine; item < past; item++) {
+            const ptrdiff_t m = item % heights * high, block = item / heights % blocks;
+            const ptrdiff_t first = item / heights / blocks % panels * wide;
+            const ptrdiff_t q = item / heights / blocks / panels;
+            const ptrdiff_t ki = (whole_rows ? block : block / kw) * deep, kj = whole_rows ? 0 : block % kw;
+            const ptrdiff_t mr = rows - m < high ? rows - m : high;
+            const ptrdiff_t last = ki + deep < kh ? ki + deep - 1 : kh - 1;
+            ptrdiff_t s = 0, past_s = v->oh;            /* rows of the output that see pixels through ki .. last */
+            while (s < past_s && s * v->sh + last * v->dh < v->top)
+                s++;
+            while (s < past_s && (past_s - 1) * v->sh + ki * v->dh - v->top >= v->h)
+                past_s--;
+            if (n + 1 < v->n) {
+                NAME(fetch)(x + (n + 1) * image_size, image_size, item - mine, past - mine);
+                NAME(fetch)(g + (n + 1) * pixels * o, pixels * o, item - mine, past - mine);
+            }
+            Tile t;
+            t.columns = columns - first < wide ? columns - first : wide;
+            t.a = image + ki * v->dh * pitch + kj * v->dw * v->c + q * depth + m;
+            t.b = g_size ? packed_g + q * pixels * padded + first : gn + q * columns + first;
+            t.bias = NULL;
+            t.c = dw + ((ki * kw + kj) * depth + m) * o + q * columns + first;
+            t.ra = 1;
+            t.ca = v->sw * v->c;
+            t.rb = g_size ? padded : o;
+            t.rc = o;
+            t.seg = all->seg + s;
+            t.segments = past_s - s;
+            t.length = v->ow;
+            t.accumulate = 1;
+            t.ja = v->dh * pitch;
+            t.jc = kw * depth * o;
+            NAME(tiles)[mr - 1][last - ki][t.columns <= LANES ? 0 : NV - 1](&t);
+        }
+        if (db && past_part == all->parts)
+            NAME(add_pixels)(pixels, o, gn, db);
+    }
+    mg_flush_off(before);
+    return 0;
+}
+
+/* The gradient with respect to w: dw (kh, kw, depth, groups columns) (+)= sum over images and pixels of x times g,
+ * g (n, oh, ow, groups columns), and to b: db (+)= sum of g (db NULL: not wanted). Images outermost; a thread owns some
+ * entries of dw and sees every image, so there are no more parts than threads. */
+static int NAME(correlate_w)(const Geometry *v, const Weights *w)
+{
+    REAL *dw = w->entries, *db = w->bias;
+    const ptrdiff_t kh = w->kh, kw = w->kw, depth = v->c / v->groups, o = v->groups * w->columns;
+    const int whole_rows = v->groups == 1 && v->dw == 1;
+    const ptrdiff_t rows = whole_rows ? kw * depth : depth, high = NAME(height)(rows);
+    const ptrdiff_t deep = w->columns <= LANES || 2 * high <= MR ? 2 : 1;   /* rows of the kernel in one tile */
+    const ptrdiff_t steps = (kh + deep - 1) / deep, panels = (w->columns + NV * LANES - 1) / (NV * LANES);
+    Segment *seg = v->team.scratch(0, (size_t)(v->oh + 1) * sizeof(Segment));
     if (!seg)
         return -1;
     for (ptrdiff_t s = 0; s < v->oh; s++)
-        seg[s] = (Segment){s * v->sh * pitch, s * v->ow};
+        seg[s] = (Segment){s * v->sh * v->pw * v->c, s * v->ow};
     if (!w->add)
         memset(dw, 0, (size_t)(kh * kw * depth * o) * sizeof(REAL));
     if (db && !w->add_bias)
         memset(db, 0, (size_t)o * sizeof(REAL));
-    int failed = 0;
-    #pragma omp parallel num_threads(threads) if (threads > 1) reduction(|: failed)
-    {
-        const uint64_t before = mg_flush_on();
-        int me = 0, us = 1;
-#ifdef _OPENMP
-        me = omp_get_thread_num();
-        us = omp_get_num_threads();
-#endif
-        const ptrdiff_t mine = work * me / us, past = work * (me + 1) / us;
-        REAL *plane = (REAL *)scratch(1, (plane_size + g_size + 1) * sizeof(REAL)), *packed_g = plane + plane_size;
-        if (!plane)
-            failed = 1;
-        else
-            memset(plane, 0, plane_size * sizeof(REAL));
-        for (ptrdiff_t n = 0; n < v->n && !failed; n++) {
-            const REAL *image = x + n * image_size, *gn = g + n * pixels * o;
-            if (plane_size) {
-                NAME(fill_plane)(v, image, plane);
-                image = plane;
-            }
-            if (g_size)
-                for (ptrdiff_t q = 0; q < groups; q++)
-                    for (ptrdiff_t p = 0; p < pixels; p++) {
-                        REAL *to = packed_g + (q * pixels + p) * padded;
-                        for (ptrdiff_t j = 0; j < padded; j++)
-                            to[j] = j < columns ? gn[p * o + q * columns + j] : 0;
-                    }
-            for (ptrdiff_t item = mine; item < past; item++) {
-                const ptrdiff_t m = item % heights * high, block = item / heights % blocks;
-                const ptrdiff_t first = item / heights / blocks % panels * wide;
-                const ptrdiff_t q = item / heights / blocks / panels;
-                const ptrdiff_t ki = (whole_rows ? block : block / kw) * deep, kj = whole_rows ? 0 : block % kw;
-                const ptrdiff_t mr = rows - m < high ? rows - m : high;
-                const ptrdiff_t last = ki + deep < kh ? ki + deep - 1 : kh - 1;
-                ptrdiff_t s = 0, past_s = v->oh;            /* rows of the output that see pixels through ki .. last */
-                while (s < past_s && s * v->sh + last * v->dh < v->top)
-                    s++;
-                while (s < past_s && (past_s - 1) * v->sh + ki * v->dh - v->top >= v->h)
-                    past_s--;
-                if (n + 1 < v->n) {
-                    NAME(fetch)(x + (n + 1) * image_size, image_size, item - mine, past - mine);
-                    NAME(fetch)(g + (n + 1) * pixels * o, pixels * o, item - mine, past - mine);
-                }
-                Tile t;
-                t.columns = columns - first < wide ? columns - first : wide;
-                t.a = image + ki * v->dh * pitch + kj * v->dw * v->c + q * depth + m;
-                t.b = g_size ? packed_g + q * pixels * padded + first : gn + q * columns + first;
-                t.bias = NULL;
-                t.c = dw + ((ki * kw + kj) * depth + m) * o + q * columns + first;
-                t.ra = 1;
-                t.ca = v->sw * v->c;
-                t.rb = g_size ? padded : o;
-                t.rc = o;
-                t.seg = seg + s;
-                t.segments = past_s - s;
-                t.length = v->ow;
-                t.accumulate = 1;
-                t.ja = v->dh * pitch;
-                t.jc = kw * depth * o;
-                NAME(tiles)[mr - 1][last - ki][t.columns <= LANES ? 0 : NV - 1](&t);
-            }
-            if (db && me == us - 1)
-                NAME(add_pixels)(pixels, o, gn, db);
-        }
-        mg_flush_off(before);
-    }
-    return failed ? -1 : 0;
+    const ptrdiff_t heights = (rows + high - 1) / high, blocks = whole_rows ? steps : steps * kw;
+    const ptrdiff_t work = v->groups * panels * blocks * heights;
+    const Gradient all = {v, w, seg, high, heights, panels, deep, blocks, v->team.threads < work ? v->team.threads : work};
+    return run_parts(v->team, NAME(correlate_w_tiles), &all, all.parts);
 }
 
+#undef Correlation
+#undef Gradient
+#undef PADDED
+#undef PLANE_SIZE
 #undef MR
 #undef NV
 #undef Tile

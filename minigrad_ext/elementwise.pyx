@@ -5,7 +5,6 @@ relu_gate 0.6 and 3.0 for 3.0 and 20, sigmoid 0.5 and 6.7 for 7.3 and 44, sigmoi
 tanh_gate the same. NumPy's own tanh and exp are one vectorised pass already (0.4 ns a number): no kernel for them.
 """
 from cpython.buffer cimport Py_buffer
-from cython.parallel cimport prange
 from libc.stdint cimport uint64_t
 
 from minigrad_ext.gate cimport (
@@ -20,7 +19,7 @@ from minigrad_ext.gate cimport (
     same_shape,
     size,
 )
-from minigrad_ext.runtime cimport isa_level, threads_for
+from minigrad_ext.runtime cimport isa_level, run_parts, team_for
 
 
 cdef extern from "elementwise.h" nogil:
@@ -35,27 +34,37 @@ cdef extern from "elementwise.h" nogil:
     pass_f64 pass_of_f64(int which, int isa)
 
 
-cdef void piece(int which, char code, Py_ssize_t low, Py_ssize_t high, const void *a, const void *b,
-                void *y) noexcept nogil:
-    """Numbers low to high of one pass, by the calling thread. b is a where the pass has one argument."""
+cdef enum:
+    LINE = 64                    # a part; threads share no cache line
+
+
+cdef struct Pass:
+    int which
+    char code
+    Py_ssize_t n
+    const void *a
+    const void *b                # a once more where the pass has one argument
+    void *y
+
+
+cdef int lines(const void *whole, Py_ssize_t first, Py_ssize_t past) noexcept nogil:
+    """Lines first to past of a pass, by the calling thread."""
+    cdef const Pass *of = <const Pass *> whole
+    cdef Py_ssize_t low = first * LINE, count = min(past * LINE, of.n) - low
     cdef uint64_t before = mg_flush_on()
-    if code == c"f":
-        pass_of_f32(which, isa_level())(high - low, <const float *> a + low, <const float *> b + low, <float *> y + low)
+    if of.code == c"f":
+        pass_of_f32(of.which, isa_level())(count, <const float *> of.a + low, <const float *> of.b + low,
+                                           <float *> of.y + low)
     else:
-        pass_of_f64(which, isa_level())(high - low, <const double *> a + low, <const double *> b + low,
-                                        <double *> y + low)
+        pass_of_f64(of.which, isa_level())(count, <const double *> of.a + low, <const double *> of.b + low,
+                                           <double *> of.y + low)
     mg_flush_off(before)
+    return 0
 
 
-cdef void whole(int which, char code, Py_ssize_t n, const void *a, const void *b, void *y) noexcept nogil:
-    cdef int threads = threads_for(24.0 * n), part
-    cdef Py_ssize_t each
-    if threads == 1:
-        piece(which, code, 0, n, a, b, y)
-    else:
-        each = n // threads // 64 * 64
-        for part in prange(threads, num_threads=threads, schedule="static", chunksize=1):
-            piece(which, code, part * each, n if part == threads - 1 else (part + 1) * each, a, b, y)
+cdef void run(int which, char code, Py_ssize_t n, const void *a, const void *b, void *y) noexcept nogil:
+    cdef Pass whole = Pass(which, code, n, a, b, y)
+    run_parts(team_for(24.0 * n), lines, &whole, (n + LINE - 1) // LINE)
 
 
 cdef int one(const char *name, int which, object x, object y) except -1:
@@ -70,7 +79,7 @@ cdef int one(const char *name, int which, object x, object y) except -1:
         same_shape(&gate, y_, "y", x_, "x")
         disjoint(&gate)
         with nogil:
-            whole(which, gate.code, size(x_), x_.buf, x_.buf, y_.buf)
+            run(which, gate.code, size(x_), x_.buf, x_.buf, y_.buf)
     finally:
         leave(&gate)
     return 0
@@ -91,7 +100,7 @@ cdef int two(const char *name, int which, object g, object y, object dx) except 
         same_shape(&gate, dx_, "dx", g_, "g")
         disjoint(&gate)
         with nogil:
-            whole(which, gate.code, size(g_), g_.buf, y_.buf, dx_.buf)
+            run(which, gate.code, size(g_), g_.buf, y_.buf, dx_.buf)
     finally:
         leave(&gate)
     return 0

@@ -7,7 +7,7 @@ set (variants.h):
     cdef int run(Gate *gate, int kernel, Norm *v) except -1:
         cdef int failed
         disjoint(gate)                                           # no output overlaps any other array
-        v.threads = threads_for(24.0 * v.m * v.c)                # see runtime.pyx
+        v.team = team_for(24.0 * v.m * v.c)                      # see runtime.pyx
         with nogil:
             failed = mg_norm(kernel, gate.code, isa_level(), v)
         if failed:
@@ -40,7 +40,8 @@ Conventions for the families:
   - a kernel is `static int NAME(f)(const Struct *v)` in C (matmul's workers are Cython's `worker[real]`,
     picked from gate.code; never `if real is float` in a `def`). Each thread brackets its work with
     `before = mg_flush_on()` and `mg_flush_off(before)` (simd.h). Scalars: in double, then cast once.
-  - threads split outputs, never sums; with `threads_for` small problems stay on one.
+  - threads split outputs, never sums: a kernel cuts its outputs into parts and gives them to `run_parts` (parts.h);
+    with `team_for` small problems stay on one thread.
 
 Why Py_buffer and not typed memoryviews: a pair of PyObject_GetBuffer and PyBuffer_Release costs half of acquiring and
 releasing a `real[::1]` (55 ns against 105), needs no dispatch on the dtype, refuses None and unaligned data, and its
@@ -61,7 +62,6 @@ from libc.string cimport memcpy
 cdef extern from "simd.h" nogil:
     uint64_t mg_flush_on()
     void mg_flush_off(uint64_t before)
-    int mg_openmp()
 
 
 cdef enum:

@@ -10,6 +10,7 @@
 #define MINIGRAD_GEMM_H
 
 #include <string.h>
+#include "parts.h"
 #include "simd.h"
 
 #if defined(__clang__)

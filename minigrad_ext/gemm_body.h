@@ -82,16 +82,36 @@ static double W(cost)(const W(kernels) *kern, const W(gemm_t) *g) {
     return sums + packing + storing;
 }
 
-static void W(gemm)(int isa, int threads, W(gemm_t) g) {
+/* A product cut into parts: ranges of columns of C (a thread then packs only its own panels) or of rows. */
+typedef struct {
+    const W(kernels) *kern;
+    const W(gemm_t) *g;
+    ptrdiff_t rows, columns; /* of a part; all of the one and some of the other */
+} W(cut_t);
+
+static int W(rectangles)(const void *context, ptrdiff_t first, ptrdiff_t past) {
+    const W(cut_t) *cut = context;
+    const W(gemm_t) *g = cut->g;
+    const uint64_t before = mg_flush_on();
+    const int by_rows = cut->rows < g->m;
+    const ptrdiff_t i0 = by_rows ? first * cut->rows : 0, i1 = by_rows ? mg_least(g->m, past * cut->rows) : g->m;
+    const ptrdiff_t j0 = by_rows ? 0 : first * cut->columns;
+    const ptrdiff_t j1 = by_rows ? g->n : mg_least(g->n, past * cut->columns);
+    if (i0 < i1 && j0 < j1) W(rectangle)(cut->kern, g, i0, i1, j0, j1);
+    mg_flush_off(before);
+    return 0;
+}
+
+static int W(gemm)(int isa, Team team, W(gemm_t) g) {
     const W(kernels) *kern = W(KERNELS)[isa];
-    if (g.m <= 0 || g.n <= 0) return;
+    if (g.m <= 0 || g.n <= 0) return 0;
     if (g.k <= 0) {
         for (ptrdiff_t i = 0; i < g.m; i++)
             for (ptrdiff_t j = 0; j < g.n; j++) {
                 REAL *c = g.c + i * g.rc + j * g.cc;
                 *c = (g.add ? *c : 0) + (g.bias ? g.bias[i * g.bi + j * g.bj] : 0);
             }
-        return;
+        return 0;
     }
     W(gemm_t) h = g; /* C^T = B^T A^T */
     h.m = g.n, h.n = g.m;
@@ -100,27 +120,13 @@ static void W(gemm)(int isa, int threads, W(gemm_t) g) {
     h.rc = g.cc, h.cc = g.rc;
     h.bi = g.bj, h.bj = g.bi;
     if (W(cost)(kern, &h) < W(cost)(kern, &g)) g = h;
-    if (threads <= 1) {
-        uint64_t before = mg_flush_on();
-        W(rectangle)(kern, &g, 0, g.m, 0, g.n);
-        mg_flush_off(before);
-        return;
-    }
-    /* Each thread takes a range of columns (it then packs only its own panels) or, where that is more even, of rows. */
-    ptrdiff_t width = kern->vectors * kern->lanes;
-    ptrdiff_t columns = mg_ceil(mg_ceil(g.n, width), threads) * width;
-    ptrdiff_t rows = mg_ceil(mg_ceil(g.m, kern->rows), threads) * kern->rows;
-    int by_rows = (double)rows / (double)g.m + 0.05 < (double)columns / (double)g.n;
-#ifdef _OPENMP
-#pragma omp parallel for num_threads(threads) schedule(static, 1)
-#endif
-    for (int part = 0; part < threads; part++) {
-        uint64_t before = mg_flush_on();
-        ptrdiff_t i0 = by_rows ? mg_least(g.m, part * rows) : 0, i1 = by_rows ? mg_least(g.m, i0 + rows) : g.m;
-        ptrdiff_t j0 = by_rows ? 0 : mg_least(g.n, part * columns), j1 = by_rows ? g.n : mg_least(g.n, j0 + columns);
-        if (i0 < i1 && j0 < j1) W(rectangle)(kern, &g, i0, i1, j0, j1);
-        mg_flush_off(before);
-    }
+    /* Each thread takes a range of columns or, where that is more even, of rows. */
+    const ptrdiff_t width = kern->vectors * kern->lanes;
+    const ptrdiff_t columns = mg_ceil(mg_ceil(g.n, width), team.threads) * width;
+    const ptrdiff_t rows = mg_ceil(mg_ceil(g.m, kern->rows), team.threads) * kern->rows;
+    const int by_rows = (double)rows / (double)g.m + 0.05 < (double)columns / (double)g.n;
+    const W(cut_t) cut = {kern, &g, by_rows ? rows : g.m, by_rows ? g.n : columns};
+    return run_parts(team, W(rectangles), &cut, by_rows ? mg_ceil(g.m, rows) : mg_ceil(g.n, columns));
 }
 
 #undef W

@@ -1,6 +1,5 @@
 """Products of matrices by the micro-kernel of tile.h. See minigrad/kernels/matmul.py for what each function means."""
 from cpython.buffer cimport Py_buffer
-from cython.parallel cimport prange
 from libc.stdint cimport uint64_t
 
 from minigrad_ext.gate cimport (
@@ -11,6 +10,7 @@ from minigrad_ext.gate cimport (
     leave,
     mg_flush_off,
     mg_flush_on,
+    no_memory,
     output,
     refuse,
     rows,
@@ -21,7 +21,7 @@ from minigrad_ext.gate cimport (
     want,
 )
 from minigrad_ext.real cimport real
-from minigrad_ext.runtime cimport isa_level, threads_for
+from minigrad_ext.runtime cimport Team, Work, isa_level, run_parts, team_for
 
 
 cdef extern from "gemm.h" nogil:
@@ -59,8 +59,8 @@ cdef extern from "gemm.h" nogil:
 
     const kernels_f32 **KERNELS_f32
     const kernels_f64 **KERNELS_f64
-    void gemm_f32(int isa, int threads, gemm_t_f32 g)
-    void gemm_f64(int isa, int threads, gemm_t_f64 g)
+    int gemm_f32(int isa, Team team, gemm_t_f32 g)
+    int gemm_f64(int isa, Team team, gemm_t_f64 g)
 
 
 cdef enum:
@@ -77,14 +77,14 @@ cdef struct Stack:
     Py_ssize_t c[MOST_AXES]
 
 
-cdef void product(int threads, Py_ssize_t m, Py_ssize_t n, Py_ssize_t k, const real *a, Py_ssize_t ra, Py_ssize_t ca,
-                  const real *b, Py_ssize_t rb, Py_ssize_t cb, real *c, Py_ssize_t rc, const real *bias,
-                  bint add) noexcept nogil:
-    """c <- [c +] a b [+ bias], one matrix."""
+cdef int product(Team team, Py_ssize_t m, Py_ssize_t n, Py_ssize_t k, const real *a, Py_ssize_t ra, Py_ssize_t ca,
+                 const real *b, Py_ssize_t rb, Py_ssize_t cb, real *c, Py_ssize_t rc, const real *bias,
+                 bint add) noexcept nogil:
+    """c <- [c +] a b [+ bias], one matrix. 0, or -1 where memory is lacking."""
     if real is float:
-        gemm_f32(isa_level(), threads, gemm_t_f32(m, n, k, a, ra, ca, b, rb, cb, c, rc, 1, bias, 0, 1, add))
+        return gemm_f32(isa_level(), team, gemm_t_f32(m, n, k, a, ra, ca, b, rb, cb, c, rc, 1, bias, 0, 1, add))
     else:
-        gemm_f64(isa_level(), threads, gemm_t_f64(m, n, k, a, ra, ca, b, rb, cb, c, rc, 1, bias, 0, 1, add))
+        return gemm_f64(isa_level(), team, gemm_t_f64(m, n, k, a, ra, ca, b, rb, cb, c, rc, 1, bias, 0, 1, add))
 
 
 cdef inline void one_of(Stack *stack, Py_ssize_t index, Py_ssize_t *a, Py_ssize_t *b, Py_ssize_t *c) noexcept nogil:
@@ -100,28 +100,49 @@ cdef inline void one_of(Stack *stack, Py_ssize_t index, Py_ssize_t *a, Py_ssize_
         c[0] += i * stack.c[axis]
 
 
-cdef void one_product(Stack *stack, Py_ssize_t index, int threads, Py_ssize_t m, Py_ssize_t n, Py_ssize_t k,
-                      const real *a, Py_ssize_t ra, Py_ssize_t ca, const real *b, Py_ssize_t rb, Py_ssize_t cb,
-                      real *c, Py_ssize_t rc, const real *bias, bint add) noexcept nogil:
-    cdef Py_ssize_t in_a, in_b, in_c
-    one_of(stack, index, &in_a, &in_b, &in_c)
-    product[real](threads, m, n, k, a + in_a, ra, ca, b + in_b, rb, cb, c + in_c, rc, bias, add)
+cdef struct Products:
+    # The matrices of the stack: c <- [c +] a b [+ bias] of each, shared by `team`.
+    Team team
+    Stack *stack
+    Py_buffer *a
+    Py_buffer *b
+    Py_buffer *c
+    const void *bias
+    bint add
 
 
-cdef void products(Stack *stack, Py_buffer *a, Py_buffer *b, Py_buffer *c, const real *bias, bint add) noexcept nogil:
-    """All matrices of the stack. Many: each by one thread. Few: the threads share each one."""
-    cdef Py_ssize_t m = c.shape[c.ndim - 2], n = c.shape[c.ndim - 1], k = a.shape[a.ndim - 1], index
-    cdef Py_ssize_t ra = step(a, a.ndim - 2), ca = step(a, a.ndim - 1)
-    cdef Py_ssize_t rb = step(b, b.ndim - 2), cb = step(b, b.ndim - 1), rc = step(c, c.ndim - 2)
-    cdef int threads = threads_for(<double> m * n * k * stack.count)
-    if threads == 1 or stack.count < threads:
-        for index in range(stack.count):
-            one_product[real](stack, index, threads, m, n, k, <const real *> a.buf, ra, ca, <const real *> b.buf, rb,
-                              cb, <real *> c.buf, rc, bias, add)
-    else:
-        for index in prange(stack.count, num_threads=threads, schedule="static"):
-            one_product[real](stack, index, 1, m, n, k, <const real *> a.buf, ra, ca, <const real *> b.buf, rb, cb,
-                              <real *> c.buf, rc, bias, add)
+cdef int some_products(const Products *s, Py_ssize_t first, Py_ssize_t past, const real *width) noexcept nogil:
+    """Matrices first to past of the stack, one after the other. `width` is NULL: it only says which copy this is."""
+    cdef Py_ssize_t m = s.c.shape[s.c.ndim - 2], n = s.c.shape[s.c.ndim - 1], k = s.a.shape[s.a.ndim - 1]
+    cdef Py_ssize_t index, in_a, in_b, in_c
+    cdef int failed = 0
+    for index in range(first, past):
+        one_of(s.stack, index, &in_a, &in_b, &in_c)
+        failed |= product[real](s.team, m, n, k, <const real *> s.a.buf + in_a, step(s.a, s.a.ndim - 2),
+                                step(s.a, s.a.ndim - 1), <const real *> s.b.buf + in_b, step(s.b, s.b.ndim - 2),
+                                step(s.b, s.b.ndim - 1), <real *> s.c.buf + in_c, step(s.c, s.c.ndim - 2),
+                                <const real *> s.bias, s.add)
+    return failed
+
+
+cdef int some_f32(const void *s, Py_ssize_t first, Py_ssize_t past) noexcept nogil:
+    return some_products[float](<const Products *> s, first, past, NULL)
+
+
+cdef int some_f64(const void *s, Py_ssize_t first, Py_ssize_t past) noexcept nogil:
+    return some_products[double](<const Products *> s, first, past, NULL)
+
+
+cdef int products(char code, Products *s) noexcept nogil:
+    """All matrices of the stack. Many: each by one thread. Few: the threads share each one. 0, or -1: no memory."""
+    cdef Py_ssize_t m = s.c.shape[s.c.ndim - 2], n = s.c.shape[s.c.ndim - 1], k = s.a.shape[s.a.ndim - 1]
+    cdef Work some = some_f32 if code == c"f" else some_f64
+    cdef Team all = team_for(<double> m * n * k * s.stack.count)
+    s.team = all
+    if s.stack.count < all.threads:
+        return some(s, 0, s.stack.count)
+    s.team.threads = 1
+    return run_parts(all, some, s, s.stack.count)
 
 
 cdef int lay_out(Gate *gate, Stack *stack, Py_buffer *a, Py_buffer *b, Py_buffer *c) except -1:
@@ -162,6 +183,8 @@ def matmul(a, b, out, bint accumulate=False, bias=None):
     cdef Py_buffer *out_
     cdef Py_buffer *bias_
     cdef void *start = NULL
+    cdef Products all
+    cdef int failed
     enter(&gate, "matmul")
     try:
         a_ = strided(&gate, a, "a", -1)
@@ -173,29 +196,30 @@ def matmul(a, b, out, bint accumulate=False, bias=None):
             want(&gate, bias_, "bias", 0, out_.shape[out_.ndim - 1])
             start = bias_.buf
         disjoint(&gate)
+        all.stack, all.a, all.b, all.c, all.bias, all.add = &stack, a_, b_, out_, start, accumulate
         with nogil:
-            if gate.code == c"f":
-                products[float](&stack, a_, b_, out_, <const float *> start, accumulate)
-            else:
-                products[double](&stack, a_, b_, out_, <const double *> start, accumulate)
+            failed = products(gate.code, &all)
+        if failed:
+            no_memory(&gate)
     finally:
         leave(&gate)
 
 
-cdef void backward(Py_buffer *g, Py_buffer *x, Py_buffer *w, Py_buffer *dx, Py_buffer *dw, Py_buffer *db,
-                   bint add_dw, bint add_db, const real *width) noexcept nogil:
-    """`width` is NULL: it only says which copy this is."""
+cdef int backward(Py_buffer *g, Py_buffer *x, Py_buffer *w, Py_buffer *dx, Py_buffer *dw, Py_buffer *db,
+                  bint add_dw, bint add_db, const real *width) noexcept nogil:
+    """0, or -1 where memory is lacking. `width` is NULL: it only says which copy this is."""
     cdef Py_ssize_t m = g.shape[0], o = g.shape[1], i
+    cdef int failed = 0
     cdef Py_ssize_t rg = step(g, 0), cg = step(g, 1)
     cdef uint64_t before
     if dx != NULL:                                    # dx = g w^T
         i = dx.shape[1]
-        product[real](threads_for(<double> m * i * o), m, i, o, <const real *> g.buf, rg, cg,
-                      <const real *> w.buf, step(w, 1), step(w, 0), <real *> dx.buf, step(dx, 0), NULL, False)
+        failed |= product[real](team_for(<double> m * i * o), m, i, o, <const real *> g.buf, rg, cg,
+                                <const real *> w.buf, step(w, 1), step(w, 0), <real *> dx.buf, step(dx, 0), NULL, False)
     if dw != NULL:                                    # dw = x^T g
         i = dw.shape[0]
-        product[real](threads_for(<double> m * i * o), i, o, m, <const real *> x.buf, step(x, 1), step(x, 0),
-                      <const real *> g.buf, rg, cg, <real *> dw.buf, step(dw, 0), NULL, add_dw)
+        failed |= product[real](team_for(<double> m * i * o), i, o, m, <const real *> x.buf, step(x, 1), step(x, 0),
+                                <const real *> g.buf, rg, cg, <real *> dw.buf, step(dw, 0), NULL, add_dw)
     if db != NULL:                                    # db = sum over rows of g
         before = mg_flush_on()
         if real is float:
@@ -203,6 +227,7 @@ cdef void backward(Py_buffer *g, Py_buffer *x, Py_buffer *w, Py_buffer *dx, Py_b
         else:
             KERNELS_f64[isa_level()].columns(m, o, <const double *> g.buf, rg, cg, <double *> db.buf, add_db)
         mg_flush_off(before)
+    return failed
 
 
 def linear_backward(g, x, w, dx, dw, db, bint accumulate_dw=False, bint accumulate_db=False):
@@ -215,6 +240,7 @@ def linear_backward(g, x, w, dx, dw, db, bint accumulate_dw=False, bint accumula
     cdef Py_buffer *dw_ = NULL
     cdef Py_buffer *db_ = NULL
     cdef Py_ssize_t m, o
+    cdef int failed
     enter(&gate, "linear_backward")
     try:
         g_ = strided(&gate, g, "g", 2)
@@ -237,8 +263,10 @@ def linear_backward(g, x, w, dx, dw, db, bint accumulate_dw=False, bint accumula
         disjoint(&gate)
         with nogil:
             if gate.code == c"f":
-                backward[float](g_, x_, w_, dx_, dw_, db_, accumulate_dw, accumulate_db, NULL)
+                failed = backward[float](g_, x_, w_, dx_, dw_, db_, accumulate_dw, accumulate_db, NULL)
             else:
-                backward[double](g_, x_, w_, dx_, dw_, db_, accumulate_dw, accumulate_db, NULL)
+                failed = backward[double](g_, x_, w_, dx_, dw_, db_, accumulate_dw, accumulate_db, NULL)
+        if failed:
+            no_memory(&gate)
     finally:
         leave(&gate)

@@ -3,7 +3,7 @@
 #define MINIGRAD_NORM_H
 
 #include <math.h>
-#include "scratch.h"
+#include "parts.h"
 #include "simd.h"
 
 /* x (m, c) with its neighbours: g, y, dx of its shape, the others (c,), all of one width, which the kernel knows. */
@@ -16,7 +16,7 @@ typedef struct {
     const void *g;
     void *dx, *dgamma, *dbeta;          /* each may be NULL */
     int add_gamma, add_beta;            /* dgamma +=, dbeta += */
-    int threads;
+    Team team;
 } Norm;
 
 /* So many rows that a block of x takes 16 KiB of L1; the same for any number of threads. */
@@ -25,6 +25,13 @@ static ptrdiff_t rows_of_block(ptrdiff_t c, size_t size)
     const ptrdiff_t rows = 16384 / (c * (ptrdiff_t)size);
     return rows < 4 ? 4 : rows > 512 ? 512 : rows;
 }
+
+static ptrdiff_t rows_in_block(const Norm *v, ptrdiff_t block, ptrdiff_t b)
+{
+    return v->m - b * block < block ? v->m - b * block : block;
+}
+
+enum { STRIPE = 32 };                   /* columns whose sums one thread adds up: whole cache lines */
 
 /* The widest instruction set whose vectors divide c: columns that fill no vector cost as much as a vector each. `lanes`
  * are those of the baseline; every further set has twice as many. */

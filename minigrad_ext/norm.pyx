@@ -5,7 +5,7 @@ the columns, row by row. The loops are in norm.h.
 from cpython.buffer cimport Py_buffer
 
 from minigrad_ext.gate cimport Gate, disjoint, enter, input, leave, no_memory, output, refuse, same_shape, want
-from minigrad_ext.runtime cimport isa_level, threads_for
+from minigrad_ext.runtime cimport Team, isa_level, team_for
 
 cdef extern from "norm.h" nogil:
     ctypedef struct Norm:
@@ -23,7 +23,7 @@ cdef extern from "norm.h" nogil:
         void *dgamma
         void *dbeta
         int add_gamma, add_beta
-        int threads
+        Team team
     enum: BATCH_NORM
     enum: BATCH_NORM_BACKWARD
     enum: LAYER_NORM
@@ -67,7 +67,7 @@ cdef int gradients(Gate *gate, Norm *v, Py_buffer *x, object dx, object dgamma, 
 cdef int run(Gate *gate, int kernel, Norm *v) except -1:
     cdef int failed
     disjoint(gate)
-    v.threads = threads_for(24.0 * v.m * v.c)
+    v.team = team_for(24.0 * v.m * v.c)
     with nogil:
         failed = mg_norm(kernel, gate.code, isa_level(), v)
     if failed:

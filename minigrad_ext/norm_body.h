@@ -157,56 +157,115 @@ MG_INLINE void NAME(block_dx)(const REAL *g, const REAL *x, ptrdiff_t rows, ptrd
         }
 }
 
+/* What the threads of a batch normalization share: blocks of rows, with two rows of c sums each in `part`, and (c,)
+ * vectors. The parts of the four functions below are blocks. */
+#define Blocks NAME(Blocks)
+typedef struct {
+    const Norm *v;
+    ptrdiff_t block;                    /* rows of a block; the last one may have fewer */
+    REAL *part, *a, *k1, *k2;
+} Blocks;
+
+static int NAME(moments)(const void *shared, ptrdiff_t first, ptrdiff_t past)
+{
+    const Blocks *s = shared;
+    const ptrdiff_t c = s->v->c, block = s->block;
+    const REAL *x = s->v->x;
+    const uint64_t before = mg_flush_on();
+    for (ptrdiff_t b = first; b < past; b++)
+        NAME(block_moments)(x + b * block * c, rows_in_block(s->v, block, b), c, s->part + b * 2 * c);
+    mg_flush_off(before);
+    return 0;
+}
+
+static int NAME(normalize)(const void *shared, ptrdiff_t first, ptrdiff_t past)
+{
+    const Blocks *s = shared;
+    const Norm *v = s->v;
+    const ptrdiff_t c = v->c, block = s->block;
+    const REAL *x = v->x;
+    REAL *y = v->y;
+    const uint64_t before = mg_flush_on();
+    for (ptrdiff_t b = first; b < past; b++)
+        NAME(block_normalize)(x + b * block * c, rows_in_block(v, block, b), c, v->mean, s->a, v->beta, v->relu,
+                              y + b * block * c);
+    mg_flush_off(before);
+    return 0;
+}
+
+static int NAME(sums)(const void *shared, ptrdiff_t first, ptrdiff_t past)
+{
+    const Blocks *s = shared;
+    const Norm *v = s->v;
+    const ptrdiff_t c = v->c, block = s->block;
+    const REAL *g = v->g, *x = v->x;
+    const uint64_t before = mg_flush_on();
+    for (ptrdiff_t b = first; b < past; b++) {
+        const ptrdiff_t at = b * block * c, rows = rows_in_block(v, block, b);
+        if (v->relu)
+            NAME(block_sums)(g + at, x + at, rows, c, v->mean, s->a, v->beta, 1, s->part + b * 2 * c);
+        else
+            NAME(block_sums)(g + at, x + at, rows, c, v->mean, s->a, v->beta, 0, s->part + b * 2 * c);
+    }
+    mg_flush_off(before);
+    return 0;
+}
+
+static int NAME(input_gradient)(const void *shared, ptrdiff_t first, ptrdiff_t past)
+{
+    const Blocks *s = shared;
+    const Norm *v = s->v;
+    const ptrdiff_t c = v->c, block = s->block;
+    const REAL *g = v->g, *x = v->x;
+    REAL *dx = v->dx;
+    const uint64_t before = mg_flush_on();
+    for (ptrdiff_t b = first; b < past; b++) {
+        const ptrdiff_t at = b * block * c, rows = rows_in_block(v, block, b);
+        if (v->relu)
+            NAME(block_dx)(g + at, x + at, rows, c, v->mean, s->a, v->beta, s->k1, s->k2, 1, dx + at);
+        else
+            NAME(block_dx)(g + at, x + at, rows, c, v->mean, s->a, v->beta, s->k1, s->k2, 0, dx + at);
+    }
+    mg_flush_off(before);
+    return 0;
+}
+
 /* mean, var <- those of the columns of x;  y <- gamma (x - mean) / sqrt(var + delta) + beta, with relu max(y, 0). */
 static int NAME(batch_norm)(const Norm *v)
 {
     const ptrdiff_t m = v->m, c = v->c, block = rows_of_block(c, sizeof(REAL)), blocks = (m + block - 1) / block;
-    const REAL *x = v->x, *gamma = v->gamma, *beta = v->beta;
-    REAL *y = v->y, *mean = v->mean, *var = v->var;
-    REAL *part = (REAL *)scratch(0, (size_t)(blocks * 2 * c + c) * sizeof(REAL) + (size_t)(2 * c) * sizeof(double) + 64);
+    const REAL *gamma = v->gamma;
+    REAL *mean = v->mean, *var = v->var;
+    REAL *part = v->team.scratch(0, (size_t)(blocks * 2 * c + c) * sizeof(REAL) + (size_t)(2 * c) * sizeof(double) + 64);
     if (!part)
         return -1;
     REAL *a = part + blocks * 2 * c;
     double *total = (double *)(((uintptr_t)(a + c) + 63) / 64 * 64), *squares = total + c;
-    #pragma omp parallel num_threads(v->threads) if (v->threads > 1)
-    {
-        const uint64_t before = mg_flush_on();
-        #pragma omp for schedule(static)
-        for (ptrdiff_t b = 0; b < blocks; b++) {
-            const ptrdiff_t first = b * block, rows = m - first < block ? m - first : block;
-            NAME(block_moments)(x + first * c, rows, c, part + b * 2 * c);
-        }
-        #pragma omp single
-        {
-            for (ptrdiff_t j = 0; j < c; j++) {
-                total[j] = part[j];
-                squares[j] = part[c + j];
-            }
-            for (ptrdiff_t b = 1; b < blocks; b++) {        /* two sets of rows have one mean and one variance */
-                const double seen = (double)(b * block), more = (double)(m - b * block < block ? m - b * block : block);
-                const double share = more / (seen + more), between = seen * share;
-                const REAL *p = part + b * 2 * c;
-                for (ptrdiff_t j = 0; j < c; j++) {
-                    const double d = (double)p[j] - total[j];
-                    total[j] += d * share;
-                    squares[j] += (double)p[c + j] + d * d * between;
-                }
-            }
-            for (ptrdiff_t j = 0; j < c; j++) {
-                const double variance = squares[j] / (double)m;
-                mean[j] = (REAL)total[j];
-                var[j] = (REAL)(variance < 0 ? 0 : variance);     /* a constant column: 0, whatever the rounding */
-                a[j] = (REAL)((double)gamma[j] / sqrt((double)var[j] + v->delta));
-            }
-        }
-        #pragma omp for schedule(static)
-        for (ptrdiff_t b = 0; b < blocks; b++) {
-            const ptrdiff_t first = b * block, rows = m - first < block ? m - first : block;
-            NAME(block_normalize)(x + first * c, rows, c, mean, a, beta, v->relu, y + first * c);
-        }
-        mg_flush_off(before);
+    const Blocks shared = {v, block, part, a, NULL, NULL};
+    run_parts(v->team, NAME(moments), &shared, blocks);
+    const uint64_t before = mg_flush_on();
+    for (ptrdiff_t j = 0; j < c; j++) {
+        total[j] = part[j];
+        squares[j] = part[c + j];
     }
-    return 0;
+    for (ptrdiff_t b = 1; b < blocks; b++) {        /* two sets of rows have one mean and one variance */
+        const double seen = (double)(b * block), more = (double)rows_in_block(v, block, b);
+        const double share = more / (seen + more), between = seen * share;
+        const REAL *p = part + b * 2 * c;
+        for (ptrdiff_t j = 0; j < c; j++) {
+            const double d = (double)p[j] - total[j];
+            total[j] += d * share;
+            squares[j] += (double)p[c + j] + d * d * between;
+        }
+    }
+    for (ptrdiff_t j = 0; j < c; j++) {
+        const double variance = squares[j] / (double)m;
+        mean[j] = (REAL)total[j];
+        var[j] = (REAL)(variance < 0 ? 0 : variance);     /* a constant column: 0, whatever the rounding */
+        a[j] = (REAL)((double)gamma[j] / sqrt((double)var[j] + v->delta));
+    }
+    mg_flush_off(before);
+    return run_parts(v->team, NAME(normalize), &shared, blocks);
 }
 
 /* With xhat = (x - mean) / sqrt(var + delta):  dbeta = sum g,  dgamma = sum g xhat,
@@ -214,9 +273,9 @@ static int NAME(batch_norm)(const Norm *v)
 static int NAME(batch_norm_backward)(const Norm *v)
 {
     const ptrdiff_t m = v->m, c = v->c, block = rows_of_block(c, sizeof(REAL)), blocks = (m + block - 1) / block;
-    const REAL *g = v->g, *x = v->x, *gamma = v->gamma, *beta = v->beta, *mean = v->mean, *var = v->var;
-    REAL *dx = v->dx, *dgamma = v->dgamma, *dbeta = v->dbeta;
-    REAL *part = (REAL *)scratch(0, (size_t)((blocks * 2 + 3) * c) * sizeof(REAL) + (size_t)(2 * c) * sizeof(double) + 64);
+    const REAL *gamma = v->gamma, *var = v->var;
+    REAL *dgamma = v->dgamma, *dbeta = v->dbeta;
+    REAL *part = v->team.scratch(0, (size_t)((blocks * 2 + 3) * c) * sizeof(REAL) + (size_t)(2 * c) * sizeof(double) + 64);
     if (!part)
         return -1;
     REAL *a = part + blocks * 2 * c, *k1 = a + c, *k2 = k1 + c;
@@ -225,47 +284,25 @@ static int NAME(batch_norm_backward)(const Norm *v)
         a[j] = (REAL)((double)gamma[j] / sqrt((double)var[j] + v->delta));
         sum[j] = product[j] = 0;
     }
-    #pragma omp parallel num_threads(v->threads) if (v->threads > 1)
-    {
-        const uint64_t before = mg_flush_on();
-        #pragma omp for schedule(static)
-        for (ptrdiff_t b = 0; b < blocks; b++) {
-            const ptrdiff_t first = b * block, rows = m - first < block ? m - first : block;
-            if (v->relu)
-                NAME(block_sums)(g + first * c, x + first * c, rows, c, mean, a, beta, 1, part + b * 2 * c);
-            else
-                NAME(block_sums)(g + first * c, x + first * c, rows, c, mean, a, beta, 0, part + b * 2 * c);
+    const Blocks shared = {v, block, part, a, k1, k2};
+    run_parts(v->team, NAME(sums), &shared, blocks);
+    const uint64_t before = mg_flush_on();
+    for (ptrdiff_t b = 0; b < blocks; b++)
+        for (ptrdiff_t j = 0; j < c; j++) {
+            sum[j] += (double)part[b * 2 * c + j];
+            product[j] += (double)part[b * 2 * c + c + j];
         }
-        #pragma omp single
-        {
-            for (ptrdiff_t b = 0; b < blocks; b++)
-                for (ptrdiff_t j = 0; j < c; j++) {
-                    sum[j] += (double)part[b * 2 * c + j];
-                    product[j] += (double)part[b * 2 * c + c + j];
-                }
-            for (ptrdiff_t j = 0; j < c; j++) {
-                const double variance = (double)var[j] + v->delta;
-                k1[j] = (REAL)(sum[j] / (double)m);
-                k2[j] = (REAL)(product[j] / (variance * (double)m));
-                if (dgamma)
-                    dgamma[j] = (REAL)((v->add_gamma ? (double)dgamma[j] : 0) + product[j] / sqrt(variance));
-                if (dbeta)
-                    dbeta[j] = (REAL)((v->add_beta ? (double)dbeta[j] : 0) + sum[j]);
-            }
-        }
-        if (dx) {
-            #pragma omp for schedule(static)
-            for (ptrdiff_t b = 0; b < blocks; b++) {
-                const ptrdiff_t first = b * block, rows = m - first < block ? m - first : block, at = first * c;
-                if (v->relu)
-                    NAME(block_dx)(g + at, x + at, rows, c, mean, a, beta, k1, k2, 1, dx + at);
-                else
-                    NAME(block_dx)(g + at, x + at, rows, c, mean, a, beta, k1, k2, 0, dx + at);
-            }
-        }
-        mg_flush_off(before);
+    for (ptrdiff_t j = 0; j < c; j++) {
+        const double variance = (double)var[j] + v->delta;
+        k1[j] = (REAL)(sum[j] / (double)m);
+        k2[j] = (REAL)(product[j] / (variance * (double)m));
+        if (dgamma)
+            dgamma[j] = (REAL)((v->add_gamma ? (double)dgamma[j] : 0) + product[j] / sqrt(variance));
+        if (dbeta)
+            dbeta[j] = (REAL)((v->add_beta ? (double)dbeta[j] : 0) + sum[j]);
     }
-    return 0;
+    mg_flush_off(before);
+    return v->dx ? run_parts(v->team, NAME(input_gradient), &shared, blocks) : 0;
 }
 
 /* The sum of all lanes, by halves. */
@@ -306,27 +343,29 @@ static void NAME(row_moments)(const REAL *x, ptrdiff_t c, double delta, REAL *me
     *scale = (REAL)(1 / sqrt((double)(squares / (REAL)c) + delta));
 }
 
-/* y <- gamma (x - mean) / sqrt(var + delta) + beta. */
-static int NAME(layer_norm)(const Norm *v)
+static int NAME(normalize_rows)(const void *norm, ptrdiff_t first, ptrdiff_t past)
 {
+    const Norm *v = norm;
     const ptrdiff_t c = v->c;
     const REAL *x = v->x, *gamma = v->gamma, *beta = v->beta;
     REAL *y = v->y;
-    #pragma omp parallel num_threads(v->threads) if (v->threads > 1)
-    {
-        const uint64_t before = mg_flush_on();
-        #pragma omp for schedule(static)
-        for (ptrdiff_t i = 0; i < v->m; i++) {
-            const REAL *MG_RESTRICT row = x + i * c;
-            REAL *MG_RESTRICT to = y + i * c;
-            REAL mean, scale;
-            NAME(row_moments)(row, c, v->delta, &mean, &scale);
-            for (ptrdiff_t j = 0; j < c; j++)
-                to[j] = (row[j] - mean) * scale * gamma[j] + beta[j];
-        }
-        mg_flush_off(before);
+    const uint64_t before = mg_flush_on();
+    for (ptrdiff_t i = first; i < past; i++) {
+        const REAL *MG_RESTRICT row = x + i * c;
+        REAL *MG_RESTRICT to = y + i * c;
+        REAL mean, scale;
+        NAME(row_moments)(row, c, v->delta, &mean, &scale);
+        for (ptrdiff_t j = 0; j < c; j++)
+            to[j] = (row[j] - mean) * scale * gamma[j] + beta[j];
     }
+    mg_flush_off(before);
     return 0;
+}
+
+/* y <- gamma (x - mean) / sqrt(var + delta) + beta. The parts are rows. */
+static int NAME(layer_norm)(const Norm *v)
+{
+    return run_parts(v->team, NAME(normalize_rows), v, v->m);
 }
 
 /* One row: dx, and g xhat and g added to the sums of its block, part[0, j] and part[1, j]. */
@@ -359,44 +398,65 @@ static void NAME(row_backward)(const REAL *MG_RESTRICT g, const REAL *MG_RESTRIC
     }
 }
 
-/* dgamma and dbeta: sums over the rows;  with u = g gamma: dx = (u - mean u - xhat mean(u xhat)) / sqrt(var + delta). */
-static int NAME(layer_norm_backward)(const Norm *v)
+static int NAME(rows_backward)(const void *shared, ptrdiff_t first, ptrdiff_t past)
 {
-    const ptrdiff_t m = v->m, c = v->c, block = rows_of_block(c, sizeof(REAL)) + 32, blocks = (m + block - 1) / block;
-    const REAL *g = v->g, *x = v->x, *gamma = v->gamma;
-    REAL *dx = v->dx, *dgamma = v->dgamma, *dbeta = v->dbeta;
-    REAL *part = (REAL *)scratch(0, (size_t)(blocks * 2 * c) * sizeof(REAL));
-    if (!part)
-        return -1;
-    #pragma omp parallel num_threads(v->threads) if (v->threads > 1)
-    {
-        const uint64_t before = mg_flush_on();
-        #pragma omp for schedule(static)
-        for (ptrdiff_t b = 0; b < blocks; b++) {
-            for (ptrdiff_t j = 0; j < 2 * c; j++)
-                part[b * 2 * c + j] = 0;
-            for (ptrdiff_t i = b * block; i < m && i < (b + 1) * block; i++)
-                NAME(row_backward)(g + i * c, x + i * c, gamma, c, v->delta, dx ? dx + i * c : NULL, part + b * 2 * c);
-        }
-        #pragma omp for schedule(static)
-        for (ptrdiff_t first = 0; first < c; first += 32) {             /* by cache lines of the parts */
-            const ptrdiff_t count = c - first < 32 ? c - first : 32;
-            double sum[32] = {0}, product[32] = {0};
-            for (ptrdiff_t b = 0; b < blocks; b++)
-                for (ptrdiff_t j = 0; j < count; j++) {
-                    product[j] += (double)part[b * 2 * c + first + j];
-                    sum[j] += (double)part[b * 2 * c + c + first + j];
-                }
-            for (ptrdiff_t j = 0; j < count; j++) {
-                if (dgamma)
-                    dgamma[first + j] = (REAL)((v->add_gamma ? (double)dgamma[first + j] : 0) + product[j]);
-                if (dbeta)
-                    dbeta[first + j] = (REAL)((v->add_beta ? (double)dbeta[first + j] : 0) + sum[j]);
-            }
-        }
-        mg_flush_off(before);
+    const Blocks *s = shared;
+    const Norm *v = s->v;
+    const ptrdiff_t c = v->c;
+    const REAL *g = v->g, *x = v->x;
+    REAL *dx = v->dx;
+    const uint64_t before = mg_flush_on();
+    for (ptrdiff_t b = first; b < past; b++) {
+        REAL *part = s->part + b * 2 * c;
+        const ptrdiff_t i0 = b * s->block, rows = rows_in_block(v, s->block, b);
+        for (ptrdiff_t j = 0; j < 2 * c; j++)
+            part[j] = 0;
+        for (ptrdiff_t i = i0; i < i0 + rows; i++)
+            NAME(row_backward)(g + i * c, x + i * c, v->gamma, c, v->delta, dx ? dx + i * c : NULL, part);
     }
+    mg_flush_off(before);
     return 0;
 }
 
+static int NAME(sum_stripes)(const void *shared, ptrdiff_t first_stripe, ptrdiff_t past_stripe)
+{
+    const Blocks *s = shared;
+    const Norm *v = s->v;
+    const ptrdiff_t c = v->c, blocks = (v->m + s->block - 1) / s->block;
+    REAL *dgamma = v->dgamma, *dbeta = v->dbeta;
+    const uint64_t before = mg_flush_on();
+    for (ptrdiff_t first = first_stripe * STRIPE; first < c && first < past_stripe * STRIPE;
+         first += STRIPE) {
+        const ptrdiff_t count = c - first < STRIPE ? c - first : STRIPE;
+        double sum[STRIPE] = {0}, product[STRIPE] = {0};
+        for (ptrdiff_t b = 0; b < blocks; b++)
+            for (ptrdiff_t j = 0; j < count; j++) {
+                product[j] += (double)s->part[b * 2 * c + first + j];
+                sum[j] += (double)s->part[b * 2 * c + c + first + j];
+            }
+        for (ptrdiff_t j = 0; j < count; j++) {
+            if (dgamma)
+                dgamma[first + j] = (REAL)((v->add_gamma ? (double)dgamma[first + j] : 0) + product[j]);
+            if (dbeta)
+                dbeta[first + j] = (REAL)((v->add_beta ? (double)dbeta[first + j] : 0) + sum[j]);
+        }
+    }
+    mg_flush_off(before);
+    return 0;
+}
+
+/* dgamma and dbeta: sums over the rows;  with u = g gamma: dx = (u - mean u - xhat mean(u xhat)) / sqrt(var + delta).
+ * The parts are blocks of rows, then stripes of columns. */
+static int NAME(layer_norm_backward)(const Norm *v)
+{
+    const ptrdiff_t m = v->m, c = v->c, block = rows_of_block(c, sizeof(REAL)) + 32, blocks = (m + block - 1) / block;
+    REAL *part = v->team.scratch(0, (size_t)(blocks * 2 * c) * sizeof(REAL));
+    if (!part)
+        return -1;
+    const Blocks shared = {v, block, part, NULL, NULL, NULL};
+    run_parts(v->team, NAME(rows_backward), &shared, blocks);
+    return run_parts(v->team, NAME(sum_stripes), &shared, (c + STRIPE - 1) / STRIPE);
+}
+
+#undef Blocks
 #undef POSITIVE

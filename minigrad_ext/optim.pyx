@@ -1,9 +1,8 @@
 """Optimizer updates: one vectorised pass over theta (n,) and the state, in place. The loops are in updates.h.
 
 Each function here names its arrays and turns hyperparameters into the coefficients of its loop, in double. `launch` is
-the gate and splits the elements over threads; every element is computed alone, so the bits do not depend on the split.
+the gate and gives the elements to a team; every element is computed alone, so the bits do not depend on the split.
 """
-from cython.parallel cimport parallel, threadid
 from libc.math cimport pow
 
 from minigrad_ext.gate cimport (
@@ -20,7 +19,7 @@ from minigrad_ext.gate cimport (
     size,
     uint64_t,
 )
-from minigrad_ext.runtime cimport isa_level, threads_for
+from minigrad_ext.runtime cimport isa_level, run_parts, team_for
 
 
 cdef extern from "optim_table.h" nogil:
@@ -33,17 +32,22 @@ cdef extern from "optim_table.h" nogil:
 
 cdef enum:
     MOST = 8                     # arrays of one update
-    LINE = 16                    # threads share no cache line: their parts begin at multiples of 16 elements
+    LINE = 16                    # a part; threads share no cache line
+
+
+cdef struct Pass:
+    mg_update update
+    void *a[MOST]
+    const double *c
+    Py_ssize_t n
 
 
 cdef int launch(const char *name, int kernel, tuple arrays, tuple names, const double *c, int only_read=2) except -1:
     """Check the arrays, then run update number `kernel` on them. Bit i of only_read: array i is not written."""
     cdef Gate gate
     cdef Py_buffer *views[MOST]
-    cdef void *a[MOST]
-    cdef int i, threads, count = len(arrays)
-    cdef Py_ssize_t n
-    cdef mg_update update
+    cdef Pass whole
+    cdef int i, count = len(arrays)
     views[0] = NULL              # GCC does not see that there is at least one array
     enter(&gate, name)
     try:
@@ -53,33 +57,25 @@ cdef int launch(const char *name, int kernel, tuple arrays, tuple names, const d
             else:
                 views[i] = output(&gate, arrays[i], <const char *> names[i], 1)
             same_shape(&gate, views[i], <const char *> names[i], views[0], <const char *> names[0])
-            a[i] = views[i].buf
+            whole.a[i] = views[i].buf
         disjoint(&gate)
-        n = size(views[0])
-        update = mg_updates[kernel][gate.code == c"d"][isa_level() > 0]
-        threads = threads_for(6.0 * count * n)                # Adam, four arrays: a second thread from 250k elements
-        with nogil:
-            split(update, a, c, n, threads)
+        whole.update = mg_updates[kernel][gate.code == c"d"][isa_level() > 0]
+        whole.c = c
+        whole.n = size(views[0])
+        with nogil:                                           # Adam, four arrays: a second thread from 250k elements
+            run_parts(team_for(6.0 * count * whole.n), lines, &whole, (whole.n + LINE - 1) // LINE)
     finally:
         leave(&gate)
     return 0
 
 
-cdef void split(mg_update update, void **a, const double *c, Py_ssize_t n, int threads) noexcept nogil:
-    cdef uint64_t before = 0
-    cdef Py_ssize_t share, start = 0, stop = 0
-    if threads == 1:
-        before = mg_flush_on()
-        update(a, c, 0, n)
-        mg_flush_off(before)
-        return
-    share = (n // threads // LINE + 1) * LINE
-    with parallel(num_threads=threads):
-        start = min(threadid() * share, n)
-        stop = min(start + share, n)
-        before = mg_flush_on()
-        update(a, c, start, stop)
-        mg_flush_off(before)
+cdef int lines(const void *whole, Py_ssize_t first, Py_ssize_t past) noexcept nogil:
+    """Lines first to past of an update, by the calling thread."""
+    cdef Pass *of = <Pass *> whole
+    cdef uint64_t before = mg_flush_on()
+    of.update(of.a, of.c, first * LINE, min(past * LINE, of.n))
+    mg_flush_off(before)
+    return 0
 
 
 cdef tuple THETA_G = (b"theta", b"g")

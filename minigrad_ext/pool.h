@@ -4,6 +4,7 @@
 
 #include <stdint.h>
 #include <string.h>
+#include "parts.h"
 #include "simd.h"
 
 /* Images (n, h, w, c); window (i, j) is rows [rows[2i], rows[2i + 1]) and columns [columns[2j], columns[2j + 1]).
@@ -15,7 +16,7 @@ typedef struct {
     void *images, *windows;             /* windows (n, oh, ow, c): one number each; one of the two is read, one written */
     int32_t *index;                     /* where in its image (h, w, c), flattened, each maximum lies */
     double scale;                       /* of a sum over a window */
-    int threads;
+    Team team;
 } Pool;
 
 /* Entry k of an index into an image of `size` numbers, read once and 0 where it lies outside: the gate has looked at every
@@ -48,11 +49,12 @@ enum { MAX_POOL, SCATTER, GATHER, AVG_POOL, AVG_POOL_X };
 
 /* AVX-512 machines take the AVX2 copy: the loops run over the channels, and those are too few for it (64 images of
  * 28 x 28 x 16 in float: their 2 x 2 means take 180 us by AVX2, 520 by AVX-512; at 64 channels the two are equal). */
-static void mg_pool(int kernel, char code, int isa, const Pool *p)
+static int mg_pool(int kernel, char code, int isa, const Pool *p)
 {
-    static void (*const kernels[][2][MG_SETS])(const Pool *) = {BOTH(max_pool), BOTH(scatter), BOTH(gather),
-                                                                BOTH(avg_pool), BOTH(avg_pool_x)};
-    kernels[kernel][code == 'd'][isa < 1 ? isa : 1](p);
+    static const Work kernels[][2][MG_SETS] = {BOTH(max_pool), BOTH(scatter), BOTH(gather), BOTH(avg_pool),
+                                               BOTH(avg_pool_x)};
+    const ptrdiff_t parts = kernel == MAX_POOL || kernel == AVG_POOL ? p->n * p->oh : p->n;
+    return run_parts(p->team, kernels[kernel][code == 'd'][isa < 1 ? isa : 1], p, parts);
 }
 
 #endif

@@ -24,7 +24,7 @@ from minigrad_ext.gate cimport (
     same_shape,
     shape4,
 )
-from minigrad_ext.runtime cimport isa_level, threads_for
+from minigrad_ext.runtime cimport Team, isa_level, team_for
 
 cdef extern from "pool.h" nogil:
     ctypedef struct Pool:
@@ -36,13 +36,13 @@ cdef extern from "pool.h" nogil:
         void *windows
         int32_t *index
         double scale
-        int threads
+        Team team
     enum: MAX_POOL
     enum: SCATTER
     enum: GATHER
     enum: AVG_POOL
     enum: AVG_POOL_X
-    void mg_pool(int kernel, char code, int isa, const Pool *p)
+    int mg_pool(int kernel, char code, int isa, const Pool *p)
 
 
 cdef int places(Gate *gate, Pool *p, object index, Py_buffer *y, bint writable) except -1:
@@ -100,10 +100,8 @@ cdef int indices_inside(Gate *gate, Pool *p) except -1:
 
 
 cdef void run(Gate *gate, int kernel, Pool *p) noexcept:
-    """The threads split images."""
-    p.threads = threads_for(24.0 * p.n * p.h * p.w * p.c)
-    if p.threads > p.n:
-        p.threads = p.n if p.n > 1 else 1
+    """The parts are images, or rows of windows."""
+    p.team = team_for(24.0 * p.n * p.h * p.w * p.c)
     with nogil:
         mg_pool(kernel, gate.code, isa_level(), p)
 

@@ -1,6 +1,7 @@
 /* Pooling for one instruction set and one width; pool.h includes this text for each, with LANES numbers in a vector. The
  * loops over the channels are plain C that the compiler vectorises, but for one: writing to four places at once, where the
- * preparations of its own code cost more than the 16 channels. */
+ * preparations of its own code cost more than the 16 channels. The parts of a kernel are images (scatter, gather,
+ * avg_pool_x) or rows of windows (max_pool, avg_pool). */
 
 #ifndef MG_PLAIN_C
 typedef int32_t NAME(places) __attribute__((vector_size(LANES * sizeof(int32_t)), aligned(sizeof(int32_t)), may_alias));
@@ -50,14 +51,14 @@ static void NAME(max_2x2)(const REAL *MG_RESTRICT image, ptrdiff_t w, ptrdiff_t 
 }
 
 /* windows <- the largest of each, index <- where it lies. No flushing of subnormals here: comparisons must see them. */
-static void NAME(max_pool)(const Pool *p)
+static int NAME(max_pool)(const void *pool, ptrdiff_t first, ptrdiff_t past)
 {
+    const Pool *p = pool;
     const ptrdiff_t image = p->h * p->w * p->c;
     const REAL *x = p->images;
     REAL *y = p->windows;
     int32_t *index = p->index;
-    #pragma omp parallel for schedule(static) num_threads(p->threads) if (p->threads > 1)
-    for (ptrdiff_t row = 0; row < p->n * p->oh; row++) {
+    for (ptrdiff_t row = first; row < past; row++) {
         const ptrdiff_t n = row / p->oh, i = row % p->oh;
         for (ptrdiff_t j = 0; j < p->ow; j++) {
             const ptrdiff_t to = (row * p->ow + j) * p->c;
@@ -68,6 +69,7 @@ static void NAME(max_pool)(const Pool *p)
                                  p->columns[2 * j + 1], y + to, index + to);
         }
     }
+    return 0;
 }
 
 /* One 2 x 2 window of the scatter: four destinations, each written once. */
@@ -98,51 +100,49 @@ static void NAME(scatter_2x2)(const REAL *MG_RESTRICT g, const int32_t *MG_RESTR
 }
 
 /* images <- the sum of the windows whose maximum lies there. */
-static void NAME(scatter)(const Pool *p)
+static int NAME(scatter)(const void *pool, ptrdiff_t first, ptrdiff_t past)
 {
+    const Pool *p = pool;
     const ptrdiff_t image = p->h * p->w * p->c, outputs = p->oh * p->ow * p->c;
     const REAL *g = p->windows;
     REAL *dx = p->images;
     const int32_t *index = p->index;
-    #pragma omp parallel num_threads(p->threads) if (p->threads > 1)
-    {
-        const uint64_t before = mg_flush_on();
-        #pragma omp for schedule(static)
-        for (ptrdiff_t n = 0; n < p->n; n++) {
-            REAL *MG_RESTRICT to = dx + n * image;
-            const REAL *MG_RESTRICT gn = g + n * outputs;
-            const int32_t *MG_RESTRICT at = index + n * outputs;
-            if (p->halves) {
-                for (ptrdiff_t i = 0; i < p->oh; i++) {
-                    for (ptrdiff_t j = 0; j < p->ow; j++) {
-                        const ptrdiff_t from = (i * p->ow + j) * p->c;
-                        NAME(scatter_2x2)(gn + from, at + from, p->w, p->c, (2 * i * p->w + 2 * j) * p->c, to);
-                    }
-                    for (ptrdiff_t r = 2 * i; r < 2 * i + 2; r++)         /* an odd last column, an odd last row */
-                        for (ptrdiff_t k = 2 * p->ow * p->c; k < p->w * p->c; k++)
-                            to[r * p->w * p->c + k] = 0;
+    const uint64_t before = mg_flush_on();
+    for (ptrdiff_t n = first; n < past; n++) {
+        REAL *MG_RESTRICT to = dx + n * image;
+        const REAL *MG_RESTRICT gn = g + n * outputs;
+        const int32_t *MG_RESTRICT at = index + n * outputs;
+        if (p->halves) {
+            for (ptrdiff_t i = 0; i < p->oh; i++) {
+                for (ptrdiff_t j = 0; j < p->ow; j++) {
+                    const ptrdiff_t from = (i * p->ow + j) * p->c;
+                    NAME(scatter_2x2)(gn + from, at + from, p->w, p->c, (2 * i * p->w + 2 * j) * p->c, to);
                 }
-                for (ptrdiff_t k = 2 * p->oh * p->w * p->c; k < image; k++)
-                    to[k] = 0;
-            } else {
-                memset(to, 0, (size_t)image * sizeof(REAL));
-                for (ptrdiff_t k = 0; k < outputs; k++)
-                    to[place_in(at, k, image)] += gn[k];
+                for (ptrdiff_t r = 2 * i; r < 2 * i + 2; r++)         /* an odd last column, an odd last row */
+                    for (ptrdiff_t k = 2 * p->ow * p->c; k < p->w * p->c; k++)
+                        to[r * p->w * p->c + k] = 0;
             }
+            for (ptrdiff_t k = 2 * p->oh * p->w * p->c; k < image; k++)
+                to[k] = 0;
+        } else {
+            memset(to, 0, (size_t)image * sizeof(REAL));
+            for (ptrdiff_t k = 0; k < outputs; k++)
+                to[place_in(at, k, image)] += gn[k];
         }
-        mg_flush_off(before);
     }
+    mg_flush_off(before);
+    return 0;
 }
 
 /* windows <- images at the places in index. */
-static void NAME(gather)(const Pool *p)
+static int NAME(gather)(const void *pool, ptrdiff_t first, ptrdiff_t past)
 {
+    const Pool *p = pool;
     const ptrdiff_t image = p->h * p->w * p->c, outputs = p->oh * p->ow * p->c;
     const REAL *x = p->images;
     REAL *y = p->windows;
     const int32_t *index = p->index;
-    #pragma omp parallel for schedule(static) num_threads(p->threads) if (p->threads > 1)
-    for (ptrdiff_t n = 0; n < p->n; n++) {
+    for (ptrdiff_t n = first; n < past; n++) {
         REAL *MG_RESTRICT to = y + n * outputs;
         const REAL *MG_RESTRICT from = x + n * image;
         const int32_t *MG_RESTRICT at = index + n * outputs;
@@ -153,61 +153,58 @@ static void NAME(gather)(const Pool *p)
         for (; k < outputs; k++)
             to[k] = from[place_in(at, k, image)];
     }
+    return 0;
 }
 
 /* windows <- scale times the sum over each. */
-static void NAME(avg_pool)(const Pool *p)
+static int NAME(avg_pool)(const void *pool, ptrdiff_t first, ptrdiff_t past)
 {
+    const Pool *p = pool;
     const ptrdiff_t image = p->h * p->w * p->c, c = p->c;
     const REAL *x = p->images, scale = (REAL)p->scale;
     REAL *y = p->windows;
-    #pragma omp parallel num_threads(p->threads) if (p->threads > 1)
-    {
-        const uint64_t before = mg_flush_on();
-        #pragma omp for schedule(static)
-        for (ptrdiff_t row = 0; row < p->n * p->oh; row++) {
-            const ptrdiff_t n = row / p->oh, i = row % p->oh;
-            for (ptrdiff_t j = 0; j < p->ow; j++) {
-                REAL *MG_RESTRICT to = y + (row * p->ow + j) * c;
-                for (ptrdiff_t k = 0; k < c; k++)
-                    to[k] = 0;
-                for (ptrdiff_t r = p->rows[2 * i]; r < p->rows[2 * i + 1]; r++)
-                    for (ptrdiff_t s = p->columns[2 * j]; s < p->columns[2 * j + 1]; s++) {
-                        const REAL *MG_RESTRICT from = x + n * image + (r * p->w + s) * c;
-                        for (ptrdiff_t k = 0; k < c; k++)
-                            to[k] += from[k];
-                    }
-                for (ptrdiff_t k = 0; k < c; k++)
-                    to[k] *= scale;
-            }
+    const uint64_t before = mg_flush_on();
+    for (ptrdiff_t row = first; row < past; row++) {
+        const ptrdiff_t n = row / p->oh, i = row % p->oh;
+        for (ptrdiff_t j = 0; j < p->ow; j++) {
+            REAL *MG_RESTRICT to = y + (row * p->ow + j) * c;
+            for (ptrdiff_t k = 0; k < c; k++)
+                to[k] = 0;
+            for (ptrdiff_t r = p->rows[2 * i]; r < p->rows[2 * i + 1]; r++)
+                for (ptrdiff_t s = p->columns[2 * j]; s < p->columns[2 * j + 1]; s++) {
+                    const REAL *MG_RESTRICT from = x + n * image + (r * p->w + s) * c;
+                    for (ptrdiff_t k = 0; k < c; k++)
+                        to[k] += from[k];
+                }
+            for (ptrdiff_t k = 0; k < c; k++)
+                to[k] *= scale;
         }
-        mg_flush_off(before);
     }
+    mg_flush_off(before);
+    return 0;
 }
 
 /* images <- scale times the sum of the windows that contain the pixel. */
-static void NAME(avg_pool_x)(const Pool *p)
+static int NAME(avg_pool_x)(const void *pool, ptrdiff_t first, ptrdiff_t past)
 {
+    const Pool *p = pool;
     const ptrdiff_t image = p->h * p->w * p->c, c = p->c;
     const REAL *g = p->windows, scale = (REAL)p->scale;
     REAL *dx = p->images;
-    #pragma omp parallel num_threads(p->threads) if (p->threads > 1)
-    {
-        const uint64_t before = mg_flush_on();
-        #pragma omp for schedule(static)
-        for (ptrdiff_t n = 0; n < p->n; n++) {
-            memset(dx + n * image, 0, (size_t)image * sizeof(REAL));
-            for (ptrdiff_t i = 0; i < p->oh; i++)
-                for (ptrdiff_t j = 0; j < p->ow; j++) {
-                    const REAL *MG_RESTRICT from = g + ((n * p->oh + i) * p->ow + j) * c;
-                    for (ptrdiff_t r = p->rows[2 * i]; r < p->rows[2 * i + 1]; r++)
-                        for (ptrdiff_t s = p->columns[2 * j]; s < p->columns[2 * j + 1]; s++) {
-                            REAL *MG_RESTRICT to = dx + n * image + (r * p->w + s) * c;
-                            for (ptrdiff_t k = 0; k < c; k++)
-                                to[k] += scale * from[k];
-                        }
-                }
-        }
-        mg_flush_off(before);
+    const uint64_t before = mg_flush_on();
+    for (ptrdiff_t n = first; n < past; n++) {
+        memset(dx + n * image, 0, (size_t)image * sizeof(REAL));
+        for (ptrdiff_t i = 0; i < p->oh; i++)
+            for (ptrdiff_t j = 0; j < p->ow; j++) {
+                const REAL *MG_RESTRICT from = g + ((n * p->oh + i) * p->ow + j) * c;
+                for (ptrdiff_t r = p->rows[2 * i]; r < p->rows[2 * i + 1]; r++)
+                    for (ptrdiff_t s = p->columns[2 * j]; s < p->columns[2 * j + 1]; s++) {
+                        REAL *MG_RESTRICT to = dx + n * image + (r * p->w + s) * c;
+                        for (ptrdiff_t k = 0; k < c; k++)
+                            to[k] += scale * from[k];
+                    }
+            }
     }
+    mg_flush_off(before);
+    return 0;
 }

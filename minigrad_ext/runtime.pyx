@@ -1,23 +1,31 @@
 """Threads, instruction set and memory of the compiled kernels: what holds for all families at once."""
 import os
 
-from minigrad_ext.gate cimport mg_openmp
-
 cdef extern from "simd.h" nogil:
     int mg_isa_found()
-    int mg_processors()
     int mg_keep_memory(long bytes)
+
+cdef extern from "helpers.h" nogil:
+    enum: MOST_THREADS
+    enum: MG_THREADS
+    int mg_share(int threads, Work work, const void *context, Py_ssize_t parts) noexcept
+    void mg_allow_helpers(int most)
+    int mg_helpers()
+
+cdef extern from "scratch.h" nogil:
+    int mg_scratch_start()
+    void *mg_scratch(int slot, size_t bytes) noexcept
 
 NAMES = ("baseline", "avx2", "avx512")
 
 cdef int _threads = 1
+cdef int _limit = MOST_THREADS
 cdef int _isa = 0
-cdef bint _forked = False
 
 
-# A thread that has gone to sleep (they spin for microseconds only, see minigrad.kernels) costs 30 to 60 us to wake,
-# so it must have about 3,000,000 multiply-adds (50 us and more) of its own to be worth that: the second one comes at
-# 12 MFLOP. With 750,000 two threads made a step of the MLP 784-128-10 at batch 32 slower than one (281 for 217 us).
+# A helper that has gone to sleep (helpers.h) costs 30 to 60 us to wake, so it must have about 3,000,000 multiply-adds
+# (50 us and more) of its own to be worth that: the second thread comes at 12 MFLOP. With 750,000 two threads made a
+# step of the MLP 784-128-10 at batch 32 slower than one (281 for 217 us).
 # MINIGRAD_THREAD_GRAIN sets another number; the tests take a small one, so that small cases are split too.
 cdef double _grain = 3_000_000
 
@@ -26,20 +34,22 @@ cdef int isa_level() noexcept nogil:
     return _isa
 
 
-cdef int threads_for(double work) noexcept nogil:
-    """Threads for `work` multiply-adds. An elementwise kernel passes elements * 24 (250k elements: two threads)."""
+cdef Team team_for(double work) noexcept nogil:
+    """A team for `work` multiply-adds. An elementwise kernel passes elements * 24 (250k elements: two threads)."""
     cdef double most = work / _grain
-    if most < 2 or _threads == 1:
-        return 1
-    return _threads if most >= _threads else <int> most
+    cdef Team team
+    team.share = mg_share
+    team.scratch = mg_scratch
+    team.threads = 1 if most < 2 else _threads if most >= _threads else <int> most
+    return team
 
 
 def set_num_threads(n):
-    """Kernels use at most n threads from now on; n >= 1. Without OpenMP, and in a forked child, it stays 1."""
+    """Kernels use at most n threads from now on (n >= 1), and no more than OMP_THREAD_LIMIT; 1 in a build without."""
     global _threads
     if isinstance(n, bool) or not isinstance(n, int) or n < 1:
         raise ValueError(f"set_num_threads: n must be an int >= 1, got {n!r}")
-    _threads = min(n, 256) if mg_openmp() and not _forked else 1
+    _threads = min(n, _limit) if MG_THREADS else 1
 
 
 def get_num_threads():
@@ -47,9 +57,19 @@ def get_num_threads():
     return _threads
 
 
-def openmp():
-    """Was this build made with OpenMP?"""
-    return bool(mg_openmp())
+def threaded():
+    """Can this build use more than one thread?"""
+    return bool(MG_THREADS)
+
+
+def helpers():
+    """How many threads were made so far to help the calling one."""
+    return mg_helpers()
+
+
+def allow_helpers(int most):
+    """For tests: no more than `most` helpers take part from now on, as if the system refused to make more."""
+    mg_allow_helpers(most)
 
 
 def isa():
@@ -88,31 +108,41 @@ def keep_memory(long size=1 << 30):
     return bool(mg_keep_memory(size))
 
 
-def _one_thread_in_the_child():
-    """libgomp's threads do not survive a fork: the first parallel region in the child would wait for them for ever."""
-    global _forked
-    _forked = True
-    set_num_threads(1)
+def _processors():
+    """How many processors this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _of_openmp(name):
+    """A number from one of OpenMP's variables, which are not ours to refuse: None where it is absent or none.
+
+    OMP_NUM_THREADS may be a list, one number for each level of nesting; the first is the outermost.
+    """
+    wish = os.environ.get(name, "").split(",")[0].strip()
+    return int(wish) if wish.isdecimal() and int(wish) > 0 else None
+
+
+def _positive(name, default):
+    """A number from one of our variables."""
+    wish = os.environ.get(name) or str(default)
+    if not wish.isdecimal() or int(wish) < 1:
+        raise ValueError(f"{name}={wish}: must be an int >= 1")
+    return int(wish)
 
 
 def _start():
-    global _isa, _grain
+    global _isa, _grain, _limit
+    if mg_scratch_start():
+        raise MemoryError("minigrad_ext.runtime: no key for the work memory of threads")
     wish = os.environ.get("MINIGRAD_ISA") or NAMES[mg_isa_found()]
     if wish not in available():
         raise ValueError(f"MINIGRAD_ISA={wish}: this machine and build have {', '.join(available())}")
     _isa = NAMES.index(wish)
-    wish = os.environ.get("MINIGRAD_NUM_THREADS") or str(min(mg_processors(), 256))
-    if not wish.isdecimal() or int(wish) < 1:
-        raise ValueError(f"MINIGRAD_NUM_THREADS={wish}: must be an int >= 1")
-    set_num_threads(int(wish))
-    wish = os.environ.get("MINIGRAD_THREAD_GRAIN") or "3000000"
-    if not wish.isdecimal() or int(wish) < 1:
-        raise ValueError(f"MINIGRAD_THREAD_GRAIN={wish}: must be an int >= 1")
-    _grain = int(wish)
+    _limit = min(_of_openmp("OMP_THREAD_LIMIT") or MOST_THREADS, MOST_THREADS)
+    set_num_threads(_positive("MINIGRAD_NUM_THREADS", _of_openmp("OMP_NUM_THREADS") or _processors()))
+    _grain = _positive("MINIGRAD_THREAD_GRAIN", 3_000_000)
     if os.environ.get("MINIGRAD_KEEP_MEMORY") != "0":
         keep_memory()
-    if hasattr(os, "register_at_fork"):
-        os.register_at_fork(after_in_child=_one_thread_in_the_child)
 
 
 _start()

@@ -22,43 +22,44 @@
 #include <xmmintrin.h>
 #endif
 
-#ifdef _OPENMP
-#include <omp.h>
-static inline int mg_openmp(void) { return 1; }
-static inline int mg_processors(void) { return omp_get_num_procs(); } /* those this process may run on */
-#else
-static inline int mg_openmp(void) { return 0; }
-static inline int mg_processors(void) { return 1; }
-#endif
-
-/* Subnormals cost 10 times a normal number (Adam's moments of dead units decay into them after about 900 steps).
-   mg_flush_on sets flush-to-zero and denormals-are-zero in the calling thread and returns the mode before;
-   mg_flush_off puts that back. Every thread that computes calls the pair itself. */
-static inline uint64_t mg_flush_on(void) {
+/* The calling thread's way with rounding and subnormals. To restore it restores the exception flags too, so that those
+   raised meanwhile stay out of the caller's sight. */
+static inline uint64_t mg_mode(void) {
 #if defined(MG_X86)
-    unsigned before = _mm_getcsr();
-    _mm_setcsr(before | 0x8040u); /* bit 15 flush to zero, bit 6 denormals are zero */
-    return before;
+    return _mm_getcsr();
 #elif defined(__aarch64__) && defined(__GNUC__)
-    uint64_t before;
-    __asm__ __volatile__("mrs %0, fpcr" : "=r"(before));
-    __asm__ __volatile__("msr fpcr, %0" : : "r"(before | (1ull << 24)));
-    return before;
+    uint64_t mode;
+    __asm__ __volatile__("mrs %0, fpcr" : "=r"(mode));
+    return mode;
 #else
     return 0;
 #endif
 }
 
-static inline void mg_flush_off(uint64_t before) {
+static inline void mg_set_mode(uint64_t mode) {
 #if defined(MG_X86)
-    /* keep the exception flags that were raised meanwhile out of the caller's sight: restore all of the register */
-    _mm_setcsr((unsigned)before);
+    _mm_setcsr((unsigned)mode);
 #elif defined(__aarch64__) && defined(__GNUC__)
-    __asm__ __volatile__("msr fpcr, %0" : : "r"(before));
+    __asm__ __volatile__("msr fpcr, %0" : : "r"(mode));
 #else
-    (void)before;
+    (void)mode;
 #endif
 }
+
+/* Subnormals cost 10 times a normal number (Adam's moments of dead units decay into them after about 900 steps).
+   mg_flush_on sets flush-to-zero and denormals-are-zero in the calling thread and returns the mode before;
+   mg_flush_off puts that back. Every thread that computes calls the pair itself. */
+static inline uint64_t mg_flush_on(void) {
+    const uint64_t before = mg_mode();
+#if defined(MG_X86)
+    mg_set_mode(before | 0x8040u); /* bit 15 flush to zero, bit 6 denormals are zero */
+#elif defined(__aarch64__) && defined(__GNUC__)
+    mg_set_mode(before | (1ull << 24));
+#endif
+    return before;
+}
+
+static inline void mg_flush_off(uint64_t before) { mg_set_mode(before); }
 
 /* The best instruction set of this machine: 0 baseline (SSE2, NEON, plain C), 1 AVX2 and FMA, 2 AVX-512 F, BW, DQ, VL. */
 static inline int mg_isa_found(void) {

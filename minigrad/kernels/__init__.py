@@ -7,7 +7,8 @@ wants that); `MINIGRAD_REQUIRE_EXT=1` turns a missing extension into an error.
     compiled             True if every family that has a source is built and switched on
     isa                  "avx512", "avx2", "baseline", or "numpy" where nothing is compiled
     missing              the families that should be compiled and are not
-    set_num_threads(n)   kernels use at most n threads (default: MINIGRAD_NUM_THREADS, else all processors allowed)
+    set_num_threads(n)   kernels use at most n threads (default: MINIGRAD_NUM_THREADS, else OMP_NUM_THREADS, else all
+                         processors allowed; never more than OMP_THREAD_LIMIT)
 """
 import importlib
 import importlib.util
@@ -47,12 +48,6 @@ def _load(name):
         return None
 
 
-# A thread of libgomp that has finished waits for the next kernel by spinning, for milliseconds, on a core that another
-# program may need: with one busy program beside it, a training step on two cores took 43 ms instead of 0.9. A thousand
-# turns bridge the gap between two kernels of a step; libgomp reads this when it is loaded, so it stands before that.
-if "OMP_WAIT_POLICY" not in os.environ:
-    os.environ.setdefault("GOMP_SPINCOUNT", "1000")
-
 _switched_off = os.environ.get("MINIGRAD_KERNELS") == "numpy"
 _modules = {} if _switched_off else {name: _load(name) for name in _sources()}
 if os.environ.get("MINIGRAD_REQUIRE_EXT") == "1" and not _modules:
@@ -89,13 +84,13 @@ def set_num_threads(n):
 
 
 def get_num_threads():
-    """How many threads a compiled kernel uses at most (1 without OpenMP, in a forked child and on the NumPy twins)."""
+    """How many threads a compiled kernel uses at most (1 on the NumPy twins and in a build without threads)."""
     return _runtime.get_num_threads() if _runtime else 1
 
 
-def openmp():
-    """Were the kernels built with OpenMP?"""
-    return bool(_runtime and _runtime.openmp())
+def threaded():
+    """Can the compiled kernels use more than one thread?"""
+    return bool(_runtime and _runtime.threaded())
 
 
 for _family in FAMILIES:                     # the twins, as kernels.matmul, kernels.softmax, ...

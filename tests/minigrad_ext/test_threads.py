@@ -1,0 +1,269 @@
+"""Every kernel has the bits of one thread, whatever team it gets: smaller than asked, none, busy, or made after a fork.
+
+As a script, `python test_threads.py bits` prints {kernel: hash of all it wrote}, `python test_threads.py adam` the loss
+before the fifth step of Adam on the net 784-1000-1000-10, and `python test_threads.py limit` what is left of the team
+under a limit on the address space.
+"""
+import hashlib
+import json
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+runtime = pytest.importorskip("minigrad_ext.runtime")
+from minigrad import kernels  # noqa: E402
+from minigrad_ext import conv, elementwise, matmul, norm, optim, pool, softmax  # noqa: E402
+
+pytestmark = pytest.mark.skipif(not runtime.threaded(), reason="a build without threads")
+
+ROOT = Path(__file__).parents[2]
+FAMILIES = (matmul, softmax, elementwise, optim, conv, pool, norm)
+NAMES = sorted(name for family in FAMILIES for name, value in vars(family).items()
+               if not name.startswith("_") and callable(value) and value.__module__ == family.__name__)
+SPLIT = 60_000                              # elements: enough for four threads with the grain of the tests
+
+
+def arguments(name, dtype):
+    """Arguments of a kernel for a case large enough that four threads share it; outputs are 0."""
+    rng = np.random.default_rng(11)
+    make = lambda *shape: rng.standard_normal(shape).astype(dtype)
+    zeros = lambda *shape: np.zeros(shape, dtype)
+    positive = lambda *shape: np.abs(make(*shape)) + dtype(0.1)
+    labels = rng.integers(0, 40, 1500)
+    windows, n = (1, 1, 1, 1, 1, 1, 1), SPLIT + 7
+    halves = np.array([[2 * i, 2 * i + 2] for i in range(6)])
+    index = (np.arange(9 * 6 * 6 * 20) * 7 % (12 * 12 * 20)).astype("i4").reshape(9, 6, 6, 20)
+    channels = lambda: (positive(33), make(33))
+    return {
+        "matmul": lambda: (make(150, 210), make(210, 130), zeros(150, 130), False, make(130)),
+        "linear_backward": lambda: (make(150, 130), make(150, 210), make(210, 130), zeros(150, 210), make(210, 130),
+                                    zeros(130), True, False),
+        "softmax": lambda: (make(1500, 40), zeros(1500, 40)),
+        "log_softmax": lambda: (make(1500, 40), zeros(1500, 40)),
+        "cross_entropy": lambda: (make(1500, 40), labels, zeros()),
+        "cross_entropy_backward": lambda: (make(1500, 40), labels, 0.7, zeros(1500, 40)),
+        "relu": lambda: (make(n), zeros(n)),
+        "sigmoid": lambda: (make(n), zeros(n)),
+        "conv2d": lambda: (make(9, 12, 12, 8), make(3, 3, 8, 20), make(20), zeros(9, 12, 12, 20), windows),
+        "conv2d_x": lambda: (make(9, 12, 12, 20), make(3, 3, 8, 20), zeros(9, 12, 12, 8), windows),
+        "conv2d_w": lambda: (make(9, 12, 12, 8), make(9, 12, 12, 20), zeros(3, 3, 8, 20), zeros(20), windows),
+        "max_pool2d": lambda: (make(9, 12, 12, 20), halves, halves, zeros(9, 6, 6, 20), np.zeros((9, 6, 6, 20), "i4")),
+        "max_pool2d_x": lambda: (make(9, 6, 6, 20), index, halves + [0, 1], halves, zeros(9, 13, 12, 20)),
+        "max_pool2d_take": lambda: (make(9, 12, 12, 20), index, halves, halves, zeros(9, 6, 6, 20)),
+        "avg_pool2d": lambda: (make(9, 12, 12, 20), halves, halves, 0.25, zeros(9, 6, 6, 20)),
+        "avg_pool2d_x": lambda: (make(9, 6, 6, 20), halves, halves, 0.25, zeros(9, 12, 12, 20)),
+        "batch_norm": lambda: (make(2000, 33), *channels(), 1e-5, True, zeros(2000, 33), zeros(33), zeros(33)),
+        "batch_norm_backward": lambda: (make(2000, 33), make(2000, 33), *channels(), make(33), positive(33), 1e-5, True,
+                                        zeros(2000, 33), zeros(33), zeros(33)),
+        "layer_norm": lambda: (make(2000, 33), *channels(), 1e-5, zeros(2000, 33)),
+        "layer_norm_backward": lambda: (make(2000, 33), make(2000, 33), positive(33), 1e-5, zeros(2000, 33), zeros(33),
+                                        zeros(33)),
+    }.get(name, lambda: (make(n), make(n), zeros(n)) if name.endswith("_gate") else update(name, make, positive, n))()
+
+
+def update(name, make, positive, n):
+    """Arguments of an optimizer's kernel: its arrays, then numbers, as the loop of its name wants them."""
+    arrays, numbers = {
+        "sgd": (2, [0.1]), "momentum": (3, [0.1, 0.9]), "interim": (2, [0.9]), "nesterov_notes": (3, [0.1, 0.9, 0.8]),
+        "momentum_notes": (3, [0.1, 0.9]), "adagrad": (3, [0.1, 1e-7]), "rmsprop": (3, [0.1, 0.9, 1e-6]),
+        "rmsprop_nesterov": (4, [0.1, 0.9, 0.8, 1e-6]), "adadelta": (4, [1, 0.9, 1e-6]),
+        "adam": (4, [0.1, 0.9, 0.999, 1e-8, 3]), "adamax": (4, [0.1, 0.9, 0.999, 3]),
+        "adamw": (4, [0.1, 0.9, 0.999, 1e-8, 0.01, 1, 3]), "delta_bar_delta": (4, [0.01, 0.1, 0.9]),
+        "rprop": (4, [1.2, 0.5, 1e-6, 50]), "rprop_minus": (4, [1.2, 0.5, 1e-6, 50]), "vsgd": (8, [1e-6]),
+    }[name]
+    return (*(make(n) if i < 2 else positive(n) for i in range(arrays)), *numbers,
+            *([make(n)] if name == "interim" else []))
+
+
+def bits(names=NAMES):
+    """{kernel and dtype: hash of its arrays after one call}."""
+    found = {}
+    for name in names:
+        for dtype in (np.float32, np.float64):
+            called = arguments(name, dtype)
+            next(getattr(family, name) for family in FAMILIES if hasattr(family, name))(*called)
+            arrays = b"".join(array.tobytes() for array in called if isinstance(array, np.ndarray))
+            found[f"{name} {np.dtype(dtype)}"] = hashlib.sha256(arrays).hexdigest()
+    return found
+
+
+def of_one_thread():
+    before = runtime.get_num_threads()
+    runtime.set_num_threads(1)
+    try:
+        return bits()
+    finally:
+        runtime.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def alone():
+    return of_one_thread()
+
+
+@pytest.fixture
+def four():
+    """Kernels ask for four threads, and get them unless the test says otherwise."""
+    before = runtime.get_num_threads()
+    runtime.set_num_threads(4)
+    yield
+    runtime.allow_helpers(255)
+    runtime.set_num_threads(before)
+
+
+def begin(*arguments, **environment):
+    """This file as a script, in a session of its own."""
+    return subprocess.Popen([sys.executable, __file__, *map(str, arguments)], stdout=subprocess.PIPE,
+                            stderr=subprocess.PIPE, text=True, start_new_session=True,
+                            env={**os.environ, "PYTHONPATH": str(ROOT), **environment})
+
+
+def script(*arguments, timeout=120, **environment):
+    """What this file prints as a script. If it takes too long, its session ends, with all it started."""
+    child = begin(*arguments, **environment)
+    try:
+        out, error = child.communicate(timeout=timeout)
+    except subprocess.TimeoutExpired:
+        os.killpg(child.pid, signal.SIGKILL)
+        child.communicate()
+        raise
+    assert child.returncode == 0, error
+    return out.strip()
+
+
+def test_all_kernels_are_here():
+    assert set(NAMES) == set(kernels.TWINS)
+
+
+@pytest.mark.parametrize("most", [0, 1, 2, 255])
+def test_a_team_smaller_than_asked_for_gives_the_same_bits(four, alone, most):
+    """As if the system refused to make more threads than `most`."""
+    runtime.allow_helpers(most)
+    assert bits() == alone
+
+
+@pytest.mark.parametrize("environment", [{"OMP_THREAD_LIMIT": "1"}, {"OMP_DYNAMIC": "true"}, {"OMP_THREAD_LIMIT": "2"}])
+def test_what_openmp_is_told_does_not_change_bits(alone, environment):
+    assert json.loads(script("bits", MINIGRAD_NUM_THREADS="4", **environment)) == alone
+
+
+def test_adam_under_a_thread_limit_takes_the_steps_of_one_thread():
+    """A kernel that counted on the two threads asked for left half of theta where it was: 1.4107."""
+    assert script("adam", MINIGRAD_NUM_THREADS="1") == "0.4959"
+    assert script("adam", MINIGRAD_NUM_THREADS="2", OMP_THREAD_LIMIT="1") == "0.4959"
+    assert script("adam", MINIGRAD_NUM_THREADS="2", OMP_DYNAMIC="true") == "0.4959"
+
+
+def test_eight_python_threads_at_once(four, alone):
+    """One of them has the helpers, the others work alone."""
+    found = []
+    threads = [threading.Thread(target=lambda: found.append(bits(NAMES[::3]))) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == [{name: alone[name] for name in found[0]}] * 8
+
+
+def _kernels_in_child(queue):
+    runtime.set_num_threads(4)
+    queue.put(bits(NAMES[::5]))
+
+
+@pytest.mark.parametrize("method", multiprocessing.get_all_start_methods())
+def test_a_child_makes_its_own_helpers(method):
+    assert script("child", method) == "equal"
+
+
+def child(method):
+    """Kernels here, then in a child made by `method`: are the bits those of one thread?"""
+    runtime.set_num_threads(4)
+    bits(["adam", "matmul"])
+    context = multiprocessing.get_context(method)
+    queue = context.Queue()
+    process = context.Process(target=_kernels_in_child, args=(queue,))
+    process.start()
+    found = queue.get(timeout=60)
+    process.join(60)
+    wanted = of_one_thread()
+    return "equal" if found == {name: wanted[name] for name in found} and runtime.helpers() == 3 else "different"
+
+
+def limit():
+    """Helpers that could be made when no memory is left for a thread's stack, and whether the bits were right."""
+    import resource
+    wanted, names = of_one_thread(), ["adam", "matmul", "relu"]
+    size = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (size + (1 << 19), resource.getrlimit(resource.RLIMIT_AS)[1]))
+    runtime.set_num_threads(4)
+    out = np.ones(SPLIT, "f4")
+    for _ in range(3):
+        elementwise.relu(out, out.copy())
+    helpers = runtime.helpers()
+    resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY,) * 2)
+    return f"{helpers} {bits(names) == {name: wanted[name] for name in wanted if name.split()[0] in names}}"
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+def test_where_no_thread_can_be_made_one_thread_works():
+    """The run-time library of OpenMP ended the interpreter here."""
+    assert script("limit", MINIGRAD_NUM_THREADS="1") == "0 True"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
+def test_ctrl_c_in_a_kernel_is_heard_when_it_returns():
+    child = begin("endless", MINIGRAD_NUM_THREADS="4")
+    try:
+        assert child.stdout.readline() == "begun\n"
+        time.sleep(0.2)
+        child.send_signal(signal.SIGINT)
+        out, error = child.communicate(timeout=30)
+    finally:
+        child.kill()
+        child.wait()
+    assert out == "heard, and kernels work: True\n" and child.returncode == 0, error
+
+
+def endless():
+    """Large products until Ctrl-C; then one whose result is known."""
+    a, out = np.ones((700, 700), "f4"), np.empty((700, 700), "f4")
+    print("begun", flush=True)
+    try:
+        while True:
+            matmul.matmul(a, a, out)
+    except KeyboardInterrupt:
+        matmul.matmul(a, a, out)
+        print("heard, and kernels work:", bool((out == 700).all()))
+
+
+def adam():
+    """Adam on the net 784-1000-1000-10 and 128 examples of noise: the loss before the fifth step, to four places."""
+    from minigrad import Tensor, losses, nn
+    from minigrad import optim as optimizers
+    rng = np.random.default_rng(0)
+    x, y = rng.standard_normal((128, 784)).astype("f4"), rng.integers(0, 10, 128)
+    model = nn.Sequential(nn.Linear(784, 1000, rng=1), nn.ReLU(), nn.Linear(1000, 1000, rng=2), nn.ReLU(),
+                          nn.Linear(1000, 10, rng=3))
+    optimizer = optimizers.Adam(model.parameters(), lr=0.001)
+    for _ in range(5):
+        loss = losses.cross_entropy(model(Tensor(x)), y)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    return f"{loss.item():.4f}"
+
+
+if __name__ == "__main__":
+    what, *more = sys.argv[1:]
+    answer = {"bits": lambda: json.dumps(bits()), "adam": adam, "child": child, "limit": limit, "endless": endless}
+    result = answer[what](*more)
+    if result is not None:
+        print(result)
