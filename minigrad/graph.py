@@ -9,7 +9,7 @@ import subprocess
 
 import numpy as np
 
-from minigrad.core import Tensor
+from minigrad.core import Tensor, behind
 
 PICTURES = ("png", "svg", "pdf")
 
@@ -85,21 +85,13 @@ def _read(y, names):
             raise ValueError(f"graph.draw: names maps names to Tensors, got {type(x).__name__} for {name!r}")
         if x.node is not None:
             label[x.node] = name
-    seen, pending = {y.node}, [y.node]
-    for node in pending:                      # grows while it is read
-        if node.parents is None:
-            raise RuntimeError(f"graph.draw: the graph behind {node.op.name} was freed by backward; draw it before, or "
-                               "keep it with retain_graph=True")
-        for parent in node.parents:
-            if parent is not None and parent not in seen:
-                seen.add(parent)
-                pending.append(parent)
-    pending.sort(key=lambda node: node.number)
-    for leaf in pending:
-        if leaf.op is None and leaf not in label:
+    nodes = sorted(behind(y.node, "graph.draw"), key=lambda node: node.number)
+    leaves = {parent for node in nodes for parent in node.parents if parent is not None and parent.op is None}
+    for leaf in sorted(leaves or {y.node}, key=lambda leaf: leaf.number):
+        if leaf not in label:
             unnamed = sum(1 for name in label.values() if name.startswith("leaf "))
             label[leaf] = leaf.name or f"leaf {unnamed + 1}"
-    return [node for node in pending if node.op is not None], label
+    return nodes, label
 
 
 def _shape(shape):

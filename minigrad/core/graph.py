@@ -1,13 +1,11 @@
-"""What is remembered of a computation: nodes and leaves, and whether the thread at hand records them.
+"""What is remembered of a computation: nodes and leaves.
 
 The graph lives between nodes. A node knows its op, its arguments and its output array, never the output Tensor, so
 there are no reference cycles; its creation number is its place in topological order, so nothing is recursive.
 """
-import functools
-import inspect
 import itertools
-import threading
 import weakref
+from threading import RLock
 
 import numpy as np
 
@@ -21,8 +19,12 @@ class Node:
 
 
 class Leaf:
-    """Where the graph begins: a Tensor that wants a gradient. `changed` is the time its values were last replaced."""
-    __slots__ = ("grad", "number", "changed", "name")
+    """Where the graph begins: a Tensor that wants a gradient. `changed` is the time its values were last replaced.
+
+    lock: held by whoever writes the gradient, so that threads which share a model may call backward together. (It can
+    be taken again by the thread that has it: Ctrl-C at the wrong moment does not stop that thread's next backward.)
+    """
+    __slots__ = ("grad", "number", "changed", "name", "lock")
     op = None
     parents = ()
 
@@ -31,16 +33,22 @@ class Leaf:
         self.number = next(clock)
         self.changed = 0
         self.name = name
+        self.lock = RLock()
 
     def receive(self, g):
         """Add g to the gradient (the first one is copied: a leaf never shares its gradient with anything)."""
-        if self.grad is None:
-            self.grad = np.array(g)
-        else:
-            self.grad += g
+        self.lock.acquire()               # `with` takes three times as long
+        try:
+            if self.grad is None:
+                self.grad = np.array(g)
+            else:
+                self.grad += g
+        finally:
+            self.lock.release()
 
     def destination(self):
-        """(array, accumulate) if a fused backward may write the gradient there itself, else None."""
+        """(array, accumulate) if a fused backward may write the gradient there itself, else None. Asked, and written
+        to, by the holder of the lock."""
         return None
 
     def touch(self):
@@ -69,63 +77,25 @@ class _Changes:
 changes = _Changes()
 
 
-class _Mode(threading.local):
-    """What this thread does: record ops or not, and a function to call with each of them (see `anomaly`) or None."""
-    recording = True
-    watch = None
+def behind(root, name):
+    """The ops behind a node, itself among them, each once, in the order in which they are met; the leaves are not.
 
-
-mode = _Mode()
-watchers = []                             # the threads that have a `watch`: usually none, and then nobody asks
-
-
-class no_grad:
-    """Record nothing: `with no_grad(): ...`, or a decorator (of functions and of generator functions).
-
-    Per thread, nestable, restored after exceptions. `enabled=True` records again inside a block that does not.
+    Raises RuntimeError if a backward has emptied one of them. name: of the function that asks, for the message.
     """
-
-    def __init__(self, enabled=False):
-        self.enabled = enabled
-        self.before = []
-
-    def __enter__(self):
-        self.before.append(mode.recording)
-        mode.recording = self.enabled
-        return self
-
-    def __exit__(self, *error):
-        mode.recording = self.before.pop()
-
-    def __call__(self, function):
-        if inspect.isgeneratorfunction(function):
-            @functools.wraps(function)
-            def generate(*args, **kwargs):
-                steps = function(*args, **kwargs)       # recording is off only while the generator runs
-                resume, value = steps.send, None
-                while True:
-                    with no_grad(self.enabled):
-                        try:
-                            item = resume(value)
-                        except StopIteration as stop:
-                            return stop.value
-                    try:
-                        resume, value = steps.send, (yield item)
-                    except GeneratorExit:
-                        with no_grad(self.enabled):
-                            steps.close()
-                        raise
-                    except BaseException as error:
-                        resume, value = steps.throw, error
-            return generate
-
-        @functools.wraps(function)
-        def call(*args, **kwargs):
-            with no_grad(self.enabled):
-                return function(*args, **kwargs)
-        return call
+    nodes = [] if root.op is None else [root]
+    seen = {root}
+    for node in nodes:                    # grows while it is read
+        parents = node.parents
+        if parents is None:
+            raise freed(node, name)
+        for parent in parents:
+            if parent is not None and parent.op is not None and parent not in seen:
+                seen.add(parent)
+                nodes.append(parent)
+    return nodes
 
 
-def is_recording():
-    """Whether ops are being recorded in this thread."""
-    return mode.recording
+def freed(node, name):
+    """The error for a node that a backward has emptied."""
+    return RuntimeError(f"{name}: the graph behind {node.op.name} was freed by an earlier backward; compute the result "
+                        "again, or pass retain_graph=True the first time")

@@ -1,10 +1,11 @@
 """The reverse sweep: `backward` fills the leaves' gradients, `grad` returns them."""
-import math
 from operator import attrgetter
 
 import numpy as np
+from numpy import ndarray
 
-from minigrad.core.graph import changes, mode, no_grad, watchers
+from minigrad.core.context import no_grad, watch, watchers
+from minigrad.core.graph import behind, changes, freed
 from minigrad.core.tensor import Tensor, data_of, wrap
 
 _number = attrgetter("number")
@@ -29,25 +30,12 @@ def _seed(y, g, name):
     return values.astype(y.dtype, copy=False)
 
 
-def _reachable(root, name):
-    """All nodes behind root, newest first. Refuses a graph that was freed, or that saved a value changed since."""
-    seen = {root}
-    order = [root]
-    for node in order:                    # grows while it is read
-        parents = node.parents
-        if parents is None:
-            raise RuntimeError(f"{name}: the graph behind {node.op.name} was freed by an earlier backward; "
-                               "compute the result again, or pass retain_graph=True the first time")
-        for parent in parents:
-            if parent is not None and parent not in seen:
-                seen.add(parent)
-                order.append(parent)
+def _ordered(root, name):
+    """The ops behind root, newest first. Refuses a graph that was freed, or that saved a value changed since."""
+    order = behind(root, name)
     order.sort(key=_number, reverse=True)
-    oldest = len(order) - 1               # the oldest node that is no leaf
-    while oldest and order[oldest].op is None:
-        oldest -= 1
-    if changes.latest > order[oldest].number:
-        _refuse_changed(order, order[oldest].number, name)
+    if order and changes.latest > order[-1].number:
+        _refuse_changed(order, order[-1].number, name)
     return order
 
 
@@ -58,7 +46,7 @@ def _refuse_changed(order, oldest, name):
     found = [(node, parent.name or "a leaf") for node in order for parent in node.parents
              if parent is not None and parent.op is None and parent.changed > node.number]
     found = found or [
-        (node, "a constant (a frozen parameter, a detached view)") for node in order if node.op is not None
+        (node, "a constant (a frozen parameter, a detached view)") for node in order
         for value in node.values if isinstance(value, np.ndarray) and any(
             when > node.number and array is not None and np.may_share_memory(value, array) for array, when in written)]
     if found:
@@ -69,84 +57,119 @@ def _refuse_changed(order, oldest, name):
 
 
 def _sweep(order, root, g, targets, retain_graph=False, create_graph=False):
-    """Carry g = dJ/d(root) back through `order`.
+    """Carry g = dJ/d(root) back through `order`, the ops behind it.
 
     g: an array, or a Tensor with create_graph. targets None: leaves receive their gradients. Else a set of nodes:
     returns {node: gradient}, and only the paths that lead to them are walked.
     """
-    if targets is not None:
-        useful = set(targets)
-        for node in reversed(order):      # oldest first: a node is useful if a parent is
-            for parent in node.parents:
-                if parent in useful:
-                    useful.add(node)
-                    break
-    found = {}
-    grads = {root: g}
+    useful = None if targets is None else _useful(order, targets)
+    grads, found = {root: g}, {}
     for node in order:
         g = grads.pop(node, None)
         if g is None:
             continue
         if targets is not None and node in targets:
             found[node] = g
-        op = node.op
-        if op is None:
-            if targets is None:
-                node.receive(g)
-            continue
-        parents, values, y = node.parents, node.values, node.data
-        if targets is not None:
-            parents = [parent if parent in useful else None for parent in parents]
-        if create_graph:
-            values = [v if parent is None else wrap(v, parent) for v, parent in zip(values, node.parents)]
-            y = wrap(y, node)
-
-        if op.fused is not None and not create_graph:
-            _fused(op, g, y, values, parents, grads, targets is None)
+        if create_graph or node.op.fused is None:
+            _by_rules(node, g, grads, useful, create_graph)
         else:
-            rules = op.rules if op.rule_for_each is None else op.rules_for(values)
-            for i, parent in enumerate(parents):
-                if parent is None:
-                    continue
-                rule = rules[i]
-                if rule is None:
-                    raise RuntimeError(f"backward: {op.name}: argument {i} has no derivative; detach() it")
-                d, value = rule(g, y, *values), values[i]
-                if d.shape != value.shape:
-                    d = unbroadcast(d, value.shape)
-                if d.dtype is not value.dtype and d.dtype != value.dtype:
-                    d = d.astype(value.dtype)            # a rule computed with a float64 number
-                grads[parent] = grads[parent] + d if parent in grads else d
-        if watchers and mode.watch is not None:
-            mode.watch(op, node, [grads[parent] for parent in parents if parent in grads])
+            _by_fused(node, g, grads, useful)
+        if watchers and watch.get() is not None:
+            watch.get()(node.op, node, [grads[parent] for parent in node.parents if parent in grads])
         if not retain_graph:
             node.parents = node.values = node.data = None
-    return found
+    if targets is not None:
+        return found | grads              # what is left are the leaves
+    for leaf, g in grads.items():
+        leaf.receive(g)
 
 
-def _fused(op, g, y, values, parents, grads, into_leaves):
-    """One step of the sweep by the op's fused backward, which may write into the leaves' own gradients."""
-    wanted, out = [], []
-    for parent in parents:
-        wanted.append(parent is not None)
-        out.append(parent.destination() if into_leaves and parent is not None and parent.op is None
-                   and parents.count(parent) == 1 else None)
-    for parent, place, d in zip(parents, out, op.fused(g, y, wanted, out, *values)):
-        if parent is not None:
-            if place is not None and d is place[0]:
-                parent.written = True
-            else:
+def _useful(order, targets):
+    """The nodes from which a target can be reached."""
+    useful = set(targets)
+    for node in reversed(order):          # oldest first: a node is useful if a parent is
+        for parent in node.parents or ():
+            if parent in useful:
+                useful.add(node)
+                break
+    return useful
+
+
+def _by_rules(node, g, grads, useful, create_graph):
+    """One step of the sweep, rule by rule: what the rule of an argument gives is added to the gradient of its node."""
+    op, y, values, parents = node.op, node.data, node.values, node.parents
+    if parents is None:                   # emptied first and read last: if it is there, so are y and the values
+        raise freed(node, "backward")
+    rules = op.rules if op.rule_for_each is None else op.rules_for(values)
+    handed = (g, y, *values)
+    if create_graph:
+        handed = (g, wrap(y, node), *[value if parent is None else wrap(value, parent)
+                                      for value, parent in zip(values, parents)])
+    for i, parent in enumerate(parents):
+        if parent is None or useful is not None and parent not in useful:
+            continue
+        rule, value = rules[i], values[i]
+        if rule is None:
+            raise RuntimeError(f"backward: {op.name}: argument {i} has no derivative; detach() it")
+        d = rule(*handed)
+        if d.__class__ is not ndarray or d.shape != value.shape or d.dtype is not value.dtype:
+            d = _fitted(op, i, d, value)
+        grads[parent] = grads[parent] + d if parent in grads else d
+
+
+def _by_fused(node, g, grads, useful):
+    """One step of the sweep by the op's fused backward; in `backward` it may write into the leaves' own gradients."""
+    op, y, values, parents = node.op, node.data, node.values, node.parents
+    if parents is None:
+        raise freed(node, "backward")
+    wanted, out, held = [], [], []
+    try:
+        for parent in parents:
+            wanted.append(parent is not None and (useful is None or parent in useful))
+            place = None
+            if useful is None and parent is not None and parent.op is None and parents.count(parent) == 1 \
+                    and parent.lock.acquire(False):       # else another thread is writing there: added at the end
+                held.append(parent)
+                place = parent.destination()
+            out.append(place)
+        for i, d in enumerate(op.fused(g, y, wanted, out, *values)):
+            if wanted[i]:
+                parent = parents[i]
+                if out[i] is not None and d is out[i][0]:
+                    parent.written = True
+                    continue
+                if d.__class__ is not ndarray or d.shape != values[i].shape or d.dtype is not values[i].dtype:
+                    d = _fitted(op, i, d, values[i])
                 grads[parent] = grads[parent] + d if parent in grads else d
+    finally:
+        for parent in held:
+            parent.lock.release()
+
+
+def _fitted(op, i, d, value):
+    """d, what a rule gave for argument i, in the shape and dtype of that argument. ValueError if it is no gradient."""
+    array = d._data if d.__class__ is Tensor else d
+    if not isinstance(array, ndarray | np.floating) or array.dtype.kind != "f":
+        kind = f"an array of {array.dtype}" if isinstance(array, ndarray | np.generic) else type(d).__name__
+        raise ValueError(f"backward: the rule of {op.name} for argument {i} must give a floating-point array of shape "
+                         f"{value.shape}, got {kind}")
+    if array.shape != value.shape:
+        try:
+            d = unbroadcast(d, value.shape)
+        except ValueError:
+            raise ValueError(f"backward: the rule of {op.name} gives a gradient of shape {d.shape} for argument {i} of "
+                             f"shape {value.shape}") from None
+    return d if array.dtype == value.dtype else d.astype(value.dtype)  # a rule computed with a float64 number
 
 
 def unbroadcast(d, shape):
     """Sum d over the axes along which an array of `shape` was broadcast: the one place where broadcasting is undone."""
     extra = d.ndim - len(shape)
+    if extra < 0 or any(n not in (1, size) for n, size in zip(shape, d.shape[extra:])):
+        raise ValueError(f"backward: a gradient of shape {d.shape} for an argument of shape {shape}")
     axes = tuple(range(extra)) + tuple(i + extra for i, n in enumerate(shape) if n == 1 and d.shape[i + extra] != 1)
     if axes:
         d = d.sum(axis=axes, keepdims=True)
-    if d.size != math.prod(shape):
-        raise ValueError(f"backward: a rule gives a gradient of shape {d.shape} for an argument of shape {shape}")
     return d.reshape(shape)
 
 
@@ -163,7 +186,7 @@ def backward(y, g=None, retain_graph=False):
         raise RuntimeError("backward: this Tensor has no graph; no input of it has requires_grad=True, "
                            "or it was computed under no_grad()")
     g = data_of(_seed(y, g, "backward"))
-    order = _reachable(root, "backward")
+    order = _ordered(root, "backward")
     _sweep(order, root, g, None, retain_graph)
 
 
@@ -187,7 +210,7 @@ def grad(y, xs, g=None, create_graph=False, retain_graph=None):
         raise ValueError(f"grad: y must be a Tensor, got {type(y).__name__}")
     if y.node is not None:
         seed = _seed(y, g, "grad")
-        order = _reachable(y.node, "grad")
+        order = _ordered(y.node, "grad")
         if create_graph:
             with no_grad(enabled=True):
                 seed = seed if isinstance(seed, Tensor) else wrap(seed, None)

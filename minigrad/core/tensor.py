@@ -1,6 +1,6 @@
 """Tensor: an array that remembers how it was computed. Operators and methods are attached by `minigrad.ops`."""
 import numpy as np
-from numpy import ndarray
+from numpy import asarray, ndarray
 
 from minigrad.core.graph import Leaf, changes
 
@@ -189,6 +189,12 @@ def as_array(data, dtype=None):
         raise ValueError(f"tensor: wanted numbers (float32, float64, integers, booleans), got dtype {wanted}")
     array = array.astype(wanted, copy=False)
     return array if array.flags.aligned else array.copy()
+
+
+def contiguous(x):
+    """x itself if it is a C-contiguous, aligned array, as the kernels want it; else a copy that is one."""
+    x = asarray(x, None, "C")
+    return x if x.flags.aligned else x.copy()
 
 
 def data_of(x):

@@ -1,7 +1,7 @@
 """Linearization: the graph of J = loss(z(theta)) at one point, recorded once, for any number of products."""
 import numpy as np
 
-from minigrad.core import OPS, Tensor, grad, no_grad, wrap
+from minigrad.core import OPS, Tensor, behind, grad, no_grad, wrap
 from minigrad.derivatives.products import inner
 
 
@@ -59,14 +59,10 @@ def _moved(node, given):
 def consumers(y, leaves):
     """For each leaf, the (node, position of the argument) at which the graph of y reads it."""
     found = {leaf.node: [] for leaf in leaves}
-    seen, pending = {y.node, None}, [] if y.node is None else [y.node]
-    for node in pending:                      # grows while it is read
+    for node in [] if y.node is None else behind(y.node, "consumers"):
         for position, parent in enumerate(node.parents):
             if parent in found:
                 found[parent].append((node, position))
-            if parent not in seen:
-                seen.add(parent)
-                pending.append(parent)
     return [found[leaf.node] for leaf in leaves]
 
 

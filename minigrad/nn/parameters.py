@@ -34,11 +34,15 @@ class Slot(Leaf):
 
     def receive(self, g):
         """The first gradient since zero_grad is stored, later ones are added."""
-        if self.written:
-            self.view += g
-        else:
-            self.view[...] = g
-            self.written = True
+        self.lock.acquire()
+        try:
+            if self.written:
+                self.view += g
+            else:
+                self.view[...] = g
+                self.written = True
+        finally:
+            self.lock.release()
 
     def destination(self):
         return self.view, self.written

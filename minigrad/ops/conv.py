@@ -14,36 +14,30 @@ from operator import index
 import numpy as np
 
 from minigrad import kernels
-from minigrad.core import primitive
+from minigrad.core import contiguous, primitive
 
 # Arguments of the primitives below: windows = (sh, sw, top, left, dh, dw, groups), and the size of the two axes of the
 # result that the other arguments leave open: (oh, ow) of y, (h, w) of x, (kh, kw) of w.
 
 
-def packed(x):
-    """x itself if it is C-contiguous and aligned, as the kernels want it, else a copy."""
-    flags = x.flags
-    return x if flags.c_contiguous and flags.aligned else np.array(x, order="C")
-
-
 @primitive
 def _conv2d(x, w, windows, size):
     y = np.empty((x.shape[0], *size, w.shape[3]), x.dtype)
-    kernels.conv.conv2d(packed(x), packed(w), None, y, windows)
+    kernels.conv.conv2d(contiguous(x), contiguous(w), None, y, windows)
     return y
 
 
 @primitive
 def _conv2d_x(g, w, windows, size):
     dx = np.empty((g.shape[0], *size, w.shape[2] * windows[6]), g.dtype)
-    kernels.conv.conv2d_x(packed(g), packed(w), dx, windows)
+    kernels.conv.conv2d_x(contiguous(g), contiguous(w), dx, windows)
     return dx
 
 
 @primitive
 def _conv2d_w(x, g, windows, size):
     dw = np.empty((*size, x.shape[3] // windows[6], g.shape[3]), x.dtype)
-    kernels.conv.conv2d_w(packed(x), packed(g), dw, None, windows)
+    kernels.conv.conv2d_w(contiguous(x), contiguous(g), dw, None, windows)
     return dw
 
 
@@ -61,7 +55,7 @@ _conv2d_w.vjps(lambda u, y, x, g, windows, size: _conv2d_x(g, u, windows, x.shap
 def _conv2d_bias(x, w, b, windows, size):
     """conv2d(x, w) + b in one pass: the sums start at b (o,)."""
     y = np.empty((x.shape[0], *size, w.shape[3]), x.dtype)
-    kernels.conv.conv2d(packed(x), packed(w), packed(b), y, windows)
+    kernels.conv.conv2d(contiguous(x), contiguous(w), contiguous(b), y, windows)
     return y
 
 
@@ -73,13 +67,13 @@ _conv2d_bias.vjps(lambda g, y, x, w, b, windows, size: _conv2d_x(g, w, windows, 
 @_conv2d_bias.fused
 def _conv2d_bias_backward(g, y, wanted, out, x, w, b, windows, size):
     """The gradients of w and b in one kernel call, straight into their slices of g where they may."""
-    g = packed(g)
+    g = contiguous(g)
     dx = _conv2d_x(g, w, windows, x.shape[1:3]) if wanted[0] else None
     dw = db = None
     if wanted[1] or wanted[2]:
         dw, add_w = out[1] or (np.empty(w.shape, w.dtype), False)
         db, add_b = (out[2] or (np.empty(b.shape, b.dtype), False)) if wanted[2] else (None, False)
-        kernels.conv.conv2d_w(packed(x), g, dw, db, windows, add_w, add_b)
+        kernels.conv.conv2d_w(contiguous(x), g, dw, db, windows, add_w, add_b)
     return [dx, dw if wanted[1] else None, db, None, None]
 
 

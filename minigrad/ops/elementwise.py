@@ -9,19 +9,27 @@ import math
 import numpy as np
 
 from minigrad import kernels
-from minigrad.core import Tensor, data_of, primitive
+from minigrad.core import Tensor, contiguous, data_of, primitive
 
 
-def _one_pass(kernel, *xs):
-    """A kernel on arrays of one shape: copies what is not contiguous, returns the output it fills. Integers become
-    float64, as in NumPy."""
-    xs = [np.asarray(x, order="C") for x in xs]
-    x = xs[0]
+def _one_pass(kernel, x):
+    """y, which a kernel fills from x in one pass. Integers become float64, as in NumPy."""
+    x = contiguous(x)
     if x.dtype.kind != "f":
-        return _one_pass(kernel, *[x.astype(np.float64) for x in xs])
+        x = x.astype(np.float64)
     y = np.empty(x.shape, x.dtype)
-    kernel(*xs, y)
+    kernel(x, y)
     return y
+
+
+def _gate(kernel, g, y):
+    """The gradient that a kernel fills from g and y, of one shape and dtype, in one pass."""
+    g, y = contiguous(g), contiguous(y)
+    if g.dtype.kind != "f":
+        g, y = g.astype(np.float64), y.astype(np.float64)
+    d = np.empty(g.shape, g.dtype)
+    kernel(g, y, d)
+    return d
 
 
 # ----------------------------------------------------------------------------------------------------------- arithmetic
@@ -288,7 +296,7 @@ relu.vjps(lambda g, y, x: relu_gate(g, data_of(y)))
 @primitive
 def relu_gate(g, y):
     """g where y > 0, else 0 (g itself where y is NaN): the derivative of relu, linear in g, constant in y."""
-    return _one_pass(kernels.elementwise.relu_gate, g, y)
+    return _gate(kernels.elementwise.relu_gate, g, y)
 
 
 relu_gate.vjps(lambda u, _, g, y: relu_gate(u, y), None)
@@ -352,7 +360,7 @@ sigmoid.vjps(lambda g, y, x: sigmoid_gate(g, y))
 @primitive
 def sigmoid_gate(g, y):
     """g y (1 - y): the derivative of y = sigmoid(x) times g, in one pass."""
-    return _one_pass(kernels.elementwise.sigmoid_gate, g, y)
+    return _gate(kernels.elementwise.sigmoid_gate, g, y)
 
 
 sigmoid_gate.vjps(lambda u, _, g, y: sigmoid_gate(u, y),
@@ -371,7 +379,7 @@ tanh.vjps(lambda g, y, x: tanh_gate(g, y))
 @primitive
 def tanh_gate(g, y):
     """g (1 - y y): the derivative of y = tanh(x) times g, in one pass."""
-    return _one_pass(kernels.elementwise.tanh_gate, g, y)
+    return _gate(kernels.elementwise.tanh_gate, g, y)
 
 
 tanh_gate.vjps(lambda u, _, g, y: tanh_gate(u, y),

@@ -9,8 +9,7 @@ A rule that took them from the forward pass as constants would give right gradie
 import numpy as np
 
 from minigrad import kernels
-from minigrad.core import Number, data_of, default_dtype, gradient_array, primitive
-from minigrad.ops.conv import packed
+from minigrad.core import Number, contiguous, data_of, default_dtype, gradient_array, primitive
 from minigrad.ops.elementwise import relu_gate, sqrt
 from minigrad.ops.reduce import mean, sum
 
@@ -39,8 +38,8 @@ def _batch_norm(x, gamma, beta, delta, relu, moments):
     """moments (2, c) receives mean and variance, for the fused backward."""
     c = x.shape[-1]
     y = np.empty(x.shape, x.dtype)
-    kernels.norm.batch_norm(packed(x).reshape(-1, c), packed(gamma), packed(beta), delta, relu, y.reshape(-1, c),
-                            moments[0], moments[1])
+    kernels.norm.batch_norm(contiguous(x).reshape(-1, c), contiguous(gamma), contiguous(beta), delta, relu,
+                            y.reshape(-1, c), moments[0], moments[1])
     return y
 
 
@@ -64,8 +63,9 @@ def _batch_norm_backward(g, y, wanted, out, x, gamma, beta, delta, relu, moments
     dgamma, add_gamma = gradient_array(wanted[1], out[1], gamma)
     dbeta, add_beta = gradient_array(wanted[2], out[2], beta)
     kernels.norm.batch_norm_backward(
-        packed(g).reshape(-1, c), packed(x).reshape(-1, c), packed(gamma), packed(beta), moments[0], moments[1],
-        delta, relu, None if dx is None else dx.reshape(-1, c), dgamma, dbeta, add_gamma, add_beta)
+        contiguous(g).reshape(-1, c), contiguous(x).reshape(-1, c), contiguous(gamma), contiguous(beta),
+        moments[0], moments[1], delta, relu, None if dx is None else dx.reshape(-1, c), dgamma, dbeta, add_gamma,
+        add_beta)
     return [dx, dgamma, dbeta, None, None, None]
 
 
@@ -115,7 +115,7 @@ def _check(name, x, gamma, beta, delta):
 def _layer_norm(x, gamma, beta, delta):
     c = x.shape[-1]
     y = np.empty(x.shape, x.dtype)
-    kernels.norm.layer_norm(packed(x).reshape(-1, c), packed(gamma), packed(beta), delta, y.reshape(-1, c))
+    kernels.norm.layer_norm(contiguous(x).reshape(-1, c), contiguous(gamma), contiguous(beta), delta, y.reshape(-1, c))
     return y
 
 
@@ -134,7 +134,7 @@ def _layer_norm_backward(g, y, wanted, out, x, gamma, beta, delta):
     dgamma, add_gamma = gradient_array(wanted[1], out[1], gamma)
     dbeta, add_beta = gradient_array(wanted[2], out[2], beta)
     kernels.norm.layer_norm_backward(
-        packed(g).reshape(-1, c), packed(x).reshape(-1, c), packed(gamma), delta,
+        contiguous(g).reshape(-1, c), contiguous(x).reshape(-1, c), contiguous(gamma), delta,
         None if dx is None else dx.reshape(-1, c), dgamma, dbeta, add_gamma, add_beta)
     return [dx, dgamma, dbeta, None]
 

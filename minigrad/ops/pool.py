@@ -8,8 +8,8 @@ from functools import lru_cache
 import numpy as np
 
 from minigrad import kernels
-from minigrad.core import data_of, primitive
-from minigrad.ops.conv import packed, pair
+from minigrad.core import contiguous, data_of, primitive
+from minigrad.ops.conv import pair
 from minigrad.random import generator
 
 # ------------------------------------------------------------------------------------------------------------- windows
@@ -55,7 +55,7 @@ def _max_pool2d(x, index, rows, columns, y):
     """x at the places of its maxima (the gather). y: the result, where the search for them has found it already."""
     if y is None:
         y = np.empty(index.shape, x.dtype)
-        kernels.pool.max_pool2d_take(packed(x), index, rows, columns, y)
+        kernels.pool.max_pool2d_take(contiguous(x), index, rows, columns, y)
     return y
 
 
@@ -63,7 +63,7 @@ def _max_pool2d(x, index, rows, columns, y):
 def _max_pool2d_x(g, index, rows, columns, size):
     """g added up at the places of the maxima (the scatter), zeros elsewhere. size: (h, w) of the images."""
     dx = np.empty((g.shape[0], *size, g.shape[3]), g.dtype)
-    kernels.pool.max_pool2d_x(packed(g), index, rows, columns, dx)
+    kernels.pool.max_pool2d_x(contiguous(g), index, rows, columns, dx)
     return dx
 
 
@@ -76,7 +76,7 @@ _max_pool2d_x.vjps(lambda u, y, g, index, rows, columns, size: _max_pool2d(u, in
 
 def _maxima(x, rows, columns):
     """The maxima over windows: found once, in the values; then they are places, and pooling is linear."""
-    values = packed(data_of(x))
+    values = contiguous(data_of(x))
     shape = (x.shape[0], len(rows), len(columns), x.shape[3])
     y, index = np.empty(shape, values.dtype), np.empty(shape, np.int32)
     kernels.pool.max_pool2d(values, rows, columns, y, index)
@@ -99,14 +99,14 @@ def max_pool2d(x, size, stride=None, padding=0):
 @primitive
 def _avg_pool2d(x, rows, columns, scale):
     y = np.empty((x.shape[0], len(rows), len(columns), x.shape[3]), x.dtype)
-    kernels.pool.avg_pool2d(packed(x), rows, columns, scale, y)
+    kernels.pool.avg_pool2d(contiguous(x), rows, columns, scale, y)
     return y
 
 
 @primitive
 def _avg_pool2d_x(g, rows, columns, scale, size):
     dx = np.empty((g.shape[0], *size, g.shape[3]), g.dtype)
-    kernels.pool.avg_pool2d_x(packed(g), rows, columns, scale, dx)
+    kernels.pool.avg_pool2d_x(contiguous(g), rows, columns, scale, dx)
     return dx
 
 

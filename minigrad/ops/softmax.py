@@ -2,7 +2,7 @@
 import numpy as np
 
 from minigrad import kernels
-from minigrad.core import data_of, primitive, shape_of
+from minigrad.core import contiguous, data_of, primitive, shape_of
 from minigrad.ops.elementwise import exp
 from minigrad.ops.reduce import sum
 
@@ -52,7 +52,7 @@ def log_softmax(x, axis=-1):
 def _softmax_cross_entropy(x, labels):
     """Mean over the m rows of -log softmax(x)[label]. x (m, k), labels (m,) -> ()."""
     loss = np.empty((), x.dtype)
-    kernels.softmax.cross_entropy(np.ascontiguousarray(x), labels, loss)
+    kernels.softmax.cross_entropy(contiguous(x), labels, loss)
     return loss
 
 
@@ -69,7 +69,7 @@ _softmax_cross_entropy.vjps(
 @_softmax_cross_entropy.fused
 def _softmax_cross_entropy_backward(g, y, wanted, out, x, labels):
     dx = np.empty(x.shape, x.dtype)
-    kernels.softmax.cross_entropy_backward(np.ascontiguousarray(x), labels, g, dx)
+    kernels.softmax.cross_entropy_backward(contiguous(x), labels, g, dx)
     return [dx, None]
 
 

@@ -67,3 +67,51 @@ def test_a_rule_in_numpys_words_is_right_to_second_order_where_there_is_an_op_of
     exponential.vjps(lambda g, y, x: np.where(np.isfinite(x), g, 0.0) * np.exp(x))
     gradcheck(exponential, x)
     gradgradcheck(exponential, x)
+
+
+@pytest.mark.parametrize("d, message", [
+    (lambda g, x: None, r"the rule of shrunk for argument 0 must give a floating-point array of shape \(3,\), "
+                        "got NoneType"),
+    (lambda g, x: 2.0, "must give .* got float"), (lambda g, x: [1.0, 2.0, 3.0], "must give .* got list"),
+    (lambda g, x: x > 0, "must give .* got an array of bool"),
+    (lambda g, x: np.arange(3), "must give .* got an array of int64"),
+    (lambda g, x: np.ones(3, complex), "must give .* got an array of complex128"),
+    (lambda g, x: np.ones(4), r"the rule of shrunk gives a gradient of shape \(4,\) for argument 0 of shape \(3,\)"),
+    (lambda g, x: np.ones((3, 1)), r"gradient of shape \(3, 1\) for argument 0 of shape \(3,\)"),
+    (lambda g, x: np.float64(1), r"gradient of shape \(\) for argument 0 of shape \(3,\)"),
+])
+@pytest.mark.parametrize("fused", [False, True])
+def test_what_a_rule_must_give_is_said_with_the_op_and_the_argument(op, d, message, fused):
+    @op
+    def shrunk(x):
+        return 0.5 * x
+
+    shrunk.vjps(lambda g, y, x: d(g, x))
+    if fused:
+        shrunk.fused(lambda g, y, wanted, out, x: [d(g, x)])
+    leaf = Tensor(x, requires_grad=True)
+    y = shrunk(leaf)
+    with pytest.raises(ValueError, match=message):
+        y.backward(np.ones(3))
+    assert leaf.grad is None
+
+
+def test_a_gradient_of_the_right_size_and_the_wrong_shape_is_not_reshaped(op):
+    """A rule that forgets to transpose."""
+    @op
+    def turned(x):
+        return x.T
+
+    turned.vjps(lambda g, y, x: g)
+    with pytest.raises(ValueError, match=r"turned gives a gradient of shape \(3, 2\) for argument 0 of shape \(2, 3\)"):
+        turned(Tensor(np.ones((2, 3)), requires_grad=True)).sum().backward()
+
+
+@pytest.mark.parametrize("result", [None, "text", [1.0, 2.0], (np.ones(2), np.ones(2))])
+def test_an_op_whose_function_returns_no_array_is_told_so(op, result):
+    @op
+    def nothing(x):
+        return result
+
+    with pytest.raises(ValueError, match="nothing: its function must return one array of numbers, got"):
+        nothing(Tensor(x, requires_grad=True))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from minigrad import losses, nn, ops
-from minigrad.core import grad, mode, no_grad, tensor, watchers
+from minigrad.core import grad, no_grad, tensor, watch, watchers
 from minigrad.diagnostics.anomaly import detect_anomaly
 from minigrad.optim import NonFiniteError
 
@@ -112,13 +112,13 @@ def test_nothing_stays_behind():
     with detect_anomaly() as outer:
         with pytest.raises(ZeroDivisionError), detect_anomaly():
             raise ZeroDivisionError
-        assert mode.watch == outer.watch
+        assert watch.get() == outer.watch
         other = []
-        thread = threading.Thread(target=lambda: other.append(mode.watch))
+        thread = threading.Thread(target=lambda: other.append(watch.get()))
         thread.start()
         thread.join()
         assert other == [None]                # a matter of this thread
-    assert mode.watch is None and watchers == []
+    assert watch.get() is None and watchers == []
     with np.errstate(all="ignore"):
         assert np.isnan(ops.log(tensor([-1.0])).data).all()
 

@@ -1,0 +1,110 @@
+"""What the code at hand does: whether ops are recorded, and who watches them.
+
+Each thread has its own answer, and each task of asyncio: what one enters before an `await` does not hold for another.
+"""
+import functools
+import inspect
+from contextvars import ContextVar
+
+recording = ContextVar("recording", default=True)     # whether ops are recorded
+watch = ContextVar("watch", default=None)             # a function to call with each of them (see `anomaly`), or None
+watchers = []                                         # those that watch: usually none, and then nobody asks
+_blocks = ContextVar("blocks", default=())            # the `no_grad`s that are open, the innermost last
+
+
+def is_recording():
+    """Whether ops are being recorded, in this thread or task."""
+    return recording.get()
+
+
+class no_grad:
+    """Record nothing: `with no_grad(): ...`, or a decorator of functions and generators, of `async` ones too.
+
+    Holds for the thread, or the task of asyncio, that entered it; nestable, restored after exceptions. One object may
+    be entered again and by several threads. `enabled=True` records again inside a block that does not.
+    """
+
+    def __init__(self, enabled=False):
+        if not isinstance(enabled, bool):
+            hint = "; a decorator is written with parentheses, @no_grad()" if callable(enabled) else ""
+            raise ValueError(f"no_grad: enabled must be True or False, got {enabled!r:.60}{hint}")
+        self.enabled = enabled
+
+    def __enter__(self):
+        _blocks.set((*_blocks.get(), self))
+        recording.set(self.enabled)
+        return self
+
+    def __exit__(self, *error):
+        blocks = list(_blocks.get())
+        for i in reversed(range(len(blocks))):        # not always the last: a generator may leave its own block late
+            if blocks[i] is self:
+                del blocks[i]
+                break
+        _blocks.set(tuple(blocks))
+        recording.set(blocks[-1].enabled if blocks else True)
+
+    def __call__(self, function):
+        if inspect.isclass(function):
+            raise ValueError(f"no_grad: decorate the methods of {function.__name__}, not the class")
+        if inspect.isgeneratorfunction(function):
+            return _generator(function, self.enabled)
+        if inspect.isasyncgenfunction(function):
+            return _async_generator(function, self.enabled)
+        if inspect.iscoroutinefunction(function):
+            @functools.wraps(function)
+            async def call(*args, **kwargs):
+                with no_grad(self.enabled):
+                    return await function(*args, **kwargs)
+        else:
+            @functools.wraps(function)
+            def call(*args, **kwargs):
+                with no_grad(self.enabled):
+                    return function(*args, **kwargs)
+        return call
+
+
+def _generator(function, enabled):
+    """A generator function whose steps run inside a `no_grad`; what its caller does between them does not."""
+    @functools.wraps(function)
+    def generate(*args, **kwargs):
+        steps = function(*args, **kwargs)
+        resume, value = steps.send, None
+        while True:
+            with no_grad(enabled):
+                try:
+                    item = resume(value)
+                except StopIteration as stop:
+                    return stop.value
+            try:
+                resume, value = steps.send, (yield item)
+            except GeneratorExit:
+                with no_grad(enabled):
+                    steps.close()
+                raise
+            except BaseException as error:
+                resume, value = steps.throw, error
+    return generate
+
+
+def _async_generator(function, enabled):
+    """The same for `async def` with a `yield`."""
+    @functools.wraps(function)
+    async def generate(*args, **kwargs):
+        steps = function(*args, **kwargs)
+        resume, value = steps.asend, None
+        while True:
+            with no_grad(enabled):
+                try:
+                    item = await resume(value)
+                except StopAsyncIteration:
+                    return
+            try:
+                resume, value = steps.asend, (yield item)
+            except GeneratorExit:
+                with no_grad(enabled):
+                    await steps.aclose()
+                raise
+            except BaseException as error:
+                resume, value = steps.athrow, error
+    return generate

@@ -1,0 +1,133 @@
+"""Threads that share a leaf or a model and call backward together: no gradient is lost, none is counted twice."""
+import sys
+import threading
+
+import numpy as np
+import pytest
+
+from minigrad import losses, nn
+from minigrad.core import Tensor, primitive, tensor
+
+THREADS = 4
+
+
+@pytest.fixture(autouse=True)
+def threads_change_often():
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)
+
+
+def together(function, times=1):
+    """function(i, k) in thread i, all threads starting each k at the same moment. Returns the errors."""
+    barrier, errors = threading.Barrier(THREADS, timeout=30), []
+
+    def run(i):
+        for k in range(times):
+            barrier.wait()
+            try:
+                function(i, k)
+            except Exception as error:
+                errors.append(error)
+
+    threads = [threading.Thread(target=run, args=(i,)) for i in range(THREADS)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    return errors
+
+
+@pytest.mark.parametrize("n, times", [(3, 200), (100_000, 20)])
+def test_a_leaf_receives_every_gradient(n, times):
+    """Whole numbers: the sum is exact in any order."""
+    w = tensor(np.ones(n), requires_grad=True)
+    assert not together(lambda i, k: (w * float(i + 1)).sum().backward(), times)
+    assert (w.grad == times * sum(range(1, THREADS + 1))).all()
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_the_first_gradients_of_all_threads_arrive(first):
+    """`grad` is None when they come: one of them stores, the others add, whichever comes first."""
+    for _ in range(50):
+        leaves = [tensor(np.ones(5), requires_grad=True) for _ in range(4)]
+        if not first:
+            for leaf in leaves:
+                leaf.grad = np.zeros(5)
+        assert not together(lambda i, k, leaves=leaves: sum(leaf.sum() for leaf in leaves).backward())
+        assert all((leaf.grad == THREADS).all() for leaf in leaves)
+
+
+def test_a_leaf_waits_for_the_thread_that_is_writing():
+    """Between looking at the gradient and storing it no other thread gets a word in: provoked, not left to chance."""
+    class Slow(np.ndarray):
+        def __iadd__(self, g):
+            total = np.asarray(self) + np.asarray(g)
+            pause.wait(0.2)                             # here another thread would overwrite what it adds
+            self[...] = total
+            return self
+
+    pause = threading.Event()
+    w = tensor(np.ones(2), requires_grad=True)
+    w.node.grad = np.zeros(2).view(Slow)
+    assert not together(lambda i, k: (w * 1.0).sum().backward())
+    assert (np.asarray(w.grad) == THREADS).all()
+
+
+@pytest.mark.parametrize("make", [
+    lambda: nn.Sequential(nn.Linear(6, 5, rng=0), nn.Tanh(), nn.Linear(5, 3, rng=1)),
+    lambda: nn.Sequential(nn.Conv2d(1, 2, 3, rng=0), nn.Flatten(), nn.Linear(2 * 4 * 4, 3, rng=1)),
+    lambda: nn.Sequential(nn.Linear(6, 5, rng=0), nn.LayerNorm(5), nn.Linear(5, 3, rng=1))],
+    ids=["linear", "conv2d", "layer norm"])
+def test_a_model_receives_every_gradient(make):
+    """Fused backwards write straight into the parameters' slices of g."""
+    model = make().astype(np.float64)
+    params, rng = model.parameters(), np.random.default_rng(0)
+    shape = (16, 6, 6, 1) if isinstance(model[0], nn.Conv2d) else (16, 6)
+    batches = [(rng.standard_normal(shape), rng.integers(0, 3, 16)) for _ in range(THREADS)]
+
+    def backward(i, k=0):
+        losses.cross_entropy(model(Tensor(batches[i][0])), batches[i][1]).backward()
+
+    expected = 0
+    for i in range(THREADS):
+        params.zero_grad()
+        backward(i)
+        expected = expected + params.gradient()
+    for _ in range(20):
+        params.zero_grad()
+        assert not together(backward)
+        np.testing.assert_allclose(params.gradient(), expected, rtol=1e-12, atol=1e-14)
+
+
+def test_a_shared_graph_is_right_or_one_clear_error():
+    """A graph is freed by the first backward: of threads that go through the same one, all succeed that were in time,
+    the others are told, and nothing is added by halves to the leaf at its end."""
+    for _ in range(30):
+        w = tensor(np.ones(3), requires_grad=True)
+        y = w
+        for _ in range(30):
+            y = y * 1.0
+        y = y.sum()
+        errors = together(lambda i, k, y=y: y.backward())
+        assert all(isinstance(e, RuntimeError) and "was freed by an earlier backward" in str(e) for e in errors)
+        assert len(errors) < THREADS and (w.grad == THREADS - len(errors)).all()
+
+
+def test_a_graph_that_is_freed_under_a_sweep_is_refused_by_the_name_of_the_op():
+    """The other thread frees it while the first op's rule runs: provoked."""
+    @primitive
+    def victim(x):
+        return x * 1
+
+    def rule(g, y, x):
+        below.node.parents = below.node.values = below.node.data = None
+        return g
+
+    victim.vjps(rule)
+    w = tensor([1.0], requires_grad=True)
+    below = w.exp()
+    with pytest.raises(RuntimeError, match="the graph behind exp was freed by an earlier backward"):
+        victim(below).sum().backward()
+    assert w.grad is None
