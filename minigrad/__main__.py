@@ -1,6 +1,12 @@
-"""`python -m minigrad`: what a bug report needs."""
+"""`python -m minigrad`: what a bug report needs, and the commands.
+
+    python -m minigrad                      the report
+    python -m minigrad figures [8.5 ...]    the figures of the chapter
+"""
+import importlib
 import os
 import platform
+import sys
 
 import numpy as np
 
@@ -31,8 +37,22 @@ def report():
     return lines + [(name, value) for name, value in switches.items()]
 
 
+COMMANDS = {"figures": ("minigrad.figures", "draw the figures of the chapter, all or some: figures 8.1 8.5")}
+
+
+def main(arguments):
+    """One of the commands with its arguments; without any the report. Returns the exit status."""
+    if arguments and arguments[0] in COMMANDS:
+        return importlib.import_module(COMMANDS[arguments[0]][0]).main(arguments[1:])
+    if arguments and arguments[0] not in ("-h", "--help"):
+        print(f"python -m minigrad: no command {arguments[0]!r}; there are {', '.join(COMMANDS)}", file=sys.stderr)
+        return 2
+    rows = report() if not arguments else []
+    rows += [("", "")] * bool(rows) + [(f"{name} ...", what) for name, (_, what) in COMMANDS.items()]
+    width = max(len(name) for name, _ in rows) + 2
+    print("\n".join(f"{name:<{width}}{what}".rstrip() for name, what in rows))
+    return 0
+
+
 if __name__ == "__main__":
-    lines = report()
-    width = max(len(name) for name, _ in lines) + 2
-    for name, value in lines:
-        print(f"{name:<{width}}{value}")
+    sys.exit(main(sys.argv[1:]))

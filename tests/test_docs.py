@@ -42,7 +42,7 @@ def test_every_name_and_file_in_the_reading_guide_exists():
     import importlib
 
     text = (ROOT / "docs" / "chapter8.md").read_text()
-    for path in re.findall(r"`((?:tests|examples|benchmarks|docs)/[\w/.]+)", text):
+    for path in re.findall(r"`((?:tests|examples|benchmarks|docs|minigrad)/[\w/.]+)", text):
         assert (ROOT / path).exists(), path
     for name in re.findall(r"`(minigrad(?:\.\w+)+)`", text):
         parts = name.split(".")

@@ -27,7 +27,7 @@ TABLE = {
     "pytorch": {"core", "nn", "files"},
     "strategies": ABOVE | {"diagnostics", "training"},
 }
-WHOLE = {"__init__", "__main__"}                           # the package itself, and its report, see everything
+WHOLE = {"__init__", "__main__", "figures"}                # the package, its report and the top floor see everything
 OUTSIDE = {"numpy", "minigrad_ext"}
 
 

@@ -1,7 +1,7 @@
 # %% [markdown]
 # # Figure 8.3: a cliff, and gradient clipping
 #
-#     python examples/figures/fig_8_03_cliff.py [--quick] [--out DIR]
+#     python -m minigrad figures 8.3 [--quick] [--out DIR]
 #
 # **What it shows.** The cost of a recurrent net of one unit, y_t = tanh(w y_{t-1} + b), trained to end at 0.7 after
 # 100 steps (Pascanu et al. 2013). The product of a hundred equal factors makes a wall in (w, b). Gradient descent that
@@ -16,12 +16,10 @@
 # and how long does the flat part then take? problems.cliff(10): where has the wall gone?
 
 # %%
-import argparse
-from pathlib import Path
-
 import numpy as np
 
 from minigrad import optim
+from minigrad.figures.page import COLORS, Page
 from minigrad.testing import problems
 
 LIMIT, LR, START = 2.0, 0.05, np.array([1.5, -0.6])
@@ -52,36 +50,41 @@ def descend(clip, steps):
     return optim.minimize(optim.SGD(START.copy(), lr=LR), J, steps, path=True), J.norms
 
 
-def draw(found, path):
-    import matplotlib
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
+def picture(figure, found):
     from matplotlib.colors import LogNorm
 
     J = problems.cliff(100)
-    figure, panels = plt.subplots(1, 2, figsize=(12, 5), layout="constrained")
+    surface = figure.add_subplot(1, 2, 1, projection="3d", computed_zorder=False)
+    plane = figure.add_subplot(1, 2, 2)
+    w, b = np.linspace(0.6, 1.8, 180), np.linspace(-0.8, 0.8, 180)
+    heights = np.array([[J.value(np.array([x, y])) for x in w] for y in b])
+    surface.plot_surface(*np.meshgrid(w, b), heights, cmap="viridis", rstride=3, cstride=3, linewidth=0.1,
+                         edgecolor="0.4", alpha=0.9)
+    route = found["not clipped"][0].path
+    route = route[:1 + int(np.argmax(np.abs(np.diff(route, axis=0)).max(axis=1)))]         # as far as the wall
+    level = np.array([J.value(theta) for theta in route]) + 0.04
+    surface.plot(*route.T, level, "o-", color=COLORS[1], markersize=3)
+    surface.plot(*route[:1].T, level[:1], "k^", markersize=8)
+    length = 0.35 / np.linalg.norm(J.grad(route[-1]))
+    surface.quiver(*route[-1], level[-1], *(-length * J.grad(route[-1])), 0.4, color=COLORS[1], linewidth=2.5)
+    surface.set(xlabel="w", ylabel="b", zlabel="J", title="the wall, and the step at its edge")
+    surface.view_init(elev=35, azim=-155)
+
     w, b = np.linspace(0.2, 2.0, 220), np.linspace(-1.0, 3.6, 220)
     heights = np.array([[J.value(np.array([x, y])) for x in w] for y in b])
-    for panel, names in zip(panels, (["not clipped"], ["norm clipped", "values clipped"])):
-        shown = panel.pcolormesh(w, b, np.maximum(heights, 1e-4), norm=LogNorm(1e-4, 3), cmap="Greys", shading="auto")
-        for name, color in zip(names, ("tab:red", "tab:blue")):
-            route = found[name][0].path
-            panel.plot(*route.T, "o-", markersize=3, linewidth=1, color=color, label=name)
-            panel.plot(*route[0], "k^")
-        panel.set(xlim=(w[0], w[-1]), ylim=(b[0], b[-1]), xlabel="w", ylabel="b")
-        panel.legend(loc="lower left")
-    figure.colorbar(shown, ax=panels, label="J")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=110)
-    plt.close(figure)
+    shown = plane.pcolormesh(w, b, np.maximum(heights, 1e-4), norm=LogNorm(1e-4, 3), cmap="Greys", shading="auto")
+    figure.colorbar(shown, ax=plane, label="J (values below 1e-4 drawn as that)")
+    for (name, (result, _)), color, marker in zip(found.items(), (COLORS[1], COLORS[0], COLORS[4]), "osD"):
+        plane.plot(*result.path.T, marker + "-", markersize=3.5, linewidth=1, color=color, label=name)
+        plane.plot(*result.path[-1], "*", markersize=11, color=color, markeredgecolor="k")
+    plane.plot(*START, "k^", markersize=8, label="start")
+    plane.set(xlim=(w[0], w[-1]), ylim=(b[0], b[-1]), xlabel="w", ylabel="b", title="where each ends (stars)")
+    plane.legend(loc="upper right")
 
 
-def main():
-    parser = argparse.ArgumentParser(description="Figure 8.3, a cliff with and without gradient clipping")
-    parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--out", type=Path, default=Path("out"))
-    arguments = parser.parse_args()
-    steps = 60 if arguments.quick else 400
+def main(argv=None):
+    page = Page("Figure 8.3, a cliff with and without gradient clipping", argv)
+    steps = 60 if page.quick else 400
     ways = {"not clipped": None, "norm clipped": optim.clip_grad_norm, "values clipped": optim.clip_grad_value}
     found = {name: descend(clip, steps) for name, clip in ways.items()}
     print(f"gradient descent, lr {LR}, at most {steps} steps, limit {LIMIT}")
@@ -89,9 +92,7 @@ def main():
         longest = np.linalg.norm(np.diff(result.path, axis=0), axis=1).max()
         print(f"{name:15} |g|: median {np.median(norms):8.2g}, largest {max(norms):8.2g}; longest step {longest:8.3f}; "
               f"ends at ({result.theta[0]:7.2f}, {result.theta[1]:7.2f}) with J = {result.value:.2g}")
-    path = arguments.out / "fig_8_03_cliff.png"
-    draw(found, path)
-    print(f"wrote {path}")
+    page.draw("fig_8_03_cliff", picture, found, size=(13, 5.5))
 
 
 if __name__ == "__main__":

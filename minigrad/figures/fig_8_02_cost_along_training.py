@@ -1,7 +1,7 @@
 # %% [markdown]
 # # Figure 8.2: the cost along and across a training run
 #
-#     python examples/figures/fig_8_02_cost_along_training.py [--quick] [--out DIR]
+#     python -m minigrad figures 8.2 [--quick] [--out DIR]
 #
 # **What it shows.** The cost of a small net on real MNIST, seen from where it was trained (Goodfellow, Vinyals and Saxe
 # 2015). Along: the straight line from the initial to the final parameters, 0 to 1. Across: the distance from that line,
@@ -20,13 +20,11 @@
 # for the order of the examples: the end is elsewhere, but does the picture look different?
 
 # %%
-import argparse
-from pathlib import Path
-
 import numpy as np
 
 from minigrad import Objective, data, init, losses, nn, optim
 from minigrad.diagnostics import doctor, hessian_spectrum, loss_along, trajectory_surface
+from minigrad.figures.page import COLORS, Page
 
 UNITS, SPREAD, LR = 32, 0.002, 0.2
 
@@ -57,42 +55,35 @@ def train(x, y, steps, every):
     return J, np.array(path)
 
 
-def draw(J, path, surface, line, picture):
-    import matplotlib
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    figure = plt.figure(figsize=(13, 5), layout="constrained")
+def picture(figure, surface, line):
     panel = figure.add_subplot(1, 3, (1, 2), projection="3d", computed_zorder=False)
     u, v = np.meshgrid(surface.along, surface.across, indexing="ij")
     heights = np.minimum(surface.surface, 1.5 * surface.path_value[0])
     panel.plot_surface(u, v, heights, cmap="viridis", rstride=1, cstride=1, linewidth=0.1, edgecolor="0.4", alpha=0.85)
-    panel.plot(surface.path_along, surface.path_across, surface.path_value + 0.02, "r.-", markersize=4, label="SGD")
-    panel.set(xlabel="along", ylabel="across", zlabel="J")
-    panel.view_init(elev=32, azim=-40)
-    panel.legend()
+    along, across, value = surface.path_along, surface.path_across, surface.path_value + 0.02
+    panel.plot(along, across, value, ".-", color=COLORS[1], markersize=4, label="SGD")
+    panel.plot(along[:1], across[:1], value[:1], "^", color="k", markersize=8, label="start, beside the saddle")
+    panel.plot(along[-1:], across[-1:], value[-1:], "*", color="k", markersize=11, label="end, in a flat valley")
+    panel.set(xlabel="along: start 0, end 1", ylabel="across", zlabel="J", title="around the mountain, down the valley")
+    panel.view_init(elev=30, azim=-50)
+    panel.legend(loc="upper right")
     flat = figure.add_subplot(1, 3, 3)
     flat.plot(*line, label="straight line from start to end")
-    flat.plot(surface.path_along, surface.path_value, "r.-", markersize=4, label="SGD, by its place along the line")
-    flat.set(xlabel="along", ylabel="J", ylim=(0, None))
+    flat.plot(along, surface.path_value, ".-", color=COLORS[1], markersize=4, label="SGD, by its place along")
+    flat.plot(along[0], surface.path_value[0], "k^", along[-1], surface.path_value[-1], "k*", markersize=9)
+    flat.set(xlabel="along", ylabel="J", ylim=(0, None), title="no barrier on the straight line")
     flat.legend()
-    picture.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(picture, dpi=110)
-    plt.close(figure)
 
 
-def main():
-    parser = argparse.ArgumentParser(description="Figure 8.2, the cost along and across a training run")
-    parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--out", type=Path, default=Path("out"))
-    arguments = parser.parse_args()
-    examples, steps, grid = (200, 150, 8) if arguments.quick else (1000, 1500, 40)
+def main(argv=None):
+    page = Page("Figure 8.2, the cost along and across a training run", argv)
+    examples, steps, grid = (200, 150, 8) if page.quick else (1000, 1500, 40)
     x, y = images(examples)
     J, path = train(x, y, steps, steps // 50)
     print(f"{J.parameters.n} parameters, {examples} digits, {steps} steps of SGD, lr {LR}")
     for name, theta in (("start", path[0]), ("end", path[-1])):
         report = doctor(J, theta)
-        spectrum = hessian_spectrum(J, theta, steps=15 if arguments.quick else 60, probes=1, rng=0)
+        spectrum = hessian_spectrum(J, theta, steps=15 if page.quick else 60, probes=1, rng=0)
         print(f"{name:5}  J = {report.value:6.4f}   |g| = {report.gradient_norm:6.4f}   eigenvalues of H "
               f"{spectrum.lowest:8.4f} ... {spectrum.highest:7.4f}   doctor: {report.verdict}")
     first = trajectory_surface(J, path, [0.0], [0.0])
@@ -107,9 +98,7 @@ def main():
           f"neighbours is {max(np.diff(on_line).max(), 0):.2g}")
     print(f"path: largest distance from the line {far:.3f}, {far / length:.2f} of the way's length {length:.2f}")
     print(f"half of J is gone {gone[0]}, nine tenths {gone[1]}")
-    picture = arguments.out / "fig_8_02_cost_along_training.png"
-    draw(J, path, surface, line, picture)
-    print(f"wrote {picture}")
+    page.draw("fig_8_02_cost_along_training", picture, surface, line, size=(13, 5))
 
 
 if __name__ == "__main__":

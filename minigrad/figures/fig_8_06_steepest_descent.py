@@ -1,7 +1,7 @@
 # %% [markdown]
 # # Figure 8.6: steepest descent zigzags; conjugate directions do not
 #
-#     python examples/figures/fig_8_06_steepest_descent.py [--quick] [--out DIR]
+#     python -m minigrad figures 8.6 [--quick] [--out DIR]
 #
 # **What it shows.** Left: steepest descent on a quadratic bowl of condition 10, each step to the lowest point of its
 # line. Every line is perpendicular to the one before, because at that lowest point the gradient has no part along the
@@ -17,11 +17,9 @@
 # one step enough? `beta=fletcher_reeves`: does anything change on a quadratic?
 
 # %%
-import argparse
-from pathlib import Path
-
 import numpy as np
 
+from minigrad.figures.page import COLORS, Page
 from minigrad.optim import ConjugateGradient, minimize
 from minigrad.testing.problems import Problem
 
@@ -74,41 +72,30 @@ def report(J, results):
 
 
 # %%
-def draw(J, results, path):
-    import matplotlib
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-    figure, axes = plt.subplot_mosaic([["a", "b"], ["c", "c"]], figsize=(10, 8), height_ratios=[3, 2],
-                                      layout="constrained")
+def picture(figure, J, results):
+    axes = figure.subplot_mosaic([["a", "b"], ["c", "c"]], height_ratios=[3, 2])
     reach = 1.15 * np.abs(J.start).max()
     x = np.linspace(-reach, reach, 200)
     grid = np.array(np.meshgrid(x, x))
     Z = np.einsum("iab,ij,jab->ab", grid, J.H, grid) / 2
     levels = J.value(J.start) * np.geomspace(1e-3, 4, 14)
-    for panel, (name, result), colour in zip("ab", results.items(), ("tab:red", "tab:blue")):
+    for panel, (name, result), colour in zip("ab", results.items(), (COLORS[1], COLORS[0])):
         ax = axes[panel]
         ax.contour(x, x, Z, levels=levels, colors="0.75", linewidths=0.8)
         ax.plot(*result.path.T, "o-", color=colour, markersize=3.5, linewidth=1.6)
+        ax.plot(*J.start, "k^", markersize=7)
         ax.plot(0, 0, "k+", markersize=9)
         ax.set(title=f"{name}, exact line searches", xlabel=r"$\theta_1$", ylabel=r"$\theta_2$", aspect="equal")
         axes["c"].semilogy(np.maximum(result.values, 1e-18), "o-", color=colour, markersize=3.5, label=name)
-    axes["c"].set(xlabel="line searches", ylabel=r"$J(\theta)$")
+    axes["c"].set(xlabel="line searches", ylabel=r"$J(\theta)$, drawn down to $10^{-18}$")
     axes["c"].legend()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=110)
-    plt.close(figure)
 
 
-def main():
-    parser = argparse.ArgumentParser(description="Figure 8.6, steepest descent and conjugate directions")
-    parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--out", type=Path, default=Path("out"))
-    arguments = parser.parse_args()
-    J, results = run(arguments.quick)
+def main(argv=None):
+    page = Page("Figure 8.6, steepest descent and conjugate directions", argv)
+    J, results = run(page.quick)
     report(J, results)
-    path = arguments.out / "fig_8_06_steepest_descent.png"
-    draw(J, results, path)
-    print(f"wrote {path}")
+    page.draw("fig_8_06_steepest_descent", picture, J, results, size=(10, 8))
 
 
 if __name__ == "__main__":

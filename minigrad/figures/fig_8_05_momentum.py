@@ -1,7 +1,7 @@
 # %% [markdown]
 # # Figure 8.5: momentum runs along the canyon, gradient descent across it
 #
-#     python examples/figures/fig_8_05_momentum.py [--quick] [--out DIR]
+#     python -m minigrad figures 8.5 [--quick] [--out DIR]
 #
 # **What it shows.** A quadratic cost whose Hessian has eigenvalues 1 and CONDITION: a long canyon with steep walls. The
 # red path is momentum (algorithm 8.2); the black arrow at each of its points is the step that gradient descent would
@@ -16,12 +16,10 @@
 # where do the two paths part?
 
 # %%
-import argparse
-from pathlib import Path
-
 import numpy as np
 
 from minigrad import optim
+from minigrad.figures.page import COLORS, Page
 
 CONDITION = 30.0
 START = np.array([-31.0, -12.0])
@@ -70,23 +68,20 @@ def terminal_velocity(steps):
     return speeds
 
 
-def draw(J, found, speeds, lr, path):
-    import matplotlib
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    figure, (left, right) = plt.subplots(1, 2, figsize=(12, 5), layout="constrained", width_ratios=(2, 1))
+def picture(figure, J, found, speeds, lr):
+    left, right = figure.subplots(1, 2, width_ratios=(2, 1))
     x, y = np.meshgrid(np.linspace(-36, 16, 200), np.linspace(-24, 14, 200))
     heights = 0.5 * (J.H[0, 0] * x * x + 2 * J.H[0, 1] * x * y + J.H[1, 1] * y * y)
     left.contour(x, y, heights, levels=np.geomspace(5, 8000, 14), colors="0.7", linewidths=0.8)
     route = found["momentum"]
-    left.plot(*route.T, "o-", color="tab:red", markersize=3, label="momentum")
+    left.plot(*route.T, "o-", color=COLORS[1], markersize=3, label="momentum")
     for theta in route[:-1]:
         step = -lr * J.grad(theta)
         if np.linalg.norm(step) > 0.5:            # near the minimum they would only blot
             left.annotate("", theta + step, theta, arrowprops={"arrowstyle": "->", "color": "k", "lw": 0.9})
-    left.plot(*found["gradient descent"].T, "-", color="tab:blue", linewidth=0.8, label="gradient descent")
-    left.plot(0, 0, "k*", markersize=10)
+    left.plot(*found["gradient descent"].T, "-", color=COLORS[0], linewidth=1, label="gradient descent")
+    left.plot(*START, "k^", markersize=7, label="start")
+    left.plot(0, 0, "k*", markersize=10, label="minimum")
     left.set(xlabel=r"$\theta_1$", ylabel=r"$\theta_2$", aspect="equal", xlim=(-36, 16), ylim=(-24, 14),
              title="momentum, and the gradient step it did not take")
     left.legend(loc="lower right")
@@ -94,29 +89,21 @@ def draw(J, found, speeds, lr, path):
         line, = right.plot(range(1, len(speed) + 1), speed, label=rf"$\alpha$ = {alpha}")
         right.axhline(1 / (1 - alpha), color=line.get_color(), linestyle=":", linewidth=0.8)
     right.set(xlabel="step", ylabel=r"speed / ($\epsilon$ |g|)", yscale="log", title="terminal velocity (8.17)")
-    right.legend()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=110)
-    plt.close(figure)
+    right.legend(loc="center right")
 
 
-def main():
-    parser = argparse.ArgumentParser(description="Figure 8.5, momentum in a canyon")
-    parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--out", type=Path, default=Path("out"))
-    arguments = parser.parse_args()
+def main(argv=None):
+    page = Page("Figure 8.5, momentum in a canyon", argv)
     J, lr, steps = canyon(), 1.5 / CONDITION, 40
     found = paths(J, steps, lr)
     print(f"condition {CONDITION:g}, lr {lr:g}, alpha 0.7, {steps} steps from J = {J.value(START):.0f}")
     for name, route in found.items():
         print(f"{name:18} J = {J.value(route[-1]):10.4f}   distance to the minimum {np.linalg.norm(route[-1]):8.4f}")
-    speeds = terminal_velocity(100 if arguments.quick else 600)
+    speeds = terminal_velocity(100 if page.quick else 600)
     for alpha, speed in speeds.items():
         print(f"alpha {alpha:<5} speed after {len(speed)} steps {speed[-1]:7.2f} lr |g|, "
               f"1/(1 - alpha) = {1 / (1 - alpha):g}")
-    path = arguments.out / "fig_8_05_momentum.png"
-    draw(J, found, speeds, lr, path)
-    print(f"wrote {path}")
+    page.draw("fig_8_05_momentum", picture, J, found, speeds, lr)
 
 
 if __name__ == "__main__":

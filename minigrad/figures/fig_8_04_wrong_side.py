@@ -1,7 +1,7 @@
 # %% [markdown]
 # # Figure 8.4: started on the wrong side of the mountain
 #
-#     python examples/figures/fig_8_04_wrong_side.py [--quick] [--out DIR]
+#     python -m minigrad figures 8.4 [--quick] [--out DIR]
 #
 # **What it shows.** A cost with no minimum and no saddle, only asymptotes: towards 0.3 on the left, towards 0 on the
 # right, with a mountain between. Whoever starts left of the top and goes down goes left, for ever, and never sees the
@@ -18,11 +18,9 @@
 # does it take to cross? Newton without a search from theta = -0.3: where does it go, and why (look at the curvature)?
 
 # %%
-import argparse
-from pathlib import Path
-
 import numpy as np
 
+from minigrad.figures.page import COLORS, Page
 from minigrad.optim import BFGS, SGD, Momentum, SaddleFreeNewton, minimize
 from minigrad.testing import problems
 
@@ -72,50 +70,38 @@ def two_dimensions(quick):
 
 
 # %%
-def draw(one, two, path):
-    import matplotlib
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-    figure, (left, right) = plt.subplots(1, 2, figsize=(12, 4.6), layout="constrained")
+def picture(figure, one, two):
+    left, right = figure.subplots(1, 2)
     J, results = one
     x = np.linspace(-12, 12, 500)
     left.plot(x, [J.value(np.array([t])) for t in x], "k", linewidth=1.5)
-    for offset, (name, ends) in zip((0.03, 0.055, 0.08, 0.105), results.items()):
+    for i, (name, ends) in enumerate(results.items()):
         for end, marker in zip(ends, "o^"):
-            inside = np.abs(end.path[:, 0]) < 12
-            values = np.array([J.value(theta) for theta in end.path[inside]])
-            drawn = left.plot(end.path[inside, 0], values + offset, "-" + marker, markersize=3, linewidth=0.8,
-                              color=f"C{list(results).index(name)}", label=name if marker == "o" else None)
-            drawn[0].set_markevery(max(1, int(inside.sum() / 25)))
+            inside = end.path[np.abs(end.path[:, 0]) < 12]
+            shown = inside[np.unique(np.geomspace(1, len(inside), 12).astype(int)) - 1]      # the first steps are long
+            left.plot(shown[:, 0], [J.value(theta) for theta in shown], marker, markersize=8 - 1.5 * i, alpha=0.8,
+                      color=COLORS[i], label=name if marker == "o" else None)
     for height in (0.3, 0.0):
         left.axhline(height, color="0.8", linestyle=":", zorder=0)
-    left.set(xlabel=r"$\theta$", ylabel=r"$J(\theta)$ (paths raised a little)",
-             title="wrong side (circles, from -1), right side (triangles)")
-    left.legend(loc="upper right", fontsize=8)
+    left.set(xlabel=r"$\theta$", ylabel=r"$J(\theta)$", title="started at -1 (circles): lost. At +1 (triangles): not")
+    left.legend(loc="upper right")
     J, paths = two
     x, y = np.linspace(-10, 8, 240), np.linspace(-2, 9, 160)
     Z = np.array([[J.value(np.array([a, b])) for a in x] for b in y])
     levels = right.contourf(x, y, Z, levels=30, cmap="Greys")
     figure.colorbar(levels, ax=right, label=r"$J(\theta)$")
     for result in paths:
-        right.plot(*result.path.T, color="tab:blue" if result.theta[0] > 0 else "tab:red", linewidth=1.4)
-        right.plot(*result.path[0], "o", color="k", markersize=4)
+        right.plot(*result.path.T, color=COLORS[0] if result.theta[0] > 0 else COLORS[1],
+                   linestyle="-" if result.theta[0] > 0 else "--")
+        right.plot(*result.path[0], "^", color="k", markersize=5)
     right.set(xlim=(x[0], x[-1]), ylim=(y[0], y[-1]), xlabel=r"$\theta_1$", ylabel=r"$\theta_2$",
-              title="in the plane: round the mountain (blue) or lost (red)")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=110)
-    plt.close(figure)
+              title="in the plane: around the mountain (blue), or lost (dashed)")
 
 
-def main():
-    parser = argparse.ArgumentParser(description="Figure 8.4, the wrong side of the mountain")
-    parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--out", type=Path, default=Path("out"))
-    arguments = parser.parse_args()
-    one, two = one_dimension(arguments.quick), two_dimensions(arguments.quick)
-    path = arguments.out / "fig_8_04_wrong_side.png"
-    draw(one, two, path)
-    print(f"wrote {path}")
+def main(argv=None):
+    page = Page("Figure 8.4, the wrong side of the mountain", argv)
+    one, two = one_dimension(page.quick), two_dimensions(page.quick)
+    page.draw("fig_8_04_wrong_side", picture, one, two, size=(12, 4.6))
 
 
 if __name__ == "__main__":

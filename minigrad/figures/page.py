@@ -1,0 +1,73 @@
+"""What a page of figures and examples shares: its options, and how its pictures are drawn, saved and shown.
+
+    def main(argv=None):
+        page = Page(__doc__, argv)                    # --quick, --out DIR, --format png|svg|pdf
+        found = measure(steps=50 if page.quick else 5000)
+        page.draw("momentum", picture, found, size=(12, 5))
+
+    def picture(figure, found):
+        left, right = figure.subplots(1, 2)
+        ...
+
+In a notebook `main()` takes no arguments from the kernel's command line and shows its pictures where it is called.
+"""
+import argparse
+import sys
+from pathlib import Path
+
+# Told apart also by the colour-blind (Okabe and Ito 2008), in an order that lets the first three be read in grey.
+COLORS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"]
+STYLE = {"font.size": 10, "axes.titlesize": 11, "axes.grid": False, "legend.frameon": True, "legend.framealpha": 0.9,
+         "lines.linewidth": 1.6, "savefig.dpi": 120, "svg.hashsalt": "minigrad"}
+
+
+class Page:
+    """The options of one example or figure, and its pictures.
+
+    title: the text at the head of the file, its first line becomes the help. argv: a list of options; None reads the
+    command line, or nothing inside a notebook. options(parser) adds some of its own, found in `page.options`.
+    quick: a small version is wanted. out: the folder of the pictures. written: the files saved so far.
+    """
+
+    def __init__(self, title, argv=None, options=None):
+        lines = [line.strip("# ").removeprefix("%% [markdown]") for line in (title or "").splitlines()]
+        parser = argparse.ArgumentParser(description=next((line for line in lines if line), None))
+        parser.add_argument("--quick", action="store_true", help="a small version, in about two seconds")
+        parser.add_argument("--out", type=Path, default=Path("out"), help="folder for the pictures (default: out)")
+        parser.add_argument("--format", choices=("png", "svg", "pdf"), default="png", help="of the pictures")
+        if options is not None:
+            options(parser)
+        self.options = parser.parse_args([] if argv is None and in_notebook() else argv)
+        self.quick, self.out = self.options.quick, self.options.out
+        self.written = []
+        if self.out.exists() and not self.out.is_dir():
+            parser.error(f"--out {self.out}: is not a folder")
+
+    def draw(self, name, picture, *found, size=(12, 5)):
+        """picture(figure, *found) on a new Figure of `size` inches, saved as out/name.format. Returns the Figure, or
+        None where matplotlib is not installed: the numbers were printed, and that is said."""
+        try:
+            import matplotlib
+            from matplotlib.figure import Figure
+        except ImportError:
+            print("no picture: matplotlib is not installed (pip install matplotlib)", file=sys.stderr)
+            return None
+        from cycler import cycler  # a part of matplotlib
+
+        with matplotlib.rc_context(STYLE | {"axes.prop_cycle": cycler(color=COLORS)}):
+            figure = Figure(figsize=size, layout="constrained")
+            picture(figure, *found)
+            path = self.out / f"{name}.{self.options.format}"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None)
+        self.written.append(path)
+        if in_notebook():
+            from IPython.display import display
+            display(figure)
+        print(f"wrote {path}")
+        return figure
+
+
+def in_notebook():
+    """Does this process belong to a notebook? Its command line is then the kernel's."""
+    return "ipykernel" in sys.modules
