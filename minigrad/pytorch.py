@@ -21,6 +21,7 @@ from minigrad import nn
 from minigrad.core import Tensor, no_grad
 from minigrad.files import load_tensors
 from minigrad.nn.module import fixed_statistics, observe
+from minigrad.nn.structure import joined
 
 
 def load_pytorch(model, state, x=None, flattened=None, names=None):
@@ -29,6 +30,7 @@ def load_pytorch(model, state, x=None, flattened=None, names=None):
     state: {name: array}, such as net.state_dict() on the CPU, or the path of a safetensors file.
     x: an example input (a batch, channels last), needed where images are flattened before a Linear or a BatchNorm: it
     shows their height, width and channels. flattened={"4": (h, w, c)} says so for layer "4" by hand.
+    Weights that are tied, and layers that are used twice, may be given under one of their names or under all.
     names: {path of our layer: name of theirs} for those that differ; nn.Sequential counts layers as PyTorch does, and
     where attributes have equal names ("encoder.first"), nothing is needed.
     Raises ValueError that lists every name that is missing or left over and every shape that does not fit; FormatError
@@ -37,11 +39,15 @@ def load_pytorch(model, state, x=None, flattened=None, names=None):
     given = dict(state) if hasattr(state, "keys") else load_tensors(state)[0]
     given = {name: np.asarray(array) for name, array in given.items()}
     images = flattened if flattened is not None else _flattened(model, x)
-    ours, problems = {}, []
-    for path, layer in model.modules():
+    first = {id(p): path for path, p in model.named_parameters()}      # of what is tied, the path that state_dict has
+    first.update((id(module), path) for path, module in model.modules())
+    ours, problems = {}, []                                # problems: what is at fault, unless this path gets a value
+    for path, layer in _every_path(model):
         if next(layer.own_parameters(), None) is not None:
             prefix = (names or {}).get(path, path)
-            _take_layer(path, layer, prefix + "." if prefix else "", given, images.get(path), ours, problems)
+            image = images.get(path, images.get(first[id(layer)]))
+            problems += _take_layer(path, layer, prefix + "." if prefix else "", given, image, first, ours)
+    problems = [text for target, text in problems if target not in ours]
     problems += [f"{name} is left over" for name in given if not name.endswith("num_batches_tracked")]
     if problems:
         raise ValueError("load_pytorch: " + "; ".join(problems))
@@ -64,28 +70,44 @@ LAYERS = {
 }
 
 
-def _take_layer(path, layer, prefix, given, image, ours, problems):
-    """Move one layer's arrays from `given` to `ours`, in our order; note what does not fit."""
+def _every_path(module, path=""):
+    """(path, module) like `modules`, but what is shared occurs under all its paths, as in PyTorch's state_dict."""
+    yield path, module
+    for name, child in module.children():
+        yield from _every_path(child, joined(path, name))
+
+
+def _take_layer(path, layer, prefix, given, image, first, ours):
+    """Move one layer's arrays from `given` to `ours`, in our order.
+
+    Returns what is missing or does not fit: (path that may get its value from somebody else, or None; text)."""
+    problems = []
     if type(layer) not in LAYERS:
-        problems.append(f"{path or 'the model'} is a {type(layer).__name__}, which is no layer of PyTorch's")
-        return
+        return [(None, f"{path or 'the model'} is a {type(layer).__name__}, which is no layer of PyTorch's")]
     for own, (theirs, axes) in LAYERS[type(layer)].items():
-        if getattr(layer, own) is None:                  # bias=False
+        value = getattr(layer, own)
+        if value is None:                                # bias=False
             continue
+        target = first[id(value)] if id(value) in first else joined(first[id(layer)], own)
         parts = [given.pop(prefix + name, None) for name in theirs]
         wrong = [f"{prefix}{name} " + ("is missing" if part is None else f"is {part.shape}, wanted {len(axes)} axes")
                  for name, part in zip(theirs, parts) if np.ndim(part) != len(axes)]
         if wrong:
-            problems.extend(wrong)
+            nothing = all(part is None for part in parts)
+            problems += [(target if nothing else None, text) for text in wrong]
             continue
         array = sum(parts[1:], parts[0]).transpose(axes)
         if image is not None and (own == "w" or type(layer) is nn.BatchNorm):
             h, w, c = image
             if len(array) != h * w * c:
-                problems.append(f"{prefix}{theirs[0]} is for {len(array)} inputs, not for flattened images {image}")
+                problems.append((None, f"{prefix}{theirs[0]} is for {len(array)} inputs, not for flattened images "
+                                       f"{image}"))
                 continue
             array = np.moveaxis(array.reshape(c, h, w, -1), 0, 2).reshape(array.shape)
-        ours[f"{path}.{own}".lstrip(".")] = np.ascontiguousarray(array)
+        if not np.array_equal(array, ours.setdefault(target, np.ascontiguousarray(array)), equal_nan=True):
+            problems.append((None, f"{prefix}{theirs[0]} is not equal to what {target} was given, with which "
+                                   f"{joined(path, own)} is tied"))
+    return problems
 
 
 def _flattened(model, x):

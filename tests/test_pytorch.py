@@ -176,3 +176,41 @@ def test_one_error_lists_all_and_the_model_is_untouched():
         load_pytorch(ours, other.state_dict())
     ours.append(nn.Maxout(3, 2))
     assert all(ours.state_dict()[name].tobytes() == bits for name, bits in before.items() if name[0] != "3")
+
+
+# ------------------------------------------------------------------------------------------------- what is there twice
+
+def tied(tie=True):
+    """Two layers on one weight, and a whole layer that runs twice: theirs and ours."""
+    t = torch.nn
+    theirs = t.Sequential(t.Linear(4, 4), t.Tanh(), t.Linear(4, 4), t.BatchNorm1d(4))
+    theirs.append(theirs[0]).append(theirs[3])
+    ours = nn.Sequential(nn.Linear(4, 4), nn.Tanh(), nn.Linear(4, 4), nn.BatchNorm(4))
+    ours.append(ours[0]).append(ours[3])
+    if tie:
+        theirs[2].weight, ours[2].w = theirs[0].weight, ours[0].w
+    return settled(theirs, 4), ours
+
+
+@pytest.mark.parametrize("listed", ["all", "first", "last"])
+def test_tied_weights_and_shared_layers(listed):
+    """state_dict() of PyTorch lists what is shared under every name, safetensors.torch.save_model under one of them."""
+    theirs, ours = tied()
+    state = {name: value.numpy() for name, value in theirs.state_dict().items()}
+    assert {"0.weight", "2.weight", "4.weight", "3.running_mean", "5.running_mean"} <= set(state)
+    drop = {"all": (), "first": ("2.weight", "4.", "5."), "last": ("0.", "2.weight", "3.")}[listed]
+    load_pytorch(ours, {name: value for name, value in state.items() if not name.startswith(drop)})
+    x = rng.normal(size=(6, 4)).astype(np.float32)
+    agree(training.predict(ours, x), theirs(torch.tensor(x)))
+    assert ours[2].w is ours[0].w
+
+
+def test_what_is_one_here_and_two_there_is_refused():
+    (theirs, _), (_, ours) = tied(tie=False), tied()
+    before = ours.state_dict()
+    with pytest.raises(ValueError, match=r"2\.weight is not equal to what 0\.w was given, with which 2\.w is tied"):
+        load_pytorch(ours, theirs.state_dict())
+    state = {name: value for name, value in tied()[0].state_dict().items() if not name.endswith(".weight")}
+    with pytest.raises(ValueError, match=r"0\.weight is missing; 2\.weight is missing"):
+        load_pytorch(ours, state)
+    assert all(np.array_equal(value, before[name]) for name, value in ours.state_dict().items())

@@ -1,11 +1,12 @@
 """Module: a function with parameters. Write `__init__` and `forward`; everything else is found in the attributes."""
 import threading
+from collections.abc import Mapping
 from contextlib import contextmanager
 from reprlib import recursive_repr
 
 import numpy as np
 
-from minigrad.core import Tensor, no_grad
+from minigrad.core import Tensor, data_of, no_grad
 from minigrad.core.graph import clock
 from minigrad.nn.parameters import Parameters
 from minigrad.nn.structure import Structure, joined, new_path
@@ -147,29 +148,33 @@ class Module(Structure):
         return state
 
     def load_state_dict(self, state, strict=True):
-        """Take over parameters and buffers. One ValueError lists every mismatch, and then nothing has changed.
+        """Take over parameters and buffers: path -> array or Tensor. One ValueError lists every mismatch, and then
+        nothing has changed.
 
-        strict=False ignores names that are missing or unknown; shapes and dtypes must fit all the same.
+        strict=False ignores names that are missing or unknown, unless none is known; shapes and dtypes must fit all the
+        same.
         """
-        own = self.state_dict()
+        who, own = f"{type(self).__name__}.load_state_dict", self.state_dict()
+        if not isinstance(state, Mapping):
+            raise ValueError(f"{who}: wanted a dict path -> array, as state_dict() gives it, got {type(state).__name__}"
+                             "; a file is read by minigrad.load(path, model)")
+        given = {name: np.asarray(data_of(value)) for name, value in state.items()}
+        missing, unknown = [name for name in own if name not in given], [name for name in given if name not in own]
         problems = []
-        if strict:
-            problems += [f"{name} is missing" for name in own if name not in state]
-            problems += [f"{name} is not in the model" for name in state if name not in own]
-        for name in own:
-            if name in state:
-                given = np.asarray(state[name])
-                if given.shape != own[name].shape or given.dtype != own[name].dtype:
-                    problems.append(f"{name} is {given.dtype} {given.shape}, "
-                                    f"wanted {own[name].dtype} {own[name].shape}")
+        if strict or (given and len(unknown) == len(given)):
+            problems += [f"{name} is missing" for name in missing]
+            problems += [f"{name} is not in the model" for name in unknown]
+        for name, value in given.items():
+            if name in own and (value.shape != own[name].shape or value.dtype != own[name].dtype):
+                problems.append(f"{name} is {value.dtype} {value.shape}, wanted {own[name].dtype} {own[name].shape}")
         if problems:
-            raise ValueError(f"{type(self).__name__}.load_state_dict: " + "; ".join(problems))
+            raise ValueError(f"{who}: " + "; ".join(problems) + _way_out(own, given, missing, unknown))
         for name, p in self.named_parameters():
-            if name in state:
-                p.data = np.asarray(state[name])
+            if name in given:
+                p.data = given[name]
         for path, module, name in self.named_buffers():
-            if path in state:
-                setattr(module, name, np.array(state[path]))
+            if path in given:
+                setattr(module, name, given[path].copy())
 
     # ---- in words
 
@@ -216,6 +221,21 @@ def name_layer(error, module, name="", layer=None):
     place = None if path is None else joined(path, name) if name else path
     if place and len(args) == 1 and isinstance(args[0], str):
         error.args = (f"{type(module).__name__}[{place}] ({layer}): {args[0]}",)
+
+
+def _way_out(own, given, missing, unknown):
+    """What to do about a state that does not fit, if that can be told: the end of an error's text."""
+    if any(name.rpartition(".")[2] in ("weight", "bias") for name in unknown):
+        return ". These are names of PyTorch's: minigrad.pytorch.load_pytorch(model, state) translates them"
+    if missing and unknown:
+        shorter = {name.partition(".")[2] for name in given}
+        if shorter == own.keys():
+            return f". The names fit without their {next(iter(given)).partition('.')[0]!r} in front"
+        if {name.partition(".")[2] for name in own} == given.keys():
+            return f". The names fit the part {next(iter(own)).partition('.')[0]!r} of the model"
+    if {name: value.shape for name, value in given.items()} == {name: value.shape for name, value in own.items()}:
+        return f". model.astype({next(iter(given.values())).dtype}) makes them fit"
+    return ""
 
 
 @contextmanager

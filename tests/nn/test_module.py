@@ -188,6 +188,28 @@ def test_loading_lists_every_mismatch_and_then_changes_nothing():
     np.testing.assert_array_equal(model.first.w.data, before["first.w"])
 
 
+def test_what_cannot_be_loaded_says_what_to_do():
+    model = nn.Sequential(nn.Linear(2, 1, rng=0), nn.BatchNorm(1))
+    state = model.state_dict()
+    for wrong, message in (
+            ("model.npz", r"wanted a dict path -> array.* got str; a file is read by minigrad\.load"),
+            (model, "got Sequential"),
+            ({"0.weight": np.ones((1, 2)), "0.bias": np.ones(1)}, r"0\.weight is not in the model.*load_pytorch"),
+            ({f"module.{name}": value for name, value in state.items()}, "fit without their 'module' in front"),
+            ({name: value.astype(np.float64) for name, value in state.items()}, r"astype\(float64\) makes them fit")):
+        with pytest.raises(ValueError, match=message):
+            model.load_state_dict(wrong)
+    with pytest.raises(ValueError, match="fit the part '0' of the model"):
+        nn.Sequential(model).load_state_dict(state)
+    with pytest.raises(ValueError, match="gamma is not in the model"):
+        model.load_state_dict({"gamma": np.ones(1)}, strict=False)            # none of its names is known
+    assert all(np.array_equal(value, state[name]) for name, value in model.state_dict().items())
+    model.load_state_dict({}, strict=False)
+    model.load_state_dict({name: Tensor(value + 1) for name, value in state.items()})
+    model.load_state_dict(dict(model.named_parameters()), strict=False)
+    assert all(np.array_equal(value, state[name] + 1) for name, value in model.state_dict().items())
+
+
 def test_loading_writes_into_theta_so_an_optimizer_goes_on():
     model = Net()
     parameters = model.parameters()
