@@ -204,7 +204,7 @@ def main(argv=None):
     try:
         draw(above, work, stages, path)
     except ImportError:
-        print("no picture: matplotlib is not installed (pip install 'minigrad-book[examples]')")
+        print("no picture: matplotlib is not installed (pip install matplotlib)")
     else:
         print(f"wrote {path}")
 

@@ -11,4 +11,5 @@ from minigrad.nn.convolution import (
 from minigrad.nn.normalization import BatchNorm, LayerNorm, redundant_biases
 from minigrad.nn.recurrent import LSTMCell, RNNCell
 from minigrad.nn.regularize import DropConnect, Dropout, DropoutAtTest, StochasticDepth
+from minigrad.nn.shortcuts import AuxiliaryHead, Highway, auxiliary_loss, discard_heads
 from minigrad.nn import regularize

@@ -46,3 +46,13 @@ def test_continuation(tmp_path):
     assert above["4 blurred functions"] < 1 < above["1 blurred function"] < above["descent alone"]
     assert above["8, by 10 samples"] < above["descent alone"] and "simulated annealing" in above
     assert "its gradient [-0.6  2. ], without: [-0.6  2. ]" in said
+
+
+def test_easy_to_optimize(tmp_path):
+    said = quick("strategies/easy_to_optimize.py", tmp_path)
+    rows = {name: (float(g), float(largest), float(least)) for name, g, largest, least in
+            re.findall(r"^(\S.*?)  +(\d\S+e\S+) +(\S+) to +(\S+?e[+-]\d\d)", said, re.MULTILINE)}
+    plain = rows.pop("plain")
+    assert len(rows) == 5 and all(g > 20 * plain[0] for g, *_ in rows.values())
+    assert rows.pop("auxiliary heads")[1:] == plain[1:] and all(least > 1e6 * plain[2] for *_, least in rows.values())
+    assert rows["orthogonal, zigzag"][1:] == (1, 1)

@@ -31,7 +31,8 @@ class First(nn.Module):
         self.cell = cell
 
     def forward(self, x):
-        return self.cell(x)[0]
+        y = self.cell(x)
+        return y[0] if isinstance(y, tuple) else y
 
 
 def block(dtype):
@@ -65,6 +66,10 @@ LAYERS = {
     "Residual with shortcut": (lambda d: nn.Residual(nn.Linear(4, 3, rng=0, dtype=d),
                                                      nn.Linear(4, 3, bias=False, rng=1, dtype=d)), (5, 4),
                                lambda torch, x, p: x @ p["shortcut.w"] + x @ p["f.w"] + p["f.b"]),
+    "Highway": (lambda d: nn.Highway(ops.tanh, 4, rng=0, dtype=d), (5, 4), lambda torch, x, p: x + torch.sigmoid(
+        x @ p["gate.w"] + p["gate.b"]) * (torch.tanh(x) - x)),
+    "AuxiliaryHead": (lambda d: First(nn.AuxiliaryHead(nn.Linear(4, 3, rng=0, dtype=d), nn.Flatten())), (5, 4),
+                      lambda torch, x, p: x @ p["cell.above.w"] + p["cell.above.b"]),
     "Conv2d": (lambda d: nn.Conv2d(2, 3, 3, padding=1, rng=0, dtype=d), (2, 5, 4, 2), lambda torch, x, p: images(
         lambda z: torch.nn.functional.conv2d(z, kernel(p), p["b"], padding=1))(x)),
     "Conv2d with everything": (
