@@ -9,7 +9,7 @@ What to look at: the plain net's gradient and singular values, which shrink with
 both; the heads, which keep the gradient large though the Jacobian is the plain one. The zigzag has slope 1 or -1
 everywhere: with orthogonal weights all its singular values are 1, nothing can pass better. Yet it hardly learns, where
 tanh with the same weights does: the slope here says nothing about where to go from here.
-Try: DEPTH = 5, where the plain net learns too, or 30, where heads do not help. PERIOD = 20: a zigzag so wide that it is almost a line.
+Try: DEPTH = 5, where the plain net learns too, or 30, where heads do not help. PERIOD = 20, almost a straight line.
 
 Run: python examples/strategies/easy_to_optimize.py [--quick] [--out DIR]
 """
@@ -108,9 +108,9 @@ def draw(start, learned, path):
     middle.set(xlabel="singular values, from the largest", title="Jacobian from first to last hidden layer")
     for axes in (left, middle):
         axes.grid(alpha=0.3)
-    for i, (kind, (lr, found)) in enumerate(learned.items()):
+    for i, (_, found) in enumerate(learned.values()):
         errors = 100 * found[:, 1]
-        right.bar(i, errors.mean(), color=COLORS[kind], width=0.7, alpha=0.85)
+        right.bar(i, errors.mean(), color=list(COLORS.values())[i], width=0.7, alpha=0.85)
         right.plot(np.full(len(errors), i), errors, "o", color="white", markeredgecolor="black", markersize=5)
         right.annotate(f"{errors.mean():.1f} %", (i, errors.max()), (0, 7), textcoords="offset points", ha="center")
     right.set_xticks(range(len(learned)), [kind.replace(" ", "\n") for kind in learned], fontsize=8)
