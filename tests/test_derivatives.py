@@ -193,3 +193,113 @@ def test_errors_say_what_was_wanted():
     with pytest.raises(ValueError, match="one v for each"):
         hvp(lambda a, b: ops.sum(a * b), (X.copy(), V), (V,))
     assert isinstance(derivatives.grad(quartic(t := Tensor(X.copy(), requires_grad=True)), t), Tensor)
+
+
+# ---------------------------------------------------------------------------- what f closes over keeps its history (S2)
+
+def test_a_gradient_penalty_reaches_what_f_closes_over():
+    """J = sum w + sum (dg/dt)^2 at t = 1 of g = sum w t^2: dJ/dw = 1 + 8 w."""
+    w = tensor([2.0, 3.0], dtype=np.float64, requires_grad=True)
+    g = vjp(lambda t: ops.sum(w * t * t), np.ones(2), np.array(1.0))
+    (ops.sum(w) + ops.sum(g * g)).backward()
+    assert w.grad.tolist() == [17, 25]
+
+
+def _closing(torch=None, W=None):
+    """{name: the derivative as a function of w, which f closes over}, in minigrad or in PyTorch."""
+    x, v, u = X, V, np.array([0.5, -2.0, 1.5])
+    if torch is None:
+        field = lambda w: lambda t: ops.tanh(ops.matmul(t * w, W)) * w
+        number = lambda w: lambda t: ops.sum(ops.sin(t * w) * ops.exp(t)) * ops.sum(w * t)
+        loss = lambda w: lambda z: ops.sum(z * z * z * w)
+        return {
+            "vjp": lambda w: vjp(field(w), x, u), "jvp": lambda w: jvp(field(w), x, v),
+            "hvp": lambda w: hvp(number(w), x, v), "ggnvp, f": lambda w: ggnvp(field(w), lambda z: ops.sum(z**3), x, v),
+            "ggnvp, loss": lambda w: ggnvp(lambda t: ops.tanh(ops.matmul(t, W)), loss(w), x, v),
+            "jacobian by rows": lambda w: jacobian(lambda t: ops.sum(field(w)(t)), x),
+            "jacobian by columns": lambda w: jacobian(lambda t: ops.concatenate([field(w)(t), t * w]), x),
+            "hessian": lambda w: hessian(number(w), x), "hessian_diagonal": lambda w: hessian_diagonal(number(w), x),
+            "estimated diagonal": lambda w: hessian_diagonal(        # exact: this Hessian is diagonal
+                lambda t: ops.sum(ops.exp(t * w) * w), x, samples=2, rng=0),
+            "of two": lambda w: hvp(lambda a, b: ops.sum(a * a * b * b * w), (x, v), (v, x))[1],
+            "hessian of two": lambda w: hessian(lambda a, b: ops.sum(a * a * b * b * w), (x, v))[0][1],
+        }
+    F, W = torch.func, torch.tensor(W)
+    x, v, u = map(torch.tensor, (x, v, u))
+    field = lambda w: lambda t: torch.tanh((t * w) @ W) * w
+    number = lambda w: lambda t: (torch.sin(t * w) * torch.exp(t)).sum() * (w * t).sum()
+    ggn = lambda f, loss: F.jacfwd(f)(x).T @ F.hessian(loss)(f(x)) @ F.jacfwd(f)(x) @ v
+    two = lambda w: lambda a, b: (a * a * b * b * w).sum()
+    return {
+        "vjp": lambda w: F.vjp(field(w), x)[1](u)[0], "jvp": lambda w: F.jvp(field(w), (x,), (v,))[1],
+        "hvp": lambda w: F.jvp(F.grad(number(w)), (x,), (v,))[1],
+        "ggnvp, f": lambda w: ggn(field(w), lambda z: (z**3).sum()),
+        "ggnvp, loss": lambda w: ggn(lambda t: torch.tanh(t @ W), lambda z: (z * z * z * w).sum()),
+        "jacobian by rows": lambda w: F.jacrev(lambda t: field(w)(t).sum())(x),
+        "jacobian by columns": lambda w: F.jacrev(lambda t: torch.cat([field(w)(t), t * w]))(x),
+        "hessian": lambda w: F.hessian(number(w))(x),
+        "hessian_diagonal": lambda w: torch.diagonal(F.hessian(number(w))(x)),
+        "estimated diagonal": lambda w: w**3 * torch.exp(x * w),
+        "of two": lambda w: F.jvp(F.grad(two(w), (0, 1)), (x, v), (v, x))[1][1],
+        "hessian of two": lambda w: F.hessian(two(w), (0, 1))(x, v)[0][1],
+    }
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")            # PyTorch's own
+@pytest.mark.parametrize("name", _closing())
+def test_every_derivative_is_differentiable_by_what_f_closes_over(name):
+    """Value and gradient of a weighted sum of the derivative, against torch.func."""
+    torch = pytest.importorskip("torch")
+    rng = np.random.default_rng(0)
+    W, w = rng.standard_normal((3, 3)), rng.standard_normal(3)
+    ours, theirs = _closing(W=W)[name], _closing(torch, W)[name]
+    leaf, tleaf = tensor(w, requires_grad=True), torch.tensor(w, requires_grad=True)
+    d, t = ours(leaf), theirs(tleaf)
+    weight = rng.standard_normal(d.shape)
+    assert d.requires_grad and d.shape == t.shape
+    ops.sum(d * weight).backward()
+    (t * torch.tensor(weight)).sum().backward()
+    np.testing.assert_allclose(d.data, t.detach().numpy(), rtol=1e-11, atol=1e-11)
+    np.testing.assert_allclose(leaf.grad, tleaf.grad.numpy(), rtol=1e-11, atol=1e-11)
+
+
+@pytest.mark.parametrize("name", [name for name in _closing() if name != "ggnvp, loss"])
+def test_and_has_no_history_where_nothing_is_tracked_or_recorded(name):
+    W, w = np.random.default_rng(0).standard_normal((3, 3)), np.array([0.5, -1.0, 2.0])
+    assert not _closing(W=W)[name](w).requires_grad
+    leaf = tensor(w, requires_grad=True)
+    with no_grad():
+        d = _closing(W=W)[name](leaf)
+    assert not d.requires_grad
+    np.testing.assert_array_equal(d.data, _closing(W=W)[name](w).data)
+
+
+@pytest.mark.parametrize("name, function", [
+    ("ggnvp", lambda x: ggnvp(field, lambda z: ops.sum(z**3), x, V)), ("jacobian", lambda x: jacobian(field, x)),
+    ("hessian", lambda x: hessian(quartic, x)), ("diagonal", lambda x: hessian_diagonal(quartic, x))])
+def test_matrices_and_gauss_newton_products_are_differentiable_by_x(name, function):
+    x, h, rng = tensor(X, requires_grad=True), 1e-6, np.random.default_rng(0)
+    y = function(x)
+    u, v = rng.standard_normal(y.shape), rng.standard_normal(3)
+    g = grad(ops.sum(y * u), x).data
+    difference = np.sum(u * (function(X + h * v).data - function(X - h * v).data)) / (2 * h)
+    np.testing.assert_allclose(g @ v, difference, rtol=1e-7, atol=1e-8)
+
+
+def test_a_linearization_refuses_a_vector_with_history():
+    theta = tensor(X, requires_grad=True)
+    at = derivatives.Linearization([theta], quartic(theta))
+    with pytest.raises(ValueError, match="results are arrays and have no history; detach"):
+        at.hvp([tensor(V, requires_grad=True)])
+
+
+def test_what_does_not_depend_on_x_is_zeros_whatever_it_closes_over():
+    w = tensor(V, requires_grad=True)
+    assert not vjp(lambda t: w * 2.0, X, np.ones(3)).data.any() and not jvp(lambda t: w, X, V).data.any()
+    assert not hvp(lambda t: ops.sum(w), X, V).data.any() and jacobian(lambda t: w, X).shape == (3, 3)
+
+
+def test_matrices_of_nothing():
+    assert jacobian(lambda t: ops.exp(t), np.zeros((0,))).shape == (0, 0)
+    assert hessian(lambda t: ops.sum(t * t), np.zeros((2, 0))).shape == (2, 0, 2, 0)
+    assert hessian_diagonal(lambda t: ops.sum(t * t), np.zeros((0,))).shape == (0,)

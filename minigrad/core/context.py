@@ -6,15 +6,15 @@ import functools
 import inspect
 from contextvars import ContextVar
 
-recording = ContextVar("recording", default=True)     # whether ops are recorded
-watch = ContextVar("watch", default=None)             # a function to call with each of them (see `anomaly`), or None
+# (whether ops are recorded, the `no_grad` that says so, what holds outside of it)
+mode = ContextVar("mode", default=(True, None, None))
+watch = ContextVar("watch", default=None)             # a function to call with every op (see `anomaly`), or None
 watchers = []                                         # those that watch: usually none, and then nobody asks
-_blocks = ContextVar("blocks", default=())            # the `no_grad`s that are open, the innermost last
 
 
 def is_recording():
     """Whether ops are being recorded, in this thread or task."""
-    return recording.get()
+    return mode.get()[0]
 
 
 class no_grad:
@@ -31,18 +31,11 @@ class no_grad:
         self.enabled = enabled
 
     def __enter__(self):
-        _blocks.set((*_blocks.get(), self))
-        recording.set(self.enabled)
+        mode.set((self.enabled, self, mode.get()))
         return self
 
     def __exit__(self, *error):
-        blocks = list(_blocks.get())
-        for i in reversed(range(len(blocks))):        # not always the last: a generator may leave its own block late
-            if blocks[i] is self:
-                del blocks[i]
-                break
-        _blocks.set(tuple(blocks))
-        recording.set(blocks[-1].enabled if blocks else True)
+        mode.set(_without(self, mode.get()))
 
     def __call__(self, function):
         if inspect.isclass(function):
@@ -62,6 +55,14 @@ class no_grad:
                 with no_grad(self.enabled):
                     return function(*args, **kwargs)
         return call
+
+
+def _without(block, inner):
+    """The mode once a block has been left: usually the innermost, but a generator may leave its block late."""
+    enabled, owner, outer = inner
+    if owner is block:
+        return outer
+    return inner if outer is None else (enabled, owner, _without(block, outer))
 
 
 def _generator(function, enabled):

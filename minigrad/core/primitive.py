@@ -14,7 +14,7 @@ from operator import attrgetter
 import numpy as np
 from numpy import ndarray
 
-from minigrad.core.context import recording, watch, watchers
+from minigrad.core.context import mode, watch, watchers
 from minigrad.core.graph import Node, clock
 from minigrad.core.tensor import Tensor
 
@@ -152,7 +152,7 @@ def record(op, y, values, parents):
         y = _number(op, y)
     result = new(Tensor)
     result._data = y
-    if parents is not None and recording.get():
+    if parents is not None and mode.get()[0]:
         result.node = node = new(Node)
         node.op = op
         node.parents = parents

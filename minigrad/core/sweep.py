@@ -112,7 +112,8 @@ def _by_rules(node, g, grads, useful, create_graph):
         if rule is None:
             raise RuntimeError(f"backward: {op.name}: argument {i} has no derivative; detach() it")
         d = rule(*handed)
-        if d.__class__ is not ndarray or d.shape != value.shape or d.dtype is not value.dtype:
+        array = d._data if create_graph and d.__class__ is Tensor else d
+        if array.__class__ is not ndarray or array.shape != value.shape or array.dtype is not value.dtype:
             d = _fitted(op, i, d, value)
         grads[parent] = grads[parent] + d if parent in grads else d
 

@@ -71,8 +71,9 @@ class Linearization:
 
     leaves: the Tensors to differentiate by. J: Tensor (), computed from them. z, loss: the model's output and the
     function with J = loss(z) (+ penalty), for `jvp`, `vjp`, `ggnvp`; penalty: a Tensor () of the leaves or None.
-    Vectors are lists of arrays, one per leaf, None for zeros. The first product of a kind records a graph (memory: that
-    of the graph); each further one is a sweep over it, about two gradients. Symmetric to rounding.
+    Vectors are lists of arrays, one per leaf, None for zeros; results are arrays, without history. The first product of
+    a kind records a graph (memory: that of the graph); each further one is a sweep over it, about two gradients.
+    Symmetric to rounding.
     """
 
     def __init__(self, leaves, J, z=None, loss=None, penalty=None):
@@ -87,6 +88,9 @@ class Linearization:
 
     def _of(self, tangent, vs, xs):
         """The derivative of <tangent, vs> with respect to xs, a list of arrays."""
+        if any(isinstance(v, Tensor) and v.requires_grad for v in vs):
+            raise ValueError("Linearization: vectors and results are arrays and have no history; detach() v, or use "
+                             "derivatives.hvp, jvp and ggnvp, whose results have one")
         with no_grad(enabled=True):
             gv = tangent(vs)
         if not isinstance(gv, Tensor):

@@ -1,13 +1,15 @@
 """Products with Jacobians and Hessians, each for the price of a few gradients (Pearlmutter 1994)."""
 import numpy as np
 
-from minigrad.core import Tensor, grad, is_recording, no_grad, primitive, wrap
+from minigrad.core import Tensor, behind, grad, is_recording, no_grad, primitive
 from minigrad.ops import reshape
 
 
 @primitive
 def _inner(*pairs):
-    total = sum(np.vdot(a, b) for a, b in zip(pairs[::2], pairs[1::2]))
+    total = np.vdot(pairs[0], pairs[1])
+    for a, b in zip(pairs[2::2], pairs[3::2]):
+        total = total + np.vdot(a, b)
     return np.asarray(total, pairs[0].dtype)
 
 
@@ -22,12 +24,12 @@ def inner(vs, gs):
 # ---- arguments
 
 def as_inputs(name, x):
-    """(list of Tensors to differentiate by, whether x was a single one, whether results keep their history)."""
+    """(list of Tensors to differentiate by, whether x was a single one, whether one of them has a history)."""
     single = not isinstance(x, tuple)
-    xs, again = [], False
+    xs, tracked = [], False
     for a in (x,) if single else x:
         if isinstance(a, Tensor) and a.requires_grad:
-            again = is_recording()
+            tracked = is_recording()
             with no_grad(enabled=True):
                 xs.append(reshape(a, a.shape))    # a node of its own: what else f does with `a` is not its argument
             continue
@@ -35,7 +37,7 @@ def as_inputs(name, x):
         if a.dtype.kind != "f":
             raise ValueError(f"{name}: x must be floating-point, got {a.dtype}")
         xs.append(Tensor(a.data, requires_grad=True))
-    return xs, single, again
+    return xs, single, tracked
 
 
 def as_directions(name, v, xs, single):
@@ -54,55 +56,69 @@ def as_directions(name, v, xs, single):
 
 
 def call(name, f, xs, scalar=False):
-    """f(*xs), which must be a Tensor (a number, if scalar)."""
+    """(f(*xs), whether its derivatives keep their history because f closes over something that wants a gradient).
+
+    f(*xs) must be a Tensor; a single number, if `scalar`.
+    """
     with no_grad(enabled=True):
         y = f(*xs)
     if not isinstance(y, Tensor):
         raise ValueError(f"{name}: f must return a Tensor, got {type(y).__name__}")
     if scalar and y.size != 1:
         raise ValueError(f"{name}: f must return a single number, got shape {y.shape}")
-    return y
+    return y, y.node is not None and is_recording() and _closes_over(y, xs)
 
 
-def _detached(results, single, again):
-    if not again:
-        results = [wrap(r.data, None) for r in results]
-    return results[0] if single else results
+def _closes_over(y, xs):
+    """Whether a leaf other than xs lies behind y."""
+    own = [None, *[x.node for x in xs]]
+    for node in behind(y.node, "derivatives"):
+        for parent in node.parents:
+            if parent not in own and parent.op is None:
+                return True
+    return False
 
 
 # ---- products
 
 def vjp(f, x, u):
     """J' u, where J = df/dx: u of the shape of f(x) -> the shape of x. One gradient."""
-    xs, single, again = as_inputs("vjp", x)
-    again = again or (is_recording() and isinstance(u, Tensor) and u.requires_grad)
-    return _detached(grad(call("vjp", f, xs), xs, u, create_graph=again), single, again)
+    xs, single, tracked = as_inputs("vjp", x)
+    y, closes = call("vjp", f, xs)
+    again = tracked or closes or (is_recording() and isinstance(u, Tensor) and u.requires_grad)
+    results = grad(y, xs, u, create_graph=again)
+    return results[0] if single else results
 
 
 def jvp(f, x, v):
-    """J v, where J = df/dx: v of the shape of x -> the shape of f(x). About three gradients.
+    """J v, where J = df/dx: v of the shape of x -> the shape of f(x). About three gradients."""
+    xs, single, tracked = as_inputs("jvp", x)
+    vs, moving = as_directions("jvp", v, xs, single)
+    y, closes = call("jvp", f, xs)
+    return _forward(y, xs, vs, tracked or moving or closes)
+
+
+def _forward(y, xs, vs, again):
+    """(dy/dxs) vs from the graph of y, which is kept; with its history if `again`.
 
     J' u is linear in u, whatever u is; so the derivative of <J' u, v> with respect to u is J v, exactly.
     """
-    xs, single, again = as_inputs("jvp", x)
-    vs, tracked = as_directions("jvp", v, xs, single)
-    again = again or tracked
-    y = call("jvp", f, xs)
     with no_grad(enabled=True):
         u = Tensor(np.zeros(y.shape, y.dtype), requires_grad=True)
         gu = inner(vs, grad(y, xs, u, create_graph=True))
-    return _detached([grad(gu, u, create_graph=again)], True, again)
+    return grad(gu, u, create_graph=again)
 
 
 def hvp(f, x, v):
     """H v, where H is the Hessian of f: x -> a number: the gradient of g . v. v, result: the shape of x."""
-    xs, single, again = as_inputs("hvp", x)
-    vs, tracked = as_directions("hvp", v, xs, single)
-    again = again or tracked
-    gs = grad(call("hvp", f, xs, scalar=True), xs, create_graph=True)
+    xs, single, tracked = as_inputs("hvp", x)
+    vs, moving = as_directions("hvp", v, xs, single)
+    y, closes = call("hvp", f, xs, scalar=True)
+    gs = grad(y, xs, create_graph=True)
     with no_grad(enabled=True):
         gv = inner(vs, gs)
-    return _detached(grad(gv, xs, create_graph=again), single, again)
+    results = grad(gv, xs, create_graph=tracked or moving or closes)
+    return results[0] if single else results
 
 
 def ggnvp(f, loss, x, v):
@@ -110,10 +126,13 @@ def ggnvp(f, loss, x, v):
 
     The Hessian of loss(f(x)) without the part that comes from f's own curvature (Schraudolph 2002). G is positive
     semidefinite wherever the loss is convex in z: squared error of outputs, cross-entropy of logits (softmax and
-    logarithm belong to the loss, not to f). About four gradients. Results have no history.
+    logarithm belong to the loss, not to f). About four gradients.
     """
-    xs, single, _ = as_inputs("ggnvp", x)
-    vs, _ = as_directions("ggnvp", v, xs, single)
-    z = call("ggnvp", f, xs)
-    Jv = jvp(f, tuple(a.data for a in xs), tuple(a.data if isinstance(a, Tensor) else a for a in vs))
-    return _detached(grad(z, xs, hvp(loss, z.data, Jv.data)), single, False)
+    xs, single, tracked = as_inputs("ggnvp", x)
+    vs, moving = as_directions("ggnvp", v, xs, single)
+    z, closes = call("ggnvp", f, xs)
+    again = tracked or moving or closes
+    Jv = _forward(z, xs, vs, again)
+    HJv = hvp(loss, z if again else z.data, Jv)
+    results = grad(z, xs, HJv, create_graph=again or HJv.requires_grad)
+    return results[0] if single else results
