@@ -135,6 +135,49 @@ def test_random_walk_gain_agrees_with_the_papers_fit():
         assert init.random_walk_gain(n, "linear") == pytest.approx(math.exp(1 / (2 * n)), rel=1e-3)
 
 
+@pytest.mark.parametrize("activation", ["relu", "linear"])
+@pytest.mark.parametrize("shape", [(784, 100), (100, 784), (30, 30), (5, 3), (3, 5), (1, 4)])
+def test_random_walk_keeps_norms_on_average_in_layers_of_any_shape(shape, activation):
+    """E log(|phi(h W)|^2 / |h|^2) = 0: by sampling, and from the weights' variance and E log chi^2_k in closed form."""
+    special = pytest.importorskip("scipy.special")
+    stats = pytest.importorskip("scipy.stats")
+    rng, (m, n) = np.random.default_rng(0), shape
+    logs = []
+    for _ in range(60 if m * n > 10**4 else 2000):
+        h = rng.standard_normal(m)
+        z = h @ init.random_walk(shape, activation, rng=rng, dtype=np.float64)
+        z = np.maximum(z, 0) if activation == "relu" else z
+        if z.any():                                           # dead layers are left out
+            logs.append(math.log(z @ z / (h @ h)))
+    assert abs(np.mean(logs)) < 5 * np.std(logs) / math.sqrt(len(logs))
+    k = np.arange(1, n + 1)
+    p = stats.binom.pmf(k, n, 0.5) / (1 - 0.5 ** n) if activation == "relu" else (k == n)
+    drift = p @ (special.digamma(k / 2) + math.log(2))
+    variance = np.mean([np.square(init.random_walk((400, n), activation, rng=i, dtype=np.float64)) for i in range(20)])
+    assert math.log(variance) + drift == pytest.approx(0, abs=6 * math.sqrt(2 / (20 * 400 * n)))
+
+
+def test_random_walk_changes_gradients_by_inputs_over_outputs_of_the_whole_net():
+    special = pytest.importorskip("scipy.special")
+    rng, widths = np.random.default_rng(0), [40, 90, 30, 60, 20]
+    logs = []
+    for _ in range(300):
+        g = rng.standard_normal(widths[-1])
+        norm = g @ g
+        for shape in reversed(list(zip(widths, widths[1:]))):
+            g = init.random_walk(shape, "linear", rng=rng, dtype=np.float64) @ g
+        logs.append(math.log(g @ g / norm))
+    wanted = special.digamma(widths[0] / 2) - special.digamma(widths[-1] / 2)
+    assert abs(wanted - math.log(2)) < 0.05                      # log(40/20)
+    assert np.mean(logs) == pytest.approx(wanted, abs=5 * np.std(logs) / math.sqrt(300))
+
+
+def test_random_walk_of_a_convolution_counts_the_kernel():
+    """An input pixel is seen by kh kw windows, so |z|^2 is kept with the variance g^2 / (kh kw outputs)."""
+    w = init.random_walk((3, 3, 4, 50), rng=0, dtype=np.float64)
+    assert np.square(w).mean() == pytest.approx(init.random_walk_gain(450) ** 2 / 450, rel=6 * math.sqrt(2 / w.size))
+
+
 # --------------------------------------------------------------------------------------------------------------- biases
 
 def test_bias_from_labels_is_the_log_of_their_frequencies():

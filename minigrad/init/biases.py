@@ -6,7 +6,8 @@ from minigrad.init.weights import constant
 
 
 def relu_bias(shape, value=0.1, rng=None, dtype=default_dtype):
-    """0.1: relus are active at first. Not to be used with random walk initialization."""
+    """0.1: relus are active at first for most inputs and let the derivative through (section 8.4). Not to be used with
+    random walk initialization, which does not expect strong input from the biases."""
     return constant(shape, value, rng, dtype)
 
 
@@ -16,7 +17,8 @@ def gate_bias(shape, value=1.0, rng=None, dtype=default_dtype):
 
 
 def bias_from_marginals(targets, classes=None, activation="softmax", smoothing=None, dtype=default_dtype):
-    """The output biases with which a model of zero weights already predicts the marginal statistics of the targets.
+    """The output biases with which a model of zero weights already predicts the marginal statistics of the targets
+    (section 8.4: solve softmax(b) = c).
 
     softmax   softmax(b) = c:  b = log c           targets: labels (m,), integers below `classes` (default: the largest
                                                    label + 1); or the probabilities c themselves (k,), summing to 1

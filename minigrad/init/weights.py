@@ -38,14 +38,15 @@ def uniform(shape, limit, rng=None, dtype=default_dtype):
 
 
 def normal(shape, std=0.01, rng=None, dtype=default_dtype):
-    """Gaussian of mean 0 and standard deviation std."""
+    """Gaussian of mean 0 and standard deviation std; 0.01 is that of Krizhevsky et al. (2012)."""
     return (std * generator(rng).standard_normal(shape)).astype(dtype)
 
 
 # ---------------------------------------------------------------------------------------------- scaled by the fans
 
 def fan_in_uniform(shape, rng=None, dtype=default_dtype):
-    """U(-1/sqrt(m), 1/sqrt(m)), m the number of inputs: variance 1/(3m)."""
+    """U(-1/sqrt(m), 1/sqrt(m)), m the number of inputs: variance 1/(3m). The first heuristic of 8.4, the "standard
+    initialization" of Glorot and Bengio (2010, equation 1), PyTorch's default."""
     return uniform(shape, 1 / math.sqrt(fans(shape)[0]), rng, dtype)
 
 
@@ -164,10 +165,12 @@ def _digamma_halves(n):
 
 
 def random_walk(shape, activation="relu", rng=None, dtype=default_dtype):
-    """Random walk initialization (Sussillo and Abbott 2014): Gaussian of variance g^2/m, g from `random_walk_gain`.
+    """Random walk initialization (Sussillo and Abbott 2014): Gaussian of variance g^2/n, g from `random_walk_gain`.
 
-    Norms are kept on average through 1,000 layers, forward and backward. Biases must be zero (0.1 adds up: the book
-    warns against it here).
+    Norms are kept on average, E log(|z|^2 / |h|^2) = 0 for z = phi(h W), through 1,000 layers of any widths. Those of
+    gradients are kept where m = n; a layer of m inputs and n outputs changes their logarithm by about log(m/n), which
+    adds up to that of the net's inputs over its outputs. Biases must be zero (0.1 adds up: the book warns against it
+    here). Differs: the paper has layers of one width, where g^2/n is g^2/m.
     """
-    m, n = fans(shape)
-    return normal(shape, random_walk_gain(n, activation) / math.sqrt(m), rng, dtype)
+    n = fans(shape)[1]
+    return normal(shape, random_walk_gain(n, activation) / math.sqrt(n), rng, dtype)

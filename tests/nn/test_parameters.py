@@ -269,6 +269,27 @@ def test_astype_between_forward_and_backward_is_refused():
         loss.backward()
 
 
+@pytest.mark.parametrize("laid_out", [False, True])
+@pytest.mark.parametrize("constant", ["frozen", "detached"])
+def test_assigning_a_parameter_that_a_graph_saved_as_a_constant_is_noticed(constant, laid_out):
+    layer, w = nn.Linear(3, 3, rng=0).astype(np.float64), tensor(np.ones((3, 3)), requires_grad=True)
+    if laid_out:
+        layer.parameters()
+    layer.w.requires_grad = constant != "frozen"
+    saved = layer.w if constant == "frozen" else layer.w.detach()
+    loss = (saved * w).sum()
+    layer.b.data = np.ones(3)                                  # another one: nothing to complain of
+    again = (saved * w).sum()
+    layer.w.data = np.zeros((3, 3))
+    with pytest.raises(RuntimeError, match="saved the value of a constant .* has changed since"):
+        loss.backward()
+    with pytest.raises(RuntimeError, match="has changed since"):
+        again.backward()
+    assert w.grad is None
+    (saved * w).sum().backward()
+    assert (w.grad == 0).all()
+
+
 # -------------------------------------------------------------------------------------------------------------- copying
 
 def test_a_copied_model_is_independent_and_keeps_ties_and_frozen_layers():
