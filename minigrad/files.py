@@ -29,6 +29,8 @@ DTYPES = {"F64": "<f8", "I64": "<i8", "F32": "<f4", "I32": "<i4", "U8": "u1", "B
 DIGEST = "minigrad.sha256"                              # metadata key: SHA-256 of the file, its own digits read as 0
 WRITER = "minigrad.writer"                              # metadata key: a file that has it must have DIGEST too
 CHUNK = 1 << 20
+# A string of JSON, or one without an end, so that nothing is looked at twice: a possessive repeat never goes back.
+STRINGS = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\Z)', re.DOTALL)
 
 
 class FormatError(ValueError):
@@ -42,22 +44,51 @@ class FormatError(ValueError):
         return f"{self.path}: {self.field}: expected {self.expected}, found {self.found}"
 
 
+# --- regular files only
+
+def open_regular(path, flags=os.O_RDONLY):
+    """The number of a newly opened regular file. Raises OSError for a FIFO (without waiting for its other end), a
+    device, a socket, a folder: what is read there is no file, and what is written there would be lost."""
+    with contextlib.suppress(FileNotFoundError):
+        check_regular(path, os.stat(path).st_mode)
+    fd = os.open(path, flags | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0), 0o666)
+    try:
+        check_regular(path, os.fstat(fd).st_mode)       # nobody put another in its place
+    except BaseException:
+        os.close(fd)
+        raise
+    return fd
+
+
+def check_regular(path, mode):
+    """OSError unless `mode`, the st_mode of what is at path, is that of a regular file."""
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), os.fspath(path))
+    if not stat.S_ISREG(mode):
+        raise OSError(errno.EINVAL, "not a regular file", os.fspath(path))
+
+
 # --- writing all or nothing
 
 def write_atomically(path, parts):
     """Write the buffers `parts`, one after the other, as the file `path`: all of them, or path stays as it was.
 
-    A temporary file in the same folder, fsync, os.replace, fsync of the folder. An existing file's mode is kept, a
-    symbolic link is followed. Temporary files left by writers that were killed are removed first. Raises OSError.
+    A temporary file in the same folder, fsync, os.replace, fsync of the folder. An existing file's mode is kept. A
+    symbolic link stays: the file it leads to is written. Only a regular file is replaced, not a device or a FIFO.
+    Temporary files left by writers that were killed are removed first. Raises OSError.
     """
     path = os.path.realpath(path)
     folder, name = os.path.split(path)
+    mode = None
+    with contextlib.suppress(FileNotFoundError):
+        mode = os.lstat(path).st_mode
+        check_regular(path, mode)
     _remove_stale(folder, name)
     fd, temporary = _open_temporary(folder, name)
     try:
         try:
-            if fcntl and os.path.exists(path):
-                os.fchmod(fd, stat.S_IMODE(os.stat(path).st_mode))
+            if fcntl and mode is not None:
+                os.fchmod(fd, stat.S_IMODE(mode))
             for part in parts:
                 _write_all(fd, part)
             os.fsync(fd)
@@ -102,7 +133,7 @@ def _remove_stale(folder, name):
             if not fcntl:
                 os.unlink(temporary)                    # Windows refuses while the writer has it open
                 continue
-            fd = os.open(temporary, os.O_RDONLY)
+            fd = open_regular(temporary)
             try:
                 fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 os.unlink(temporary)
@@ -197,9 +228,9 @@ def load_tensors(path, hashed=False):
 
     The arrays are new and writable. A SHA-256 of ours is checked if present; hashed=True refuses a file without one
     (use it where only our own files are expected). Every other flaw raises FormatError too; a file that cannot be
-    opened or read, OSError.
+    opened or read, or is no regular file, OSError. Time and memory are at most proportional to the file's size.
     """
-    with open(path, "rb", buffering=0) as file:
+    with open(open_regular(path), "rb", buffering=0) as file:
         size = os.fstat(file.fileno()).st_size
         length = _read(path, file, 8, "header length")
         n = int.from_bytes(length, "little")
@@ -299,7 +330,7 @@ def _json(path, text):
     if text[:1] != b"{" or text.rstrip(b" ")[-1:] != b"}":
         raise FormatError(path, "header", "a JSON object", f"{text[:20]!r}")
     depth = 0
-    for bracket in re.findall(rb"[][{}]", re.sub(rb'"(?:[^"\\]|\\.)*"', b"", text, flags=re.DOTALL)):
+    for bracket in re.findall(rb"[][{}]", STRINGS.sub(b"", text)):
         depth += 1 if bracket in b"[{" else -1
         if depth > 3:
             raise FormatError(path, "header", "at most 3 levels of brackets", "more")

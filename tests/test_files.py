@@ -4,6 +4,7 @@ import contextlib
 import errno
 import json
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 
 from minigrad import files
+from minigrad.data import download, idx
 from minigrad.files import DIGEST, FormatError, load_tensors, save_tensors
 
 TENSORS = {"w": np.arange(6, dtype=np.float32).reshape(2, 3), "b": np.array([1.5, np.nan, -np.inf]),
@@ -251,6 +253,74 @@ def test_hostile_files_are_one_clear_error(tmp_path, data, memory_peak):
     error = caught.value
     assert error.path == str(path) and str(path) in str(error) and len(str(error)) < 600 and error.field
     assert peak.bytes < 2 * len(data) + (64 << 20)
+
+
+LONG = 900_000                                          # bytes of header; a quadratic parser takes an hour for them
+LONG_HEADERS = {
+    "quotes outside a string": b"{" + b'\\"' * (LONG // 2) + b"}", "quotes": b"{" + b'"' * LONG + b"}",
+    "a string without an end": b'{"' + b"a" * LONG + b"}", "backslashes": b'{"' + b"\\" * LONG + b"}",
+    "a string of escapes": b'{"' + b'\\"' * (LONG // 2) + b'":1}',
+    "half an escape": b'{"' + b"\\u" * (LONG // 2) + b'"}', "spaces": b"{" + b" " * LONG + b"x}",
+    "brackets": b"{" + b"[]" * (LONG // 2) + b"}", "digits": b'{"a":' + b"9" * LONG + b"}",
+    "a fraction": b'{"a":0.' + b"1" * LONG + b"}", "commas": b"{" + b"," * LONG + b"}",
+    "keys": b"{" + b",".join(b'"%x":0' % i for i in range(LONG // 10)) + b"}",
+    "colons": b"{" + b'"":' * (LONG // 3) + b"}",
+}
+
+
+def test_any_header_is_refused_in_linear_time(tmp_path):
+    """13 headers of 0.9 MB: seconds in all, and the limit of a minute tells linear from quadratic on any machine."""
+    for i, header in enumerate(LONG_HEADERS.values()):
+        (tmp_path / f"{i}").write_bytes(craft(header))
+    script = ("import pathlib, sys\nfrom minigrad.files import FormatError, load_tensors\n"
+              "for path in pathlib.Path(sys.argv[1]).iterdir():\n"
+              "    try: load_tensors(path)\n    except FormatError as error: assert len(str(error)) < 600\n"
+              "    else: raise SystemExit(f'{path} is accepted')\n")
+    subprocess.run([sys.executable, "-c", script, tmp_path], timeout=60, check=True,
+                   cwd=os.path.dirname(os.path.dirname(files.__file__)))
+
+
+def not_regular(folder):
+    """Paths of what is there but is no regular file."""
+    os.mkfifo(folder / "fifo")
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(os.path.relpath(folder / "socket"))
+    os.symlink("fifo", folder / "link")
+    os.symlink("b", folder / "a")
+    os.symlink("a", folder / "b")                        # a circle
+    return [folder / "fifo", folder / "socket", folder / "link", folder / "a", "/dev/null", "/dev/zero"]
+
+
+@posix
+def test_what_is_no_regular_file_is_neither_read_nor_replaced(tmp_path, monkeypatch):
+    """Without waiting for a writer into the FIFO; the device's node, the FIFO and the links stay what they are."""
+    monkeypatch.chdir(tmp_path)
+    for path in not_regular(tmp_path):
+        before = os.lstat(path)
+        for act in (load_tensors, lambda path: save_tensors(path, TENSORS), idx.read,
+                    lambda path: idx.write(path, np.zeros(3, np.uint8)), lambda path: files.load(path, None),
+                    lambda path: download.fetch("https://minigrad.invalid/x", path, download.Pin(3, "0" * 64))):
+            with pytest.raises(OSError, match="not a regular file|Too many levels|No such device or address"):
+                act(path)
+            assert os.path.samestat(os.lstat(path), before) and os.lstat(path).st_mode == before.st_mode
+    with pytest.raises(IsADirectoryError):
+        load_tensors(tmp_path)
+    with pytest.raises(IsADirectoryError):
+        save_tensors(tmp_path, TENSORS)
+    assert not temporaries(tmp_path) and sorted(os.listdir(tmp_path)) == ["a", "b", "fifo", "link", "socket"]
+
+
+@posix
+def test_a_link_to_a_file_stays_a_link(tmp_path):
+    """Also one to a file that is not there yet, through other links, in another folder."""
+    (tmp_path / "far").mkdir()
+    os.symlink("far/f", tmp_path / "near")
+    os.symlink("near", tmp_path / "link")
+    for value in (0.0, 1.0):
+        save_tensors(tmp_path / "link", {"a": np.array([value])})
+        assert os.readlink(tmp_path / "link") == "near" and os.readlink(tmp_path / "near") == "far/f"
+        assert load_tensors(tmp_path / "far" / "f")[0]["a"] == value
+    assert sorted(os.listdir(tmp_path)) == ["far", "link", "near"] and os.listdir(tmp_path / "far") == ["f"]
 
 
 def test_names_are_never_paths(tmp_path):

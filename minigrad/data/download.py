@@ -1,19 +1,25 @@
 """Checked downloads: a file is what its pinned size and SHA-256 say, or it is not used.
 
 Only https. The bytes go to `<path>.part` beside the file and are moved into place when they are complete and right; an
-interrupted download is taken up again where the server allows it, and begun anew if the result is wrong.
+interrupted download is taken up again where the server allows it, and begun anew if the result is wrong. Whatever a
+server does, every try ends: `connect` + `silence` seconds and 1 MiB for an answer's headers, then `silence` seconds and
+the time that SLOWEST allows for the file.
 Nothing here touches the network unless a file is missing and offline use was not asked for.
 """
 import contextlib
 import dataclasses
 import hashlib
+import io
+import math
 import os
 import time
 
-from minigrad.files import CHUNK, FormatError
+from minigrad.arguments import count, number
+from minigrad.files import CHUNK, FormatError, check_regular, open_regular
 
 CONNECT, SILENCE = 10, 60                               # seconds: to connect; without a byte
 SLOWEST = 10_000                                        # bytes per second; whoever is slower on the whole is given up
+HEADERS = 1 << 20                                       # bytes
 TRIES = 3                                               # per address
 OFFLINE = "MINIGRAD_OFFLINE"                            # environment variable: set and not 0, no download is tried
 
@@ -41,13 +47,14 @@ class DownloadError(OSError):
 
 def check(path, pin):
     """Raise FormatError unless the file has the pinned size and hashes."""
-    size = os.path.getsize(path)
-    if size != pin.size:
-        raise FormatError(path, "size", f"{pin.size} bytes", f"{size}; remove the file if it should be downloaded anew")
     hashes = {"SHA-256": (hashlib.sha256(), pin.sha256)}
     if pin.md5:
         hashes["MD5"] = (hashlib.md5(usedforsecurity=False), pin.md5)      # what the authors publish
-    with open(path, "rb") as file:
+    with open(open_regular(path), "rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        if size != pin.size:
+            raise FormatError(path, "size", f"{pin.size} bytes",
+                              f"{size}; remove the file if it should be downloaded anew")
         while data := file.read(CHUNK):
             for computed, _ in hashes.values():
                 computed.update(data)
@@ -64,12 +71,18 @@ def fetch(urls, path, pin, offline=None, loopback=False, connect=CONNECT, silenc
     offline: True: never download; None: as the environment variable MINIGRAD_OFFLINE says.
     loopback: also allow http to this machine (for tests). connect, silence: time-outs in seconds. tries: per address,
     `pause` seconds between them, doubled each time; a refusal (403, 404) is not tried again.
-    Processes that want the same file wait for one another. Raises FormatError, DownloadError, FileNotFoundError.
+    Processes that want the same file wait for one another. Raises FormatError, DownloadError, FileNotFoundError, and
+    OSError where path, path.part or path.lock is there and no regular file.
     """
     urls = (urls,) if isinstance(urls, str) else tuple(urls)
+    connect, silence = (number("fetch", name, value, "(0, inf)")
+                        for name, value in (("connect", connect), ("silence", silence)))
+    tries, pause = count("fetch", "tries", tries), number("fetch", "pause", pause, "[0, inf)")
     if os.path.exists(path):
         check(path, pin)
         return path
+    if os.path.lexists(path):                           # a link to nothing
+        check_regular(path, os.lstat(path).st_mode)
     if offline is None:
         offline = os.environ.get(OFFLINE, "0") not in ("", "0")
     if offline:
@@ -82,6 +95,9 @@ def fetch(urls, path, pin, offline=None, loopback=False, connect=CONNECT, silenc
             check(path, pin)
             return path
         part, attempts = f"{path}.part", []
+        if _ready(part, pin):                           # the end came between the last byte and the move
+            os.replace(part, path)
+            return path
         for url in urls:
             for i in range(tries):
                 if i:
@@ -103,10 +119,7 @@ class _Refused(Exception):
 
 def _try(url, part, path, pin, loopback, connect, silence):
     """One request. Goes on with what is in `part`; leaves there what came, unless that is known to be wrong."""
-    have = os.path.getsize(part) if os.path.exists(part) else 0
-    if have >= pin.size:
-        have = 0
-    deadline = time.monotonic() + silence + pin.size / SLOWEST
+    have = _size(part)
     with _answer(url, have, loopback, connect, silence) as answer:
         resumed = answer.status == 206
         if resumed and not (have and _resumes(answer.headers.get("Content-Range", ""), have, pin.size)):
@@ -116,15 +129,17 @@ def _try(url, part, path, pin, loopback, connect, silence):
         kind = answer.headers.get("Content-Type", "no type")
         if answer.length not in (None, pin.size - have):
             raise _Refused(f"announces {answer.length} bytes ({kind}), expected {pin.size - have}")
-        with open(part, "ab" if resumed else "wb") as file:
+        answer.bound.begin(silence + (pin.size - have) / SLOWEST, f"slower than {SLOWEST} bytes per second")
+        if not resumed:
+            _remove(part)                               # never into what another name leads to
+        flags = os.O_WRONLY | getattr(os, "O_NOFOLLOW", 0) | (os.O_APPEND if resumed else os.O_CREAT | os.O_EXCL)
+        with open(open_regular(part, flags), "ab" if resumed else "wb") as file:
             while have < pin.size:                      # more than that is not even looked at
                 data = answer.read1(min(CHUNK, pin.size - have))
                 if not data:
                     raise OSError(f"the connection ended after {have} of {pin.size} bytes ({kind})")
                 file.write(data)
                 have += len(data)
-                if time.monotonic() > deadline:
-                    raise OSError(f"slower than {SLOWEST} bytes per second")
             file.flush()
             os.fsync(file.fileno())
     try:
@@ -134,6 +149,28 @@ def _try(url, part, path, pin, loopback, connect, silence):
         said = f"wrong {error.field}: expected {error.expected}, found {error.found.partition(';')[0]} ({kind})"
         raise (OSError if resumed else _Refused)(said) from None     # a resumed one may be right when begun anew
     os.replace(part, path)
+
+
+def _size(part):
+    """How many bytes an earlier try has left; 0 where they have another name too, under which they must not grow."""
+    try:
+        status = os.lstat(part)
+    except FileNotFoundError:
+        return 0
+    check_regular(part, status.st_mode)
+    return status.st_size if status.st_nlink == 1 else 0
+
+
+def _ready(part, pin):
+    """Is `part` the whole file? If it is as long or longer, and wrong, it is removed."""
+    if _size(part) < pin.size:
+        return False
+    try:
+        check(part, pin)
+    except FormatError:
+        _remove(part)
+        return False
+    return True
 
 
 def _remove(path):
@@ -148,29 +185,82 @@ def _resumes(content_range, have, size):
     return unit == "bytes" and span.partition("-")[0] == str(have) and total in (str(size), "*")
 
 
+class _Bound:
+    """Until when, and how many bytes may come: of the headers, then (`begin`) of the file."""
+
+    def __init__(self, seconds, size):
+        self.begin(seconds, "timed out: no answer in time", size)
+
+    def begin(self, seconds, words, size=math.inf):
+        self.deadline, self.words, self.left = time.monotonic() + seconds, words, size
+
+
+class _Bounded(io.RawIOBase):
+    """What comes from a socket, within a _Bound: a server that sends a byte now and then never runs into a time-out."""
+
+    def __init__(self, raw, sock, silence, bound):
+        self.raw, self.sock, self.silence, self.bound = raw, sock, silence, bound
+
+    def readable(self):
+        return True
+
+    def readinto(self, buffer):
+        left = self.bound.deadline - time.monotonic()
+        if left <= 0:
+            raise OSError(self.bound.words)
+        if self.bound.left <= 0:
+            raise OSError(f"more than {HEADERS} bytes of headers")
+        self.sock.settimeout(min(self.silence, left))
+        try:
+            n = self.raw.readinto(buffer)
+        except TimeoutError:
+            raise OSError(self.bound.words if left < self.silence else "timed out") from None
+        self.bound.left -= n or 0
+        return n
+
+    def close(self):
+        self.raw.close()
+        super().close()
+
+
 @contextlib.contextmanager
 def _answer(url, have, loopback, connect, silence):
-    """The server's answer (200 or 206) to a request for the bytes from `have` on, after at most five redirections."""
+    """The server's answer (200 or 206) to a request for the bytes from `have` on, after at most five redirections.
+
+    Its `bound` is what further reading is subject to.
+    """
     import http.client
     import urllib.parse
 
     for _ in range(6):
         scheme, host, port, target = _address(url, loopback)
         connection = _connection(scheme, host, port, connect)
+        bound = _Bound(connect + silence, HEADERS)
+
+        def bounded(sock, *arguments, bound=bound, **options):
+            answer = http.client.HTTPResponse(sock, *arguments, **options)
+            answer.fp = io.BufferedReader(_Bounded(answer.fp.detach(), sock, silence, bound))
+            return answer
+
+        connection.response_class = bounded             # for the proxy's answer too
         try:
-            connection.connect()
-            connection.sock.settimeout(silence)
-            headers = {"Accept-Encoding": "identity", "User-Agent": "minigrad"}
-            if have:
-                headers["Range"] = f"bytes={have}-"
-            connection.request("GET", target, headers=headers)
-            answer = connection.getresponse()
+            try:
+                connection.connect()
+                connection.sock.settimeout(silence)
+                headers = {"Accept-Encoding": "identity", "User-Agent": "minigrad"}
+                if have:
+                    headers["Range"] = f"bytes={have}-"
+                connection.request("GET", target, headers=headers)
+                answer = connection.getresponse()
+            except ValueError as error:                 # a host that is no name: an address's length, its characters
+                raise _Refused(f"{host:.80} cannot be asked: {error}") from None
             if answer.status in (301, 302, 303, 307, 308):
-                url = urllib.parse.urljoin(url, answer.headers.get("Location", ""))
-                try:
+                location = answer.headers.get("Location", "")
+                try:                                    # bytes in an address are those of the header, as browsers do
+                    url = urllib.parse.urljoin(url, _ascii(location, "iso-8859-1"))
                     _address(url, loopback)
                 except ValueError:
-                    raise _Refused(f"redirects to {url!r:.200}") from None
+                    raise _Refused(f"redirects to {location!r:.200}") from None
                 continue
             if answer.status == 416:                    # what we have is of no use there
                 have = 0
@@ -179,6 +269,7 @@ def _answer(url, have, loopback, connect, silence):
                 raise _Refused(f"{answer.status} {answer.reason}")
             if answer.status not in (200, 206):
                 raise OSError(f"{answer.status} {answer.reason}")
+            answer.bound = bound
             yield answer
             return
         except http.client.HTTPException as error:
@@ -189,19 +280,32 @@ def _answer(url, have, loopback, connect, silence):
 
 
 def _address(url, loopback):
-    """scheme, host, port, target; only https, and with loopback http to this machine"""
+    """scheme, host, port, target; only https, and with loopback http to this machine. Raises ValueError."""
     import urllib.parse
 
-    parts = urllib.parse.urlsplit(url)
-    here = loopback and parts.scheme == "http" and parts.hostname in ("127.0.0.1", "::1", "localhost")
-    if not parts.hostname or not (parts.scheme == "https" or here):
+    try:
+        parts = urllib.parse.urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError as error:                         # brackets without an end, a port that is no number
+        raise ValueError(f"fetch: {url!r:.200} is no address: {error}") from None
+    here = loopback and parts.scheme == "http" and host in ("127.0.0.1", "::1", "localhost")
+    if not host or not (parts.scheme == "https" or here):
         raise ValueError(f"fetch: an address must begin with https://, got {url!r}")
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    return parts.scheme, parts.hostname, parts.port, target
+    return parts.scheme, host, port, _ascii(target)
+
+
+def _ascii(address, encoding="utf-8"):
+    """An address with its spaces and letters beyond ASCII written as %xx."""
+    import string
+    import urllib.parse
+
+    return urllib.parse.quote(address, safe=string.punctuation, encoding=encoding)
 
 
 def _connection(scheme, host, port, connect):
-    """A connection not yet made, through the proxy that the environment names."""
+    """A connection not yet made, through the proxy that the environment names (with its user and password)."""
+    import base64
     import http.client
     import urllib.parse
     import urllib.request
@@ -211,16 +315,26 @@ def _connection(scheme, host, port, connect):
     proxy = urllib.request.getproxies().get("https")
     if not proxy or urllib.request.proxy_bypass(host):
         return http.client.HTTPSConnection(host, port, timeout=connect)
-    parts = urllib.parse.urlsplit(proxy if "//" in proxy else f"//{proxy}")
+    try:
+        parts = urllib.parse.urlsplit(proxy if "//" in proxy else f"//{proxy}")
+        usable = parts.hostname and parts.scheme in ("", "http", "https") and (parts.port is None or parts.port > 0)
+    except ValueError:
+        usable = False
+    if not usable:                                      # without its text, which may hold a password
+        raise _Refused("the proxy that the environment names for https is no http://host:port")
+    headers = {}
+    if parts.username is not None:
+        pair = f"{urllib.parse.unquote(parts.username)}:{urllib.parse.unquote(parts.password or '')}"
+        headers["Proxy-Authorization"] = "Basic " + base64.b64encode(pair.encode()).decode()
     connection = http.client.HTTPSConnection(parts.hostname, parts.port, timeout=connect)
-    connection.set_tunnel(host, port)
+    connection.set_tunnel(host, port, headers)
     return connection
 
 
 @contextlib.contextmanager
 def _locked(path):
     """Hold an exclusive lock between processes; it ends with its process. The empty file stays."""
-    fd = os.open(path, os.O_CREAT | os.O_RDWR, 0o666)
+    fd = open_regular(path, os.O_CREAT | os.O_RDWR | getattr(os, "O_NOFOLLOW", 0))
     try:
         try:
             import fcntl

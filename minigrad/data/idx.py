@@ -10,7 +10,7 @@ import zlib
 
 import numpy as np
 
-from minigrad.files import CHUNK, FormatError, write_atomically
+from minigrad.files import CHUNK, FormatError, open_regular, write_atomically
 
 TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 CAP = 512 << 20                                         # bytes of values that a reader accepts unless told otherwise
@@ -47,7 +47,7 @@ def read(path, any_type=False, cap=CAP):
 @contextlib.contextmanager
 def _bytes_of(path):
     """A function take(n or buffer, field) over the decompressed bytes; it decompresses no more than was asked for."""
-    with open(path, "rb") as file:
+    with open(open_regular(path), "rb") as file:
         unzip = zlib.decompressobj(wbits=31) if file.peek(2)[:2] == b"\x1f\x8b" else None
 
         def some(limit):

@@ -151,6 +151,6 @@ def _twin(source, target):
     """A second name for a file whose first is about to be replaced; a copy where links are not to be had."""
     target.unlink(missing_ok=True)
     try:
-        os.link(source, target)
+        os.link(os.path.realpath(source), target)       # not of a symbolic link: that will lead to the new file
     except OSError:
         write_atomically(target, [source.read_bytes()])

@@ -1,4 +1,5 @@
 """Downloads against a server on this machine that does everything wrong that a server can do."""
+import base64
 import hashlib
 import http.server
 import importlib
@@ -198,6 +199,193 @@ def test_a_redirection_is_followed(server, path):
     server.answers = [send(b"", 302, Location="/elsewhere?a=b"), send()]
     get(server, path)
     assert server.requests[-1][0] == "/elsewhere?a=b"
+
+
+def raw(*pieces, pause=0.0, times=10**6):
+    """An answer byte for byte: the first pieces once, the last one again and again, `pause` seconds in between."""
+    def answer(handler):
+        for piece in pieces[:-1]:
+            handler.wfile.write(piece)
+        for _ in range(times):
+            handler.wfile.write(pieces[-1])
+            handler.wfile.flush()
+            time.sleep(pause)
+    return answer
+
+
+SLOW_OR_ENDLESS = {
+    "a byte now and then, before the status": raw(b"H", pause=0.1),
+    "a byte now and then, of a header": raw(b"HTTP/1.1 200 OK\r\nX: ", b"x", pause=0.1),
+    "100 Continue now and then": raw(b"HTTP/1.1 100 Continue\r\n\r\n", pause=0.1),
+    "100 Continue without end": raw(b"HTTP/1.1 100 Continue\r\nX: y\r\n\r\n"),
+    "a header without end": raw(b"HTTP/1.1 200 OK\r\nX: ", b"x" * 1000),
+    "headers without end": raw(b"HTTP/1.1 200 OK\r\n", b"X: y\r\n"),
+    "chunks of one byte": raw(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"1\r\nx\r\n", pause=0.1),
+    "a chunk's size without end": raw(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"0", pause=0.1),
+    "a body of one byte now and then": raw(b"HTTP/1.1 200 OK\r\n\r\n", b"x", pause=0.1),
+}
+
+
+@pytest.mark.parametrize("answer", SLOW_OR_ENDLESS.values(), ids=SLOW_OR_ENDLESS.keys())
+def test_an_answer_that_does_not_end_is_given_up_and_the_next_mirror_asked(server, path, monkeypatch, answer):
+    """Each byte comes well within the time-out of 0.3 s: that alone never ends."""
+    monkeypatch.setattr(download, "SLOWEST", 500_000)   # 0.1 s for the file
+    server.answers = [answer, send()]
+    start = time.monotonic()
+    fetch([f"{server.url}1", f"{server.url}2"], path, PIN, **FAST | {"connect": 0.5, "tries": 1})
+    assert [where for where, _ in server.requests] == ["/file1", "/file2"] and content(path) == GOOD
+    assert time.monotonic() - start < 10                # at most 0.8 s in fact
+
+
+REDIRECTIONS = {
+    "letters": "/é", "brackets": "http://[::1/", "a port": "http://127.0.0.1:port/",
+    "a large port": "//127.0.0.1:99999/x", "no host": "http:///x", "a long label": "https://" + "a" * 70 + ".invalid/",
+    "a control character": "/a\x7fb",
+    "nothing": "", "spaces": "/a b", "another scheme": "gopher://127.0.0.1/",
+}
+
+
+@pytest.mark.parametrize("location", REDIRECTIONS.values(), ids=REDIRECTIONS.keys())
+def test_a_redirection_to_no_address_is_followed_by_the_next_mirror(server, path, location):
+    def redirect(handler):
+        handler.wfile.write(b"HTTP/1.1 302 Found\r\nLocation: " + location.encode() + b"\r\nContent-Length: 0\r\n\r\n")
+
+    missing = send(b"", 404)
+    good = send()
+    server.answers = [lambda handler: {"/file1": redirect, "/file2": good}.get(handler.path, missing)(handler)]
+    fetch([f"{server.url}1", f"{server.url}2"], path, PIN, **FAST)
+    assert content(path) == GOOD and server.requests[0][0] == "/file1" and server.requests[-1][0] == "/file2"
+    os.unlink(path)
+    with pytest.raises(DownloadError):
+        fetch(f"{server.url}1", path, PIN, **FAST)
+
+
+def test_a_redirection_beyond_ascii_is_followed_as_browsers_do(server, path):
+    def redirect(handler):
+        handler.wfile.write("HTTP/1.1 302 Found\r\nLocation: /é a?b=ü%20\r\nContent-Length: 0\r\n\r\n".encode())
+
+    server.answers = [redirect, send()]
+    get(server, path)
+    assert server.requests[-1][0] == "/%C3%A9%20a?b=%C3%BC%20" and content(path) == GOOD
+    os.unlink(path)
+    server.answers = [send()]
+    fetch(server.url + "/é", path, PIN, **FAST)
+    assert server.requests[-1][0] == "/file/%C3%A9"
+
+
+@pytest.fixture
+def proxy():
+    """A proxy that notes what it was asked, and answers with the bytes of `answer`, `pause` seconds apart."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        state = type("Proxy", (), {"asked": [], "answer": [b"HTTP/1.1 502 no\r\n\r\n"], "pause": 0.0})
+        state.host = f"127.0.0.1:{listening.getsockname()[1]}"
+
+        def serve():
+            while True:
+                try:
+                    connection, _ = listening.accept()
+                except OSError:
+                    return
+                with connection:
+                    asked = b""
+                    while b"\r\n\r\n" not in asked:
+                        asked += connection.recv(4096)
+                    state.asked.append(asked.decode())
+                    try:
+                        for piece in state.answer:
+                            connection.sendall(piece)
+                            time.sleep(state.pause)
+                    except OSError:                     # hung up
+                        pass
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        yield state
+        listening.shutdown(socket.SHUT_RDWR)
+    thread.join(timeout=5)
+
+
+def test_a_proxys_credentials_are_sent_and_never_shown(proxy, path, monkeypatch):
+    for user, sent in (("", None), ("user:pa%40ss%3A@", "user:pa@ss:"), ("user@", "user:")):
+        monkeypatch.setenv("https_proxy", f"http://{user}{proxy.host}")
+        with pytest.raises(DownloadError, match="502") as caught:
+            fetch("https://minigrad.invalid/x", path, PIN, connect=1, tries=1)
+        asked = proxy.asked[-1]
+        assert asked.startswith("CONNECT minigrad.invalid:443 HTTP/1.")
+        found = [line.split()[-1] for line in asked.splitlines() if line.startswith("Proxy-Authorization: Basic ")]
+        assert found == ([] if sent is None else [base64.b64encode(sent.encode()).decode()])
+        assert "pa%40ss" not in str(caught.value) and "pa@ss" not in str(caught.value)
+
+
+@pytest.mark.parametrize("wrong", ["http://127.0.0.1:port", "http://user:secret@127.0.0.1:99999", "http://[::1", "http://",
+                                   "http://:8080", "socks5://127.0.0.1:1080", "http://127.0.0.1:0"])
+def test_a_proxy_that_cannot_be_used_is_a_download_error(path, monkeypatch, wrong):
+    monkeypatch.setenv("https_proxy", wrong)
+    with pytest.raises(DownloadError, match="the proxy that the environment names") as caught:
+        fetch(["https://minigrad.invalid/x", "https://minigrad.invalid/y"], path, PIN, connect=1)
+    assert len(caught.value.attempts) == 2 and "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("answer, pause", [([b"HTTP/1.1 200 OK\r\nX: "] + [b"x"] * 100, 0.1),
+                                           ([b"HTTP/1.1 200 OK\r\n"] + [b"X: y\r\n" * 1000] * 500, 0.0)])
+def test_a_proxy_whose_answer_does_not_end_is_given_up(proxy, path, monkeypatch, answer, pause):
+    monkeypatch.setenv("https_proxy", f"http://{proxy.host}")
+    proxy.answer, proxy.pause = answer, pause
+    start = time.monotonic()
+    with pytest.raises(DownloadError):
+        fetch("https://minigrad.invalid/x", path, PIN, connect=0.5, silence=0.3, tries=1)
+    assert time.monotonic() - start < 10
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="POSIX only")
+@pytest.mark.parametrize("name", ["file.gz", "file.gz.part", "file.gz.lock"])
+@pytest.mark.parametrize("kind", ["link", "link to nothing", "fifo", "folder"])
+def test_what_is_no_regular_file_is_neither_written_nor_replaced(server, path, tmp_path, name, kind):
+    precious, there = tmp_path / "precious", os.path.join(os.path.dirname(path), name)
+    precious.write_bytes(b"precious")
+    os.makedirs(os.path.dirname(path))
+    if kind.startswith("link"):
+        os.symlink(precious if kind == "link" else tmp_path / "nothing", there)
+    else:
+        (os.mkfifo if kind == "fifo" else os.mkdir)(there)
+    before = os.lstat(there)
+    with pytest.raises((OSError, FormatError)) as caught:
+        get(server, path)
+    assert not isinstance(caught.value, DownloadError) and server.requests == []
+    assert os.path.samestat(os.lstat(there), before) and precious.read_bytes() == b"precious"
+    assert not (tmp_path / "nothing").exists()
+
+
+def test_a_part_with_another_name_is_not_written_into(server, path, tmp_path):
+    os.makedirs(os.path.dirname(path))
+    (tmp_path / "other").write_bytes(GOOD[:20_000])
+    os.link(tmp_path / "other", f"{path}.part")
+    get(server, path)
+    assert server.requests == [("/file", None)] and content(path) == GOOD
+    assert (tmp_path / "other").read_bytes() == GOOD[:20_000]
+
+
+def test_a_part_that_is_whole_is_used_and_a_wrong_one_of_that_size_never_asked_to_go_on(server, path):
+    os.makedirs(os.path.dirname(path))
+    pathlib.Path(f"{path}.part").write_bytes(GOOD)
+    get(server, path)
+    assert server.requests == [] and content(path) == GOOD and only(path)
+    for data in (WRONG, GOOD + b"x", WRONG + b"x"):
+        os.unlink(path)
+        pathlib.Path(f"{path}.part").write_bytes(data)
+        server.answers, server.requests = [ranged()], []
+        get(server, path)
+        assert server.requests == [("/file", None)] and content(path) == GOOD and only(path)
+    os.unlink(path)
+    pathlib.Path(f"{path}.part").write_bytes(GOOD[:-1])
+    get(server, path)
+    assert server.requests[-1] == ("/file", "bytes=49999-") and content(path) == GOOD
+
+
+def test_arguments_of_a_download(path):
+    for wrong in ({"connect": 0}, {"silence": -1}, {"silence": float("nan")}, {"tries": 0}, {"pause": -1}):
+        with pytest.raises(ValueError, match=f"fetch: {next(iter(wrong))} must be"):
+            fetch("https://minigrad.invalid/x", path, PIN, **wrong)
 
 
 def test_a_drip_is_given_up(server, path, monkeypatch):

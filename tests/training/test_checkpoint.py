@@ -247,6 +247,17 @@ def test_extras_and_the_newest_files_are_kept(tmp_path):
     assert np.array_equal(average.mean, before) and average.t == 8
 
 
+def test_earlier_files_are_kept_where_the_path_is_a_link(tmp_path):
+    """A second name of the link would lead to the newest file."""
+    (tmp_path / "far").mkdir()
+    (tmp_path / "run").symlink_to("far/file")
+    run = make()
+    training.fit(run.model, run.loss, run.optimizer, run.batches, steps=4, progress=False,
+                 callbacks=[training.Checkpoint(tmp_path / "run", every_steps=1, keep=2)])
+    assert (tmp_path / "run").is_symlink()
+    assert [content(tmp_path / name)[1]["run"]["steps"] for name in ("run", "run.1", "run.2")] == [4, 3, 2]
+
+
 def test_links_that_cannot_be_made_are_copies(tmp_path, monkeypatch):
     def refuse(*_):
         raise PermissionError("no links here")
