@@ -3,6 +3,7 @@ import numpy as np
 
 from minigrad.core import Tensor, as_array, data_of
 from minigrad.ops import arrange, elementwise, linalg, reduce, shape
+from minigrad.ops.augmented import augmented
 from minigrad.ops.softmax import log_softmax, softmax
 
 
@@ -106,6 +107,10 @@ def attach(cls):
     cls.__or__ = cls.__ror__ = _truth("or", np.logical_or)
     cls.__xor__ = cls.__rxor__ = _truth("xor", np.logical_xor)
     cls.__invert__ = _truth("not", np.logical_not)
+
+    for name, symbol in (("add", "+"), ("sub", "-"), ("mul", "*"), ("truediv", "/"), ("pow", "**"), ("matmul", "@"),
+                         ("and", "&"), ("or", "|"), ("xor", "^")):
+        setattr(cls, f"__i{name}__", augmented(symbol, getattr(cls, f"__{name}__")))
 
     for name in ("exp", "expm1", "log", "log1p", "sqrt", "square", "sin", "cos", "tanh", "sigmoid", "relu", "abs",
                  "clip", "sign", "softplus"):
