@@ -79,9 +79,9 @@ def test_repeated_and_missing_parameters_are_refused(vector):
     (lambda opt: setattr(opt, "lr", lambda k: "x") or opt.step(g=np.ones(3)), "at k = 1"),
     (lambda opt: optim.VSGD(opt.theta).step(), "needs an objective with example_grads and hessian_diagonal"),
     (lambda opt: optim.VSGD(opt.theta).step(Bowl()), "Bowl has no example_grads, hessian_diagonal"),
-    (lambda opt: optim.minimize(opt, Bowl(), -1), "steps must be a count, got -1"),
-    (lambda opt: optim.minimize(opt, Bowl(), 1.5), "steps must be a count"),
-    (lambda opt: optim.minimize(opt, Bowl(), 1, tolerance=math.nan), "tolerance must be in"),
+    (lambda opt: optim.minimize(opt, Bowl(), -1), "steps must be an integer >= 0, got -1"),
+    (lambda opt: optim.minimize(opt, Bowl(), 1.5), "steps must be an integer >= 0, got 1.5"),
+    (lambda opt: optim.minimize(opt, Bowl(), 1, tolerance=math.nan), "tolerance must be a number in"),
     (lambda opt: optim.minimize(opt, 3.0, 1), "float has not"),
 ], ids=lambda value: value if isinstance(value, str) else "")
 def test_misuse_of_a_step_is_named_and_nothing_has_moved(attempt, message):

@@ -2,18 +2,23 @@
 
     theta <- theta + t d,   t = search along d
 
-`step(J)` may get a new J (another minibatch) each time: value and gradient are taken anew unless J and theta are the
-ones the last step ended with. Within one step every value, gradient and product is of the same J, so that a curvature
-pair never mixes two batches.
+`step(J)` may get a new J (another minibatch) each time, or the same object with other data in it (`J.x, J.y = ...`):
+value and gradient are taken anew at every step. Only a J that says which function it is, by an attribute `version` that
+changes whenever the function does, is not evaluated again where the last step ended; `minimize`, which looks at J after
+every step anyway, hands on one that does. Within one step every value, gradient and product is of the same J, so that a
+curvature pair never mixes two batches.
 """
 import math
+from typing import NamedTuple
 
 import numpy as np
 
 from minigrad.optim.optimizer import Optimizer, Step
-from minigrad.optim.second_order.linesearch import Line, full_step, named, strong_wolfe
+from minigrad.optim.second_order.linesearch import Line, named, strong_wolfe
 
 STALLED = "no decrease beyond rounding"
+UNBOUNDED = "J is unbounded along the direction"
+WHY = {"unbounded": UNBOUNDED, "flat": "J is flat along the direction: it does not change beyond rounding"}
 
 
 def dot(u, w):
@@ -32,6 +37,15 @@ def norm(u):
     return math.sqrt(dot(u, u))
 
 
+class Known(NamedTuple):
+    """J and its gradient g (n,) at theta (n,), as a step left them. version: J's own word for which function it is."""
+    J: object
+    version: object
+    theta: np.ndarray
+    value: float
+    g: np.ndarray
+
+
 class SecondOrder(Optimizer):
     """Base of all methods of section 8.6: one step made or refused as a whole.
 
@@ -45,17 +59,26 @@ class SecondOrder(Optimizer):
 
     def __init__(self, params, **hyper):
         super().__init__(params, **hyper)
-        self._known = None          # (J, theta, value, g) as the last step left them
+        self._known = None          # what the last step left: J, its version, theta, value, g
         self.spent = 0              # evaluations of the step being made
         self.note = ""              # what the step just made had to do, in words ("steepest descent: ...")
+        self.restarted = False      # did it begin anew, without what it had learned?
+
+    def ended_here(self, J, theta):
+        """Is J still the function of the last step, by its own word, and theta where that step ended?"""
+        known, version = self._known, getattr(J, "version", None)
+        return (known is not None and known.J is J and version is not None and known.version == version
+                and np.array_equal(known.theta, theta))
 
     def here(self, J, theta):
-        """J and its gradient at theta, from memory if J and theta are those the last step ended with."""
-        known = self._known
-        if known is not None and known[0] is J and np.array_equal(known[1], theta):
-            return known[2], known[3]
+        """J and its gradient at theta, from memory where the last step ended here."""
+        if self.goes_on:
+            return self._known.value, self._known.g
         self.spent += 1
         return self.evaluate(J, theta)
+
+    def remember(self, J, theta, value, g):
+        self._known = Known(J, getattr(J, "version", None), theta.copy(), value, g)
 
     def step(self, J=None):
         """One step. Returns the value of J before it, with |g| there, evaluations and, if theta did not move, why."""
@@ -64,13 +87,16 @@ class SecondOrder(Optimizer):
                              "opt.step(J) with an objective")
         self.need(J, *self.needs)
         theta = self.check_theta()
-        self.spent, self.note = 0, ""
+        self.spent, self.note, self.restarted = 0, "", False
+        self.goes_on = self.ended_here(J, theta)
         value, g = self.here(J, theta)
+        if self._known is not None and (self._known.J is not J or self._known.value != value):
+            self.begin(value)                       # another function, or another place
         theta = self.check_theta()                  # J may have laid the parameters out anew
         grad_norm = norm(g)
         if not (math.isfinite(value) and math.isfinite(grad_norm)):
             return Step(value, grad_norm, self.spent, "J or its gradient is not finite")
-        self._known = (J, theta.copy(), value, g)
+        self.remember(J, theta, value, g)
         reason = "the gradient is zero" if grad_norm == 0 else self.advance(J, theta, value, g)
         if not reason:
             self.k += 1
@@ -80,6 +106,9 @@ class SecondOrder(Optimizer):
 
     def advance(self, J, theta, value, g):
         raise NotImplementedError
+
+    def begin(self, value):
+        """J is not what the last step left: what a method noted about its values holds no longer."""
 
     def trial(self, J, theta):
         """J and its gradient at a trial point; (inf, g) where either is not finite."""
@@ -119,7 +148,7 @@ class SecondOrder(Optimizer):
         theta = self.check_theta()
         theta[...] = new
         self.changed()
-        self._known = (J, theta.copy(), value, g)
+        self.remember(J, theta, value, g)
         return ""
 
 
@@ -133,13 +162,28 @@ class Descent(SecondOrder):
 
     search: "wolfe", "backtracking", "exact", "full", or a function search(phi, step) of `linesearch`.
     The guard: if d is not a descent direction, or the search along it fails, the method forgets and takes -g, once.
+
+    The end: a step that a search calls good, but that leaves J where it was (to its rounding) and finds neither a lower
+    J nor a smaller |g| than any before, is idle. After `patience` idle steps in a row (n, if that is fewer: as many as
+    it takes to learn n directions) the method begins anew, from -g and without a first guess of the scale, once; if J
+    does not fall clearly after that either, the reason is "no decrease beyond rounding".
     """
     abstract = True
     default_search = staticmethod(strong_wolfe)
+    patience = 0                                     # nothing is learned that more steps could learn better
 
     def __init__(self, params, search=None, **hyper):
         super().__init__(params, **hyper)
         self.search = self.default_search if search is None else named(search)
+        self.patience = min(self.n, self.patience)
+        self.begin(math.inf)
+
+    def begin(self, value):
+        self.noise = 0.0                             # the part of |J| that searches found to be rounding
+        self.lowest = (value, math.inf)              # J and |g|, the lowest so far
+        self.begun = math.inf                        # J when the method last began anew
+        self.idle_steps = 0                          # idle steps in a row
+        self.unscaled = False                        # begun anew, so without a first guess of the scale
 
     def direction(self, J, theta, value, g):
         raise NotImplementedError
@@ -159,38 +203,51 @@ class Descent(SecondOrder):
         return math.isfinite(slope) and slope < 0
 
     def advance(self, J, theta, value, g):
+        self.lowest = (min(self.lowest[0], value), min(self.lowest[1], norm(g)))
         d = self.direction(J, theta, value, g)
-        if d is not None and self.descends(g, d):
-            line, found = self.along(J, theta, value, g, d, self.length(value, g, d))
-            if found.success:
-                return self.accept(J, line, found)
-            self.note = f"steepest descent: the search said {found.reason}"
-            if found.reason == "unbounded":
-                return "J is unbounded along the direction"
-        elif d is not None:
-            self.note = "steepest descent: not a descent direction"
         if d is not None:
+            reason = self.attempt(J, theta, value, g, d, self.length(value, g, d))
+            if reason in ("", UNBOUNDED):
+                return reason
+            if reason == STALLED and not self.begin_anew(value):
+                return STALLED
+            self.note = f"steepest descent: {reason}"
             self.forget()
-        d = -g
-        line, found = self.along(J, theta, value, g, d, min(1.0, 1 / norm(g)))
-        if found.success:
-            return self.accept(J, line, found)
-        return "J is unbounded along the direction" if found.reason == "unbounded" else f"line search: {found.reason}"
+        return self.attempt(J, theta, value, g, -g, min(1.0, 1 / norm(g)))
 
-    def along(self, J, theta, value, g, d, step):
-        line = Line(J, theta, d, value, g)
+    def begin_anew(self, value):
+        """May the method begin anew? Once, and again only where J has clearly fallen since."""
+        if value >= self.begun - self.noise * abs(value):
+            return False
+        self.begun, self.idle_steps, self.unscaled, self.restarted = value, 0, True, True
+        return True
+
+    def attempt(self, J, theta, value, g, d, step):
+        """Search along d and move: "" or why not."""
+        if not self.descends(g, d):
+            return "not a descent direction"
+        line = Line(J, theta, d, value, g, self.noise)
         found = self.search(line, step)
+        self.noise = max(self.noise, getattr(line, "noise", 0.0))
         self.spent += line.evaluations
-        return line, found
-
-    def accept(self, J, line, found):
+        if not found.success:
+            return WHY.get(found.reason, f"line search: {found.reason}")
         before = line.evaluations
-        t, d, g = found.step, line.direction, line.g0
-        new_g = line.gradient(t)
+        new_g = line.gradient(found.step)
         self.spent += line.evaluations - before
-        if self.search is not full_step and self.stalled(line.value0, g, found.value, new_g):
-            return STALLED
-        new = line.point(t)
+        if self.idle(value, found, new_g):
+            if self.idle_steps >= self.patience:
+                return STALLED
+            self.idle_steps += 1
+        else:
+            self.idle_steps = 0
+        new = line.point(found.step)
         s, y = new - line.theta, new_g - g
-        self.learn(s, y, t, d, g, new_g)
+        self.learn(s, y, found.step, d, g, new_g)
         return self.move(J, new, found.value, new_g)
+
+    def idle(self, value, found, new_g):
+        """Did the step leave J where it was, and neither J nor |g| lower than ever? The full step promises nothing."""
+        if found.reason == "full step" or abs(found.value - value) > self.noise * abs(value):
+            return False
+        return found.value >= self.lowest[0] and norm(new_g) >= self.lowest[1]

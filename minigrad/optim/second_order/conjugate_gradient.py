@@ -107,6 +107,7 @@ class ConjugateGradient(Descent):
     beta is formed when its step ends, from two gradients of the same J, so minibatches may change between steps.
     Differs: g_0 = 0 would make beta_1 = 0/0: the first direction is -g. (8.29) has + gradient, the algorithm -.
     """
+    patience = 20
 
     def __init__(self, params, beta=polak_ribiere, reset=None, search=None, orthogonality=0.2):
         super().__init__(params, search)

@@ -17,8 +17,8 @@ class Found:
     """What a search found. step: in units of the direction; value, slope: phi and phi' there (slope None if not known).
 
     evaluations: how often phi was computed. reason: "wolfe", "armijo", "exact", "full step" (success), else
-    "no decrease", "not a descent direction", "not finite", "unbounded", "negative curvature". With success False,
-    step is 0 and value is phi(0); "unbounded" keeps the longest step tried.
+    "no decrease", "not a descent direction", "not finite", "unbounded", "flat", "negative curvature". With success
+    False, step is 0 and value is phi(0); "unbounded" keeps the longest step tried.
     """
     step: float
     value: float
@@ -31,13 +31,17 @@ class Found:
 class Line:
     """phi(t) = J(theta + t d). theta, d: (n,), not changed. value, g: J and its gradient at theta if they are known.
 
+    noise: how much of |phi| is rounding (a part of 1), at least 10 machine epsilons of theta's dtype; a search that
+    sees more raises it. longest: the t at which |t d| is 1e10 times |theta| (or 1e10, if |theta| is below 1).
     Remembers the gradients of the last and of the lowest trial, so that the accepted point costs nothing more.
     """
 
-    def __init__(self, J, theta, direction, value=None, g=None):
+    def __init__(self, J, theta, direction, value=None, g=None, noise=0.0):
         self.J, self.theta, self.direction = J, theta, direction
         self.wide = direction.astype(np.float64, copy=False)       # slopes are summed in float64
-        self.noise = 10 * np.finfo(theta.dtype).eps                # relative rounding of phi, for approximate Wolfe
+        self.noise = max(noise, 10 * float(np.finfo(theta.dtype).eps))
+        length = math.sqrt(self._slope(direction))
+        self.longest = 1e10 * max(1.0, float(np.linalg.norm(theta))) / length if length else 1e10
         self.trial = np.empty_like(theta)
         self.evaluations = 0
         self.last = self.lowest = (math.nan, math.inf, None)       # (t, phi, gradient)
@@ -55,7 +59,7 @@ class Line:
 
     def _slope(self, g):
         with np.errstate(all="ignore"):
-            return float(np.einsum("i,i->", g, self.wide, dtype=np.float64))    # not BLAS: see `descent.dot`
+            return float(np.einsum("i,i->", g, self.wide, dtype=np.float64))    # not BLAS: see `base.dot`
 
     def point(self, t):
         """theta + t d, in a buffer that the next trial overwrites (n,)."""
@@ -164,28 +168,33 @@ def backtracking(phi, step=1.0, c1=1e-4, max_evaluations=40):
     return _failed(phi, "no decrease" if finite else "not finite", max_evaluations)
 
 
-def strong_wolfe(phi, step=1.0, c1=1e-4, c2=0.9, max_evaluations=30, largest=1e10):
+def strong_wolfe(phi, step=1.0, c1=1e-4, c2=0.9, max_evaluations=30, largest=None):
     """A step with sufficient decrease and small slope (Nocedal and Wright, algorithms 3.5 and 3.6):
 
         phi(t) <= phi(0) + c1 t phi'(0)        |phi'(t)| <= c2 |phi'(0)|        0 < c1 < c2 < 1
 
-    First the step grows until it brackets such a point, then the bracket shrinks by cubic interpolation. Where phi
-    changes by less than its rounding the first condition is replaced by phi'(t) <= (2 c1 - 1) phi'(0) (approximate
-    Wolfe, Hager and Zhang 2005), which rounding does not spoil. "armijo" says that only the first condition holds at
-    the best step found.
+    First the step grows until it brackets such a point, then the bracket shrinks by cubic interpolation. "armijo" says
+    that only the first condition holds at the best step found; "unbounded", that phi falls as steeply as at first up to
+    `largest` (default: the line's `longest`, else 1e10); "flat", that it does not change as far as was looked.
+
+    Where phi changes by less than its rounding the first condition is replaced by phi'(t) <= (2 c1 - 1) phi'(0)
+    (approximate Wolfe, Hager and Zhang 2005), which rounding does not spoil. How large that rounding is shows where a
+    step promises less: there phi and the trapezoid of its slopes must agree, and what is between them is rounding.
     """
     phi = _as_line(phi)
     if reason := _refusal(phi):
         return _failed(phi, reason, 0)
     value0, slope0 = phi.value0, phi.slope0
-    rounding = phi.noise * abs(value0) if hasattr(phi, "noise") else 0.0
+    longest = getattr(phi, "longest", 1e10) if largest is None else largest
+    rounding, measured = getattr(phi, "noise", 0.0) * abs(value0), False
 
     def decreased(t, value, slope):
         return value <= value0 + c1 * t * slope0 or (abs(value - value0) <= rounding and slope <= (2 * c1 - 1) * slope0)
 
-    low = (0.0, value0, slope0)          # decreased, and the lowest so far: t, phi, phi'
-    high = None                          # the bracket's other end
-    t, finite = step, False
+    start = (0.0, value0, slope0)                            # t, phi, phi'
+    low, high = start, None                                  # decreased, and the lowest so far; the bracket's other end
+    shorter, look_alike = (1.0, math.inf), 0
+    t, finite, bolder = step, False, 4.0
     for evaluations in range(1, max_evaluations + 1):
         value, slope = phi.value_and_slope(t)
         here = (t, value, slope)
@@ -195,6 +204,16 @@ def strong_wolfe(phi, step=1.0, c1=1e-4, c2=0.9, max_evaluations=30, largest=1e1
             high = (t, math.inf, math.nan)
         else:
             finite = True
+            if value > value0 + rounding and -t * slope0 <= rounding:
+                between = abs(value - value0 - t * (slope0 + slope) / 2)
+                if between > shorter[1] * math.sqrt(t / shorter[0]):     # a bend would shrink at least as t does
+                    if measured:
+                        break
+                    rounding, measured = 4 * between, True
+                    phi.noise = rounding / abs(value0)
+                    low, high, t = start, None, step                     # begin again, knowing that
+                    continue
+                shorter = (t, between)
             # the second test: past a minimum, unless only rounding tells the values apart
             if not decreased(*here) or value > low[1] + rounding:
                 high = here
@@ -206,19 +225,27 @@ def strong_wolfe(phi, step=1.0, c1=1e-4, c2=0.9, max_evaluations=30, largest=1e1
                     high = low
                 before, low = low, here
         if high is None:                                                 # 3.5: go further
-            if t >= largest:
-                return Found(t, value, slope, evaluations, "unbounded", False)
+            if t >= longest:
+                break
             further = t - before[0]
             # it bends down: no minimum to foresee, so as far as allowed (More and Thuente 1994, their fourth case)
             ahead = math.inf if slope <= before[2] else cubic_minimizer(*before, *here)
-            t = min(_clip(ahead, t + 1.1 * further, t + 4 * further), largest)
+            t = min(_clip(ahead, t + 1.1 * further, t + bolder * further), longest)
+            bolder *= 2 if t > 1e6 * step else 1                         # a first step that is far too short
         else:                                                            # 3.6: zoom
             width = high[0] - low[0]
             if abs(width) <= 1e-15 * max(abs(low[0]), abs(high[0])) or low[0] + 0.1 * width == low[0]:
                 break
+            look_alike += abs(value - value0) <= rounding
+            if look_alike > 10:                                          # and no slope among them as small as wanted
+                break
             fraction = (cubic_minimizer(*low, *high) - low[0]) / width if math.isfinite(high[1]) else 0.1
             t = low[0] + _clip(fraction, 0.1, 0.9) * width
-    if low[0] > 0:
+    if high is None and low[0] > 0 and not low[1] < value0 - rounding:
+        return _failed(phi, "flat", evaluations)
+    if high is None and low[0] >= longest and low[2] <= (1 - 1e-6) * slope0:
+        return Found(*low, evaluations, "unbounded", False)
+    if low[1] < value0 or abs(low[2]) <= -0.9 * slope0:      # of values that look alike, the slope knows
         return Found(*low, evaluations, "armijo", True)
     return _failed(phi, "no decrease" if finite else "not finite", evaluations)
 

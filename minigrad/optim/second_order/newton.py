@@ -50,7 +50,8 @@ class Newton(Descent):
     As printed there is no search and no question where d leads: it jumps to the critical point of the local parabola,
     be it a minimum, a saddle or a maximum. With search="wolfe" it only goes down (d that does not descend becomes -g).
     Needs J.hessian or J.hvp; O(n^3) per step.
-    Differs: solves instead of inverting, by Cholesky, by elimination where H is indefinite, by -g where it is singular.
+    Differs: solves instead of inverting, by Cholesky, by elimination where H is indefinite. Where H is singular the
+    step is -g, shortened to length 1 if it is longer: d = -g min(1, 1/|g|).
     """
     default_search = staticmethod(full_step)
 
@@ -71,7 +72,8 @@ class Newton(Descent):
         return d.astype(self.dtype)
 
     def descends(self, g, d):
-        return bool(np.isfinite(d).all()) and (self.search is full_step or super().descends(g, d))
+        """Is d finite? Whether it may climb is for the search to say: the full step does not ask."""
+        return bool(np.isfinite(d).all())
 
 
 class DampedNewton(SecondOrder):
@@ -163,11 +165,11 @@ class LevenbergMarquardt(SecondOrder):
         self.declare("factor", np.array([self.validated("radius", radius)]))
         self.declare("radius", np.zeros(1))          # 0: not yet known
         self.declare("scale", np.zeros(self.n))
-        self._residuals = (None, None, None)         # J, theta, r as the last step left them
+        self._residuals = None                       # r where the last step ended
 
     def advance(self, J, theta, value, g):
-        known, there, r = self._residuals
-        if known is not J or not np.array_equal(there, theta):
+        r = self._residuals
+        if r is None or not self.goes_on:
             r = np.asarray(J.residuals(theta), np.float64)
             self.spent += 1
         A = np.asarray(J.jacobian(theta), np.float64)
@@ -207,7 +209,7 @@ class LevenbergMarquardt(SecondOrder):
                 if math.isfinite(new_value):
                     self.radius[0] = radius
                     self.scale = D
-                    self._residuals = (J, new, new_r)
+                    self._residuals = new_r
                     return self.move(J, new, new_value, new_g)
                 radius = 0.1 * length
         return "no decrease"

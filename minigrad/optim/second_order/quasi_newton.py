@@ -26,8 +26,11 @@ class BFGS(Descent):
     multiplies that first I by s.y / y.y once the first pair is known, which gives steps of the right size from then on
     (scale=False keeps the theory's exact form: with search="exact" on a quadratic, M = H^-1 after n steps).
     Bad pairs are skipped. Memory n^2, work n^2 per step besides J.
-    Differs: the book's rho_t = M_t g_t lacks the minus sign that makes it descend.
+    Differs: the book's rho_t = M_t g_t lacks the minus sign that makes it descend; scale=True. On a badly conditioned J
+    s.y / y.y measures the steepest directions, and the flat ones are then walked in steps too short to be seen: where
+    J no longer falls beyond its rounding, M begins anew as I, this time without scale.
     """
+    patience = 20
 
     def __init__(self, params, search=None, scale=True):
         super().__init__(params, search)
@@ -45,7 +48,7 @@ class BFGS(Descent):
         if not worth_learning(s, y):
             return
         M = self.M
-        if self.scale and self.pairs[0] == 0:
+        if self.scale and not self.unscaled and self.pairs[0] == 0:
             M *= dot(s, y) / dot(y, y)
         r = 1 / dot(s, y)
         My = M @ y
@@ -70,8 +73,10 @@ class LBFGS(Descent):
 
     State: s and y, (memory, n) each, used as rings; nothing else grows with n. The first step tries a step of length 1
     (or -g if that is shorter), all later ones t = 1. Bad pairs are skipped.
-    Differs: the book begins with M = I, here gamma I (scale=False: the book's).
+    Differs: the book begins with M = I, here gamma I (scale=False: the book's); where J no longer falls beyond its
+    rounding, the pairs are forgotten and M begins anew with I.
     """
+    patience = 20
 
     def __init__(self, params, memory=10, search=None, scale=True):
         super().__init__(params, search)
@@ -114,7 +119,7 @@ class LBFGS(Descent):
             return
         at = int(self.pairs[0]) % self.memory
         self.s[at], self.y[at], self.sy[at] = s, y, sy
-        if self.scale:
+        if self.scale and not self.unscaled:
             self.gamma[0] = sy / yy
         self.pairs += 1
 

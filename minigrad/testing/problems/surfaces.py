@@ -22,6 +22,7 @@ def quadratic(n=10, condition=100.0, rng=0, eigenvalues=None):
     H = (frame * eigenvalues) @ frame.T
     H = (H + H.T) / 2
     c = rng.standard_normal(n)
+    H.flags.writeable = c.flags.writeable = False
 
     def f(x):
         return np.sum((x - c) * (H @ (x - c))) / 2

@@ -218,6 +218,77 @@ def test_a_new_objective_is_looked_at_anew(method):
             assert J.value(opt.theta) <= J.value(before)
 
 
+class Regression:
+    """|A theta - b|^2 of a minibatch (A, b), which whoever holds the objective may exchange."""
+
+    def __init__(self, *batch):
+        self.A, self.b = batch
+
+    def residuals(self, theta):
+        return self.A @ theta - self.b
+
+    def jacobian(self, theta):
+        return self.A
+
+    def value(self, theta):
+        return float(np.sum(self.residuals(theta) ** 2))
+
+    def value_and_grad(self, theta):
+        return self.value(theta), 2 * self.A.T @ self.residuals(theta)
+
+    def hvp(self, theta, v):
+        return 2 * self.A.T @ (self.A @ v)
+
+    ggnvp = hvp
+
+
+def batches():
+    rng = np.random.default_rng(0)
+    return [(rng.standard_normal((9, 4)), rng.standard_normal(9)) for _ in range(6)]
+
+
+@every
+@pytest.mark.parametrize("how", ["other arrays", "written into", "other rows"])
+def test_other_data_in_the_same_objective_are_seen(method, how):
+    """J.A, J.b = next_batch between steps, or the batch written into, or its rows in another order (J is the same
+    then, but not the residuals): step by step as with a new objective for each batch."""
+    data = batches()
+    if how == "other rows":
+        orders = [np.random.default_rng(k).permutation(9) for k in range(6)]
+        data = [tuple(part[order] for part in data[0]) for order in orders]
+    one, anew = method(np.ones(4)), method(np.ones(4))
+    J = Regression(*(part.copy() for part in data[0]))
+    for A, b in data:
+        if how == "written into":
+            J.A[...], J.b[...] = A, b
+        else:
+            J.A, J.b = A, b
+        step, other = one.step(J), anew.step(Regression(A, b))
+        assert step == other and step.reason == other.reason
+        np.testing.assert_array_equal(one.theta, anew.theta)
+
+
+@every
+def test_a_version_saves_the_evaluation_at_the_start_of_a_step(method):
+    """J says by `version` that it is the same function: one evaluation fewer a step, the same path; a new version is
+    another function."""
+    class Versioned(Regression):
+        version = 0
+
+    def run(kind):
+        J, opt, path = problems.Counting(kind(*batches()[0])), method(np.ones(4)), []
+        for _ in range(4):
+            opt.step(J)
+            path.append(opt.theta.copy())
+        return J, opt, np.array(path)
+    (plain, _, path), (J, opt, same) = run(Regression), run(Versioned)
+    np.testing.assert_array_equal(path, same)
+    assert J.evaluations < plain.evaluations
+    J.objective.A, J.objective.b = batches()[1]
+    J.objective.version += 1
+    assert opt.step(J) == J.value(same[-1])
+
+
 @every
 def test_one_objective_is_not_evaluated_twice_at_one_point(method):
     class Noting(problems.Counting):
