@@ -16,6 +16,11 @@ def count(who, what, value, least=1, most=None, hint=""):
     return number
 
 
+def counts(who, **sizes):
+    """Several counts by name, as a list: `inputs, outputs = counts("Linear", inputs=inputs, outputs=outputs)`."""
+    return [count(who, what, value) for what, value in sizes.items()]
+
+
 def pair(who, what, value, least=1):
     """Two ints (height, width) from one that serves both, or from two. ValueError else."""
     values = tuple(value) if isinstance(value, tuple | list) else (value, value)
@@ -39,6 +44,13 @@ def number(who, what, value, interval="(-inf, inf)", hint=""):
     if not within(found, interval):
         raise ValueError(f"{who}: {what} must be a number in {interval}, got {value!r:.60}{hint}")
     return found
+
+
+def flag(who, what, value, hint=""):
+    """True or False; ValueError for what merely counts as true: "no", a function that was meant for another place."""
+    if not (isinstance(value, bool) or type(value).__name__ in ("bool", "bool_")):          # NumPy's two names
+        raise ValueError(f"{who}: {what} must be True or False, got {value!r:.60}{hint}")
+    return bool(value)
 
 
 def within(value, interval):

@@ -2,7 +2,7 @@
 import numpy as np
 import pytest
 
-from minigrad.arguments import count, number, pair, within
+from minigrad.arguments import count, counts, flag, number, pair, within
 
 
 @pytest.mark.parametrize("value", [3, np.int64(3), np.uint8(3), np.array(3)])
@@ -43,6 +43,23 @@ def test_a_number_is_a_python_float_and_widens_nothing(value):
 def test_what_is_no_such_number_is_named(value):
     with pytest.raises(ValueError, match=r"f: p must be a number in \[0, 1\), got "):
         number("f", "p", value, "[0, 1)")
+
+
+@pytest.mark.parametrize("value", [True, False, np.True_, np.False_])
+def test_a_flag_is_a_boolean(value):
+    assert flag("f", "bias", value) is bool(value)
+
+
+@pytest.mark.parametrize("value", [1, 0, None, "no", [], np.ones(2), len])
+def test_what_is_no_flag_is_named(value):
+    with pytest.raises(ValueError, match="^f: bias must be True or False, got .*: weights="):
+        flag("f", "bias", value, hint=": weights=")
+
+
+def test_counts_by_name():
+    assert counts("f", inputs=2, outputs=np.int64(3)) == [2, 3]
+    with pytest.raises(ValueError, match="f: outputs must be an integer >= 1, got 0"):
+        counts("f", inputs=2, outputs=0)
 
 
 def test_the_ends_of_an_interval():

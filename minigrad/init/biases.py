@@ -1,6 +1,7 @@
 """Biases and precisions (8.4): constants, and values read off the targets of the training set."""
 import numpy as np
 
+from minigrad.arguments import count, number
 from minigrad.core import data_of, default_dtype
 from minigrad.init.weights import constant
 
@@ -29,6 +30,7 @@ def bias_from_marginals(targets, classes=None, activation="softmax", smoothing=N
     (then b is exact), else 1. Returns (k,), (d,), or () for linear targets (m,). Mutates nothing.
     """
     targets = np.asarray(data_of(targets))
+    classes = None if classes is None else count("bias_from_marginals", "classes", classes)
     if targets.size == 0 or targets.ndim == 0:
         raise ValueError(f"bias_from_marginals: no targets (shape {targets.shape})")
     if activation == "linear":
@@ -61,10 +63,8 @@ def bias_from_marginals(targets, classes=None, activation="softmax", smoothing=N
 def _smoothing(smoothing, all_occur):
     if smoothing is None:
         return 0.0 if all_occur else 1.0
-    if smoothing < 0 or (smoothing == 0 and not all_occur):
-        raise ValueError(f"bias_from_marginals: smoothing must be positive, since some class never occurs, "
-                         f"got {smoothing}")
-    return float(smoothing)
+    return number("bias_from_marginals", "smoothing", smoothing, "[0, inf)" if all_occur else "(0, inf)",
+                  hint="" if all_occur else ": some class never occurs")
 
 
 def precision_from_marginals(targets, dtype=default_dtype):

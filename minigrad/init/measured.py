@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from minigrad.arguments import count, number
 from minigrad.core import Tensor, grad, no_grad
 from minigrad.init.weights import orthogonal
 from minigrad.random import generator
@@ -58,6 +59,8 @@ def lsuv(model, x, tolerance=0.01, iterations=10, rng=None):
     there, not raised, and a dead one keeps its orthonormal weights. Raises ValueError if no layer has weights.
     """
     x = x if isinstance(x, Tensor) else Tensor(x)
+    tolerance = number("lsuv", "tolerance", tolerance, "(0, inf)")
+    iterations = count("lsuv", "iterations", iterations, least=0)
     rng = generator(rng)
     layers, table, done = _weighted(model, x), Table(), set()
     if not layers:

@@ -8,6 +8,7 @@ import math
 
 import numpy as np
 
+from minigrad.arguments import count, number
 from minigrad.core import default_dtype
 from minigrad.random import generator
 
@@ -34,11 +35,13 @@ def constant(shape, value, rng=None, dtype=default_dtype):
 
 def uniform(shape, limit, rng=None, dtype=default_dtype):
     """U(-limit, limit): variance limit^2/3."""
+    limit = number("uniform", "limit", limit, "[0, inf)")
     return generator(rng).uniform(-limit, limit, shape).astype(dtype)
 
 
 def normal(shape, std=0.01, rng=None, dtype=default_dtype):
     """Gaussian of mean 0 and standard deviation std; 0.01 is that of Krizhevsky et al. (2012)."""
+    std = number("normal", "std", std, "[0, inf)")
     return (std * generator(rng).standard_normal(shape)).astype(dtype)
 
 
@@ -77,7 +80,7 @@ def orthogonal(shape, gain=1.0, rng=None, dtype=default_dtype):
 
     With more outputs than fan_in the columns cannot be orthogonal; then the rows are: W W^T = gain^2 I.
     """
-    m = fans(shape)[0]
+    m, gain = fans(shape)[0], number("orthogonal", "gain", gain)
     z = generator(rng).standard_normal((m, shape[-1]))
     if m < shape[-1]:
         z = z.T
@@ -103,6 +106,7 @@ def gain(activation, slope=0.01, critical=False):
             raise ValueError("gain: the critical gain is tabled only for linear, tanh, relu and leaky_relu")
         nodes, weights = np.polynomial.hermite_e.hermegauss(100)
         return 1 / math.sqrt(weights @ np.square(activation(nodes)) / weights.sum())
+    slope = number("gain", "slope", slope)
     table = {"linear": 1.0, "sigmoid": 1.0, "tanh": 1.0 if critical else 5 / 3, "relu": math.sqrt(2),
              "leaky_relu": math.sqrt(2 / (1 + slope * slope))}
     if activation not in table or (critical and activation == "sigmoid"):
@@ -119,9 +123,8 @@ def sparse(shape, k=15, std=1.0, rng=None, dtype=default_dtype):
     They are Gaussian with standard deviation std, which need not shrink as the number of inputs grows.
     """
     m, n = fans(shape)[0], shape[-1]
-    if not isinstance(k, int | np.integer) or not 1 <= k <= m:
-        raise ValueError(f"sparse: k must be an integer from 1 to the {m} inputs of a unit (shape {shape}), got {k!r}")
-    rng = generator(rng)
+    k = count("sparse", "k", k, 1, m, hint=f": a unit has {m} inputs (shape {tuple(shape)})")
+    std, rng = number("sparse", "std", std, "[0, inf)"), generator(rng)
     w = np.zeros((m, n))
     rows = rng.random((m, n)).argsort(axis=0)[:k]             # k different inputs for each unit
     np.put_along_axis(w, rows, std * rng.standard_normal((k, n)), axis=0)
@@ -142,8 +145,9 @@ def random_walk_gain(n, activation="relu"):
     (k = 0, a dead layer, left out). Differs: the paper's closed forms, sqrt(2) exp(1.2/(max(n, 6) - 2.4)) for relu and
     exp(1/(2n)) for linear, are fits of this expectation, equal to 0.1 % from n = 20 on.
     """
-    if n < 1 or activation not in ("relu", "linear"):
-        raise ValueError(f"random_walk_gain: wanted n >= 1 units and 'relu' or 'linear', got {n!r} and {activation!r}")
+    n = count("random_walk_gain", "n", n)
+    if activation not in ("relu", "linear"):
+        raise ValueError(f"random_walk_gain: activation must be 'relu' or 'linear', got {activation!r}")
     log_chi2 = _digamma_halves(n) + math.log(2)                              # for k = 1 .. n
     if activation == "linear":
         mean = log_chi2[-1]

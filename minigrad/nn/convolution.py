@@ -2,22 +2,13 @@
 import numpy as np
 
 from minigrad import init, ops
+from minigrad.arguments import counts, flag, pair
 from minigrad.core import default_dtype
-from minigrad.nn.layers import initial, positive, whole
+from minigrad.nn.layers import has_bias, initial
 from minigrad.nn.module import Module
 from minigrad.nn.parameters import Parameter
 from minigrad.nn.regularize import own_generator
 from minigrad.random import generator
-
-
-def pair(layer, least=1, **argument):
-    """An integer, or one for the rows and one for the columns, as a pair; refused if one is less than `least`."""
-    (name, value), = argument.items()
-    numbers = value if isinstance(value, tuple | list) else (value, value)
-    if len(numbers) != 2 or not all(whole(n) and n >= least for n in numbers):
-        raise ValueError(f"{layer}: {name} must be {'a positive integer' if least == 1 else 'an integer >= 0'} "
-                         f"or a pair of them, got {value!r}")
-    return int(numbers[0]), int(numbers[1])
 
 
 def border(layer, padding, same=True):
@@ -28,9 +19,9 @@ def border(layer, padding, same=True):
             raise ValueError(f"{layer}: padding must be {wanted}, got {padding!r}")
     elif isinstance(padding, tuple | list) and len(padding) == 2 and isinstance(padding[0], tuple | list):
         for side in padding:
-            pair(layer, 0, padding=side)
+            pair(layer, "padding", side, least=0)
     else:
-        pair(layer, 0, padding=padding)
+        pair(layer, "padding", padding, least=0)
     return padding
 
 
@@ -46,13 +37,13 @@ class Conv2d(Module):
     def __init__(self, inputs, outputs, size, stride=1, padding=0, dilation=1, groups=1, bias=True,
                  weights=init.fan_in_uniform, rng=None, dtype=default_dtype, biases=init.zeros):
         layer = type(self).__name__
-        inside, size = grouped(layer, inputs, outputs, groups), pair(layer, size=size)
-        pair(layer, stride=stride)
-        pair(layer, dilation=dilation)
+        inside, size = grouped(layer, inputs, outputs, groups), pair(layer, "size", size)
+        pair(layer, "stride", stride)
+        pair(layer, "dilation", dilation)
         self.stride, self.padding, self.dilation, self.groups = stride, border(layer, padding), dilation, groups
         rng = generator(rng)
         self.w = initial(layer, (*size, inside, outputs), rng, dtype, weights=weights)
-        self.b = initial(layer, (outputs,), rng, dtype, biases=biases) if bias else None
+        self.b = initial(layer, (outputs,), rng, dtype, biases=biases) if has_bias(layer, bias) else None
 
     def forward(self, x):
         return ops.conv2d(x, self.w, self.stride, self.padding, self.dilation, self.groups, self.b)
@@ -70,7 +61,7 @@ class Conv2d(Module):
 
 def grouped(layer, inputs, outputs, groups):
     """Channels that one group sees."""
-    positive(layer, inputs=inputs, outputs=outputs, groups=groups)
+    inputs, outputs, groups = counts(layer, inputs=inputs, outputs=outputs, groups=groups)
     if inputs % groups or outputs % groups:
         raise ValueError(f"{layer}: groups must divide inputs and outputs, got {groups} for {inputs} and {outputs}")
     return inputs // groups
@@ -88,9 +79,9 @@ class ConvTranspose2d(Conv2d):
     def __init__(self, inputs, outputs, size, stride=1, padding=0, output_padding=0, dilation=1, groups=1, bias=True,
                  weights=init.fan_in_uniform, rng=None, dtype=default_dtype, biases=init.zeros):
         layer = "ConvTranspose2d"
-        shape = (*pair(layer, size=size), grouped(layer, inputs, outputs, groups), outputs)
-        steps = zip(pair(layer, 0, output_padding=output_padding), pair(layer, stride=stride),
-                    pair(layer, dilation=dilation))
+        shape = (*pair(layer, "size", size), grouped(layer, inputs, outputs, groups), outputs)
+        steps = zip(pair(layer, "output_padding", output_padding, least=0), pair(layer, "stride", stride),
+                    pair(layer, "dilation", dilation))
         if any(more >= max(s, d) for more, s, d in steps):
             raise ValueError(f"{layer}: output_padding must be smaller than stride or dilation, got {output_padding!r} "
                              f"for stride {stride!r} and dilation {dilation!r}")
@@ -99,7 +90,7 @@ class ConvTranspose2d(Conv2d):
         rng = generator(rng)
         forward = initial(layer, shape, rng, dtype, weights=weights).data.reshape(*shape[:3], groups, -1)
         self.w = Parameter(forward.transpose(0, 1, 4, 3, 2).reshape(*shape[:2], outputs // groups, inputs))
-        self.b = initial(layer, (outputs,), rng, dtype, biases=biases) if bias else None
+        self.b = initial(layer, (outputs,), rng, dtype, biases=biases) if has_bias(layer, bias) else None
 
     def forward(self, x):
         return ops.conv_transpose2d(x, self.w, self.stride, self.padding, self.output_padding, self.dilation,
@@ -118,10 +109,10 @@ class MaxPool2d(Module):
 
     def __init__(self, size, stride=None, padding=0):
         layer = type(self).__name__
-        self.size, self.stride, self.padding = pair(layer, size=size), stride, padding
+        self.size, self.stride, self.padding = pair(layer, "size", size), stride, padding
         if stride is not None:
-            pair(layer, stride=stride)
-        if any(p >= n for p, n in zip(pair(layer, 0, padding=padding), self.size)):
+            pair(layer, "stride", stride)
+        if any(p >= n for p, n in zip(pair(layer, "padding", padding, least=0), self.size)):
             raise ValueError(f"{layer}: padding must be smaller than the window, got padding {padding!r} "
                              f"and size {self.size}")
 
@@ -161,8 +152,9 @@ class FractionalMaxPool2d(Module):
             if not 0 < output < 1:
                 raise ValueError(f"{layer}: output must be a ratio in (0, 1) or sizes (oh, ow), got {output!r}")
         else:
-            pair(layer, output=output)
-        self.output, self.size, self.overlapping = output, pair(layer, size=size), bool(overlapping)
+            pair(layer, "output", output)
+        self.output, self.size = output, pair(layer, "size", size)
+        self.overlapping = flag(layer, "overlapping", overlapping)
         self.rng = own_generator(rng)
 
     def forward(self, x):

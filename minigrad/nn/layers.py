@@ -2,30 +2,16 @@
 import numpy as np
 
 from minigrad import init, ops
-from minigrad.core import Number, Tensor, data_of, default_dtype
+from minigrad.arguments import count, counts, flag, number
+from minigrad.core import Tensor, data_of, default_dtype
 from minigrad.nn.module import Module, name_layer
 from minigrad.nn.parameters import Parameter
 from minigrad.random import generator
 
 
-def whole(n):
-    """Whether n is an integer (True and False are none)."""
-    return isinstance(n, int | np.integer) and not isinstance(n, bool)
-
-
-def positive(layer, **sizes):
-    """Refuse sizes that are not positive whole numbers."""
-    for name, n in sizes.items():
-        if not whole(n) or n < 1:
-            raise ValueError(f"{layer}: {name} must be a positive integer, got {n!r}")
-
-
-def number(layer, **argument):
-    """The argument, refused unless it is a finite number."""
-    (name, value), = argument.items()
-    if not isinstance(value, Number) or not np.isfinite(value):
-        raise ValueError(f"{layer}: {name} must be a finite number, got {value!r:.60}")
-    return value
+def has_bias(layer, bias):
+    """bias, refused unless it is True or False: an initializer has its own name."""
+    return flag(layer, "bias", bias, "; initializers are passed as weights= and biases=" if callable(bias) else "")
 
 
 def initial(layer, shape, rng, dtype, **rule):
@@ -59,9 +45,9 @@ class Linear(Module):
     def __init__(self, inputs, outputs, bias=True, weights=init.fan_in_uniform, rng=None, dtype=default_dtype,
                  biases=init.zeros):
         layer, rng = type(self).__name__, generator(rng)
-        positive(layer, inputs=inputs, outputs=outputs)
+        inputs, outputs = counts(layer, inputs=inputs, outputs=outputs)
         self.w = initial(layer, (inputs, outputs), rng, dtype, weights=weights)
-        self.b = initial(layer, (outputs,), rng, dtype, biases=biases) if bias else None
+        self.b = initial(layer, (outputs,), rng, dtype, biases=biases) if has_bias(layer, bias) else None
 
     def forward(self, x):
         return ops.linear(x, self.w, self.b)
@@ -79,7 +65,7 @@ class Maxout(Linear):
 
     def __init__(self, inputs, outputs, pieces=2, bias=True, weights=init.fan_in_uniform, rng=None,
                  dtype=default_dtype, biases=init.zeros):
-        positive("Maxout", inputs=inputs, outputs=outputs, pieces=pieces)
+        inputs, outputs, pieces = counts("Maxout", inputs=inputs, outputs=outputs, pieces=pieces)
         super().__init__(inputs, outputs * pieces, bias, weights, rng, dtype, biases)
         self.pieces = pieces
 
@@ -99,8 +85,8 @@ class Embedding(Module):
     unit_axis = None                      # its rows are vectors, not the weights of units
 
     def __init__(self, symbols, size, weights=init.normal, rng=None, dtype=default_dtype):
-        positive("Embedding", symbols=symbols, size=size)
-        self.table = initial("Embedding", (symbols, size), generator(rng), dtype, weights=weights)
+        shape = tuple(counts("Embedding", symbols=symbols, size=size))
+        self.table = initial("Embedding", shape, generator(rng), dtype, weights=weights)
 
     def forward(self, labels):
         return ops.embedding(self.table, labels)
@@ -209,7 +195,7 @@ class LeakyReLU(Module):
     """x where x > 0, else slope * x, any shape -> same shape."""
 
     def __init__(self, slope=0.01):
-        self.slope = number("LeakyReLU", slope=slope)
+        self.slope = number("LeakyReLU", "slope", slope)
 
     def forward(self, x):
         return ops.leaky_relu(x, self.slope)
@@ -222,7 +208,7 @@ class ELU(Module):
     """x where x > 0, else alpha (e^x - 1), any shape -> same shape."""
 
     def __init__(self, alpha=1.0):
-        self.alpha = number("ELU", alpha=alpha)
+        self.alpha = number("ELU", "alpha", alpha)
 
     def forward(self, x):
         return ops.elu(x, self.alpha)
@@ -235,9 +221,7 @@ class Softmax(Module):
     """exp(x) / sum(exp(x)) over `axis`, any shape -> same shape. For training, leave the logits to cross_entropy."""
 
     def __init__(self, axis=-1):
-        if not whole(axis):
-            raise ValueError(f"{type(self).__name__}: axis must be an integer, got {axis!r}")
-        self.axis = axis
+        self.axis = count(type(self).__name__, "axis", axis, -64, 63)
 
     def forward(self, x):
         return ops.softmax(x, self.axis)

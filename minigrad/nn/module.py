@@ -6,6 +6,7 @@ from reprlib import recursive_repr
 
 import numpy as np
 
+from minigrad.arguments import flag
 from minigrad.core import Tensor, data_of, no_grad
 from minigrad.core.graph import clock
 from minigrad.nn.parameters import Parameters
@@ -57,6 +58,7 @@ class Module(Structure):
 
     def train(self, training=True):
         """Learning mode: dropout drops, batch norm uses its batch. Returns self."""
+        training = flag(f"{type(self).__name__}.train", "training", training)
         for _, module in self.modules():
             module.training = training
             if training:
@@ -78,6 +80,7 @@ class Module(Structure):
         Learning mode leaves alone what was put into test mode by itself, `model.encoder.freeze().eval()`, and all that
         is below it, until `train()` is said of that part or of the model. What is said of a part inside stays said.
         """
+        training = flag(f"{type(self).__name__}.mode", "training", training)
         before = [(module, module.training) for _, module in self.modules()]
         evaluated = [module.evaluated for module, _ in before]
         stay = set()
@@ -112,6 +115,7 @@ class Module(Structure):
     def freeze(self, frozen=True):
         """No gradients for these parameters, and so no steps. Returns self. (Batch norm's averages are another matter:
         they stay in test mode, `model[0].freeze().eval()`.)"""
+        frozen = flag(f"{type(self).__name__}.freeze", "frozen", frozen)
         for _, p in self.named_parameters():
             p.requires_grad = not frozen
         return self

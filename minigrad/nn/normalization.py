@@ -4,8 +4,9 @@ import math
 import numpy as np
 
 from minigrad import init, ops
+from minigrad.arguments import counts, flag, number
 from minigrad.core import Tensor, default_dtype, no_grad
-from minigrad.nn.layers import Sequential, positive
+from minigrad.nn.layers import Sequential
 from minigrad.nn.module import Module, fixed_statistics, observe, updating_statistics
 from minigrad.nn.parameters import Parameter
 
@@ -32,9 +33,10 @@ class BatchNorm(Module):
     buffers = ("running_mean", "running_var")
 
     def __init__(self, features, delta=1e-5, momentum=0.1, relu=False, dtype=default_dtype):
-        positive("BatchNorm", features=features)
+        features, = counts("BatchNorm", features=features)
         weight_of_new(momentum)
-        self.delta, self.momentum, self.relu = delta, momentum, relu
+        self.delta, self.momentum = number("BatchNorm", "delta", delta, "[0, inf)"), momentum
+        self.relu = flag("BatchNorm", "relu", relu)
         self.gamma = Parameter(init.constant((features,), 1.0, dtype=dtype))
         self.beta = Parameter(init.zeros((features,), dtype=dtype))
         self.running_mean, self.running_var = np.zeros(features, dtype), np.ones(features, dtype)
@@ -69,9 +71,7 @@ class BatchNorm(Module):
 
 def weight_of_new(momentum):
     """momentum as a float in [0, 1] (a number of NumPy's would widen the averages)."""
-    if not 0 <= momentum <= 1:
-        raise ValueError(f"BatchNorm: momentum is the weight of the new batch, in [0, 1], got {momentum!r}")
-    return float(momentum)
+    return number("BatchNorm", "momentum", momentum, "[0, 1]", hint=": it is the weight of the new batch")
 
 
 class LayerNorm(Module):
@@ -81,8 +81,8 @@ class LayerNorm(Module):
     """
 
     def __init__(self, features, delta=1e-5, dtype=default_dtype):
-        positive("LayerNorm", features=features)
-        self.delta = delta
+        features, = counts("LayerNorm", features=features)
+        self.delta = number("LayerNorm", "delta", delta, "[0, inf)")
         self.gamma = Parameter(init.constant((features,), 1.0, dtype=dtype))
         self.beta = Parameter(init.zeros((features,), dtype=dtype))
 

@@ -1,7 +1,8 @@
 """Recurrent cells: one step in time. A sequence is a loop over steps; the gradient goes back through all of them."""
 from minigrad import init, ops
+from minigrad.arguments import counts
 from minigrad.core import Tensor, default_dtype
-from minigrad.nn.layers import a_layer, initial, positive
+from minigrad.nn.layers import a_layer, has_bias, initial
 from minigrad.nn.module import Module
 from minigrad.nn.parameters import Parameter
 from minigrad.random import generator
@@ -16,12 +17,12 @@ class RNNCell(Module):
 
     def __init__(self, inputs, units, activation=ops.tanh, bias=True, weights=init.fan_in_uniform,
                  recurrent=init.orthogonal, rng=None, dtype=default_dtype, biases=init.zeros):
-        positive("RNNCell", inputs=inputs, units=units)
+        inputs, units = counts("RNNCell", inputs=inputs, units=units)
         rng = generator(rng)
         self.activation = a_layer("RNNCell", "activation", activation)
         self.w = initial("RNNCell", (inputs, units), rng, dtype, weights=weights)
         self.u = initial("RNNCell", (units, units), rng, dtype, recurrent=recurrent)
-        self.b = initial("RNNCell", (units,), rng, dtype, biases=biases) if bias else None
+        self.b = initial("RNNCell", (units,), rng, dtype, biases=biases) if has_bias("RNNCell", bias) else None
 
     def forward(self, x, h=None):
         z = ops.linear(x, self.w, self.b)
@@ -56,12 +57,12 @@ class LSTMCell(Module):
 
     def __init__(self, inputs, units, weights=init.fan_in_uniform, recurrent=init.orthogonal, rng=None,
                  dtype=default_dtype, bias=True, biases=open_forget_gate):
-        positive("LSTMCell", inputs=inputs, units=units)
+        inputs, units = counts("LSTMCell", inputs=inputs, units=units)
         rng = generator(rng)
         self.w = initial("LSTMCell", (inputs, 4 * units), rng, dtype, weights=weights)
         gates = [initial("LSTMCell", (units, units), rng, dtype, recurrent=recurrent).data for _ in range(4)]
         self.u = Parameter(ops.concatenate(gates, axis=1))
-        self.b = initial("LSTMCell", (4 * units,), rng, dtype, biases=biases) if bias else None
+        self.b = initial("LSTMCell", (4 * units,), rng, dtype, biases=biases) if has_bias("LSTMCell", bias) else None
 
     def forward(self, x, state=None):
         units = self.u.shape[0]

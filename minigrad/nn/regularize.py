@@ -7,7 +7,8 @@ the same masks come back. In test mode nothing is drawn.
 import numpy as np
 
 from minigrad import init, ops
-from minigrad.core import Number, default_dtype
+from minigrad.arguments import count, number
+from minigrad.core import default_dtype
 from minigrad.nn.layers import Linear, Residual
 from minigrad.nn.module import Module
 from minigrad.random import generator
@@ -20,9 +21,7 @@ def own_generator(rng):
 
 def probability(layer, p):
     """p as a float in [0, 1]."""
-    if not isinstance(p, Number) or not 0 <= p <= 1:
-        raise ValueError(f"{layer}: p is the probability of dropping, in [0, 1], got {p!r}")
-    return float(p)
+    return number(layer, "p", p, "[0, 1]", hint=": it is the probability of dropping")
 
 
 # -------------------------------------------------------------------------------------------------------- dropped units
@@ -124,14 +123,14 @@ class StochasticDepth(Residual):
 
 def depth_rates(blocks, last=0.5):
     """The p of each of a net's residual blocks, rising linearly with depth: block l of L drops with p = l/L * last."""
+    blocks, last = count("depth_rates", "blocks", blocks), probability("depth_rates", last)
     return [last * l / blocks for l in range(1, blocks + 1)]
 
 
 # ------------------------------------------------------------------------------------------------------------ penalties
 
 def _chosen(name, model, strength, on):
-    if not isinstance(strength, Number) or not strength >= 0:
-        raise ValueError(f"{name}: strength must be a number >= 0, got {strength!r}")
+    number(name, "strength", strength, "[0, inf)")
     if on not in ("weights", "all"):
         raise ValueError(f'{name}: on must be "weights" (parameters with two axes or more) or "all", got {on!r}')
     return [p for _, p in model.named_parameters() if on == "all" or p.ndim >= 2]
@@ -157,8 +156,7 @@ def max_norm(model, limit):
     Weights are the parameters with two axes or more, except embeddings and frozen ones; convolutions count the whole
     kernel. In place in theta; columns within the limit keep their bits. Returns how many units were scaled.
     """
-    if not limit > 0:
-        raise ValueError(f"max_norm: limit must be positive, got {limit}")
+    limit = number("max_norm", "limit", limit, "(0, inf]")
     scaled, done = 0, set()
     for _, module in model.modules():
         unit = getattr(module, "unit_axis", -1)                           # the axis that counts the units

@@ -4,8 +4,9 @@
 an extra copy of the output, attached to a hidden layer, which gives the layers below a gradient of their own.
 """
 from minigrad import init, ops
+from minigrad.arguments import number
 from minigrad.core import Tensor, default_dtype
-from minigrad.nn.layers import Linear, Sequential, a_layer, number
+from minigrad.nn.layers import Linear, Sequential, a_layer
 from minigrad.nn.module import Module
 
 
@@ -18,7 +19,7 @@ class Highway(Module):
     """
 
     def __init__(self, f, units, gate_bias=-2.0, weights=init.fan_in_uniform, rng=None, dtype=default_dtype):
-        bias = float(number("Highway", gate_bias=gate_bias))
+        bias = number("Highway", "gate_bias", gate_bias)
         self.f = a_layer("Highway", "f", f)
         self.gate = Linear(units, units, weights=weights, rng=rng, dtype=dtype,
                            biases=lambda shape, rng, dtype: init.constant(shape, bias, rng, dtype))
@@ -63,7 +64,7 @@ def auxiliary_loss(loss, weight=0.3):
     loss: a function of (output, targets) such as `losses.cross_entropy`. Returns a function of (outputs, y), outputs a
     tuple (learning) or one Tensor (test mode). Its value while learning is not the model's loss: evaluate in test mode.
     """
-    weight = float(number("auxiliary_loss", weight=weight))
+    weight = number("auxiliary_loss", "weight", weight)
     if weight < 0 or not callable(loss):
         raise ValueError(f"auxiliary_loss: wanted a loss and a weight >= 0, got {loss!r:.60} and {weight}")
 

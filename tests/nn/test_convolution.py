@@ -117,9 +117,9 @@ def test_a_training_step_of_a_convnet_faults_no_fresh_pages():
 
 
 @pytest.mark.parametrize(("call", "message"), [
-    (lambda: nn.Conv2d(1, 8, 0), "Conv2d: size must be a positive integer or a pair of them, got 0"),
-    (lambda: nn.Conv2d(1, 8, (3, -1)), r"Conv2d: size must be a positive integer or a pair of them, got \(3, -1\)"),
-    (lambda: nn.Conv2d(0, 8, 3), "Conv2d: inputs must be a positive integer, got 0"),
+    (lambda: nn.Conv2d(1, 8, 0), "Conv2d: size must be an integer >= 1 or a pair of them, got 0"),
+    (lambda: nn.Conv2d(1, 8, (3, -1)), r"Conv2d: size must be an integer >= 1 or a pair of them, got \(3, -1\)"),
+    (lambda: nn.Conv2d(0, 8, 3), "Conv2d: inputs must be an integer >= 1, got 0"),
     (lambda: nn.Conv2d(4, 6, 3, groups=4), "groups must divide inputs and outputs, got 4 for 4 and 6"),
     (lambda: nn.ConvTranspose2d(4, 6, 3, groups=3), "ConvTranspose2d: groups must divide inputs and outputs"),
     (lambda: nn.Conv2d(3, 8, 3)(Tensor(images())), r"conv2d: w has 3 input channels but x has 4 \(x \(2, 6, 5, 4\)"),
@@ -127,7 +127,7 @@ def test_a_training_step_of_a_convnet_faults_no_fresh_pages():
     (lambda: nn.Conv2d(4, 8, 3)(Tensor(images(dtype=np.float64))), "both be float32 or both float64"),
     (lambda: nn.Conv2d(4, 8, 3)(Tensor(np.ones((5, 4), np.float32))), r"x must be \(n, h, w, c\)"),
     (lambda: nn.MaxPool2d(7)(Tensor(images())), "a window of 7 does not fit into 6 pixels"),
-    (lambda: nn.AvgPool2d("2"), "AvgPool2d: size must be a positive integer"),
+    (lambda: nn.AvgPool2d("2"), "AvgPool2d: size must be an integer >= 1"),
     (lambda: nn.GlobalAvgPool()(Tensor(np.ones((5, 4)))), r"wanted images \(n, h, w, c\), got shape \(5, 4\)"),
 ])
 def test_misuse_is_refused(call, message):
@@ -139,7 +139,7 @@ CONVOLUTIONS = {"Conv2d": lambda **o: nn.Conv2d(4, 6, **{"size": 3} | o),
                 "ConvTranspose2d": lambda **o: nn.ConvTranspose2d(4, 6, **{"size": 3} | o)}
 POOLS = {"MaxPool2d": lambda **o: nn.MaxPool2d(**{"size": 3} | o),
          "AvgPool2d": lambda **o: nn.AvgPool2d(**{"size": 3} | o)}
-WHOLE = "must be a positive integer or a pair of them, got"
+WHOLE = "must be an integer >= 1 or a pair of them, got"
 
 
 def refused(message, make, **options):
@@ -173,7 +173,7 @@ def test_padding_is_checked_when_the_layer_is_made(layer):
         wanted = 'numbers or "same"' if layer == "Conv2d" else "numbers"
         refused(f"{layer}: padding must be {wanted}, got 'valid'", make, padding="valid")
         for groups in (0, 1.0, True, "2"):
-            refused(f"{layer}: groups must be a positive integer, got {groups!r}", make, groups=groups)
+            refused(f"{layer}: groups must be an integer >= 1, got {groups!r}", make, groups=groups)
         refused(f"{layer}: groups must divide inputs and outputs, got 4 for 4 and 6", make, groups=4)
 
 

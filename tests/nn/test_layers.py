@@ -144,13 +144,13 @@ def test_skip_connections_carry_the_gradient_to_the_first_layer():
 
 
 @pytest.mark.parametrize(("call", "message"), [
-    (lambda: nn.Linear(0, 3), "Linear: inputs must be a positive integer, got 0"),
-    (lambda: nn.Linear(3, 2.0), "Linear: outputs must be a positive integer, got 2.0"),
-    (lambda: nn.Linear(True, 3), "Linear: inputs must be a positive integer, got True"),
+    (lambda: nn.Linear(0, 3), "Linear: inputs must be an integer >= 1, got 0"),
+    (lambda: nn.Linear(3, 2.0), "Linear: outputs must be an integer >= 1, got 2.0"),
+    (lambda: nn.Linear(True, 3), "Linear: inputs must be an integer >= 1, got True"),
     (lambda: nn.Linear(3, 2)(Tensor(X)), r"w must be \(4, outputs\) for x \(5, 4\), got w \(3, 2\)"),
     (lambda: nn.Linear(4, 2)(Tensor(X.astype(np.float64))), "one dtype, got float64, float32"),
-    (lambda: nn.Maxout(4, 2, pieces=0), "Maxout: pieces must be a positive integer"),
-    (lambda: nn.Embedding(4, 0), "Embedding: size must be a positive integer"),
+    (lambda: nn.Maxout(4, 2, pieces=0), "Maxout: pieces must be an integer >= 1"),
+    (lambda: nn.Embedding(4, 0), "Embedding: size must be an integer >= 1"),
     (lambda: nn.Embedding(4, 3)([4]), r"labels must lie in \[0, 4\), got 4 to 4"),
     (lambda: nn.Embedding(4, 3)([0, -1]), r"labels must lie in \[0, 4\), got -1 to 0"),
     (lambda: nn.Embedding(4, 3)(X), "embedding: labels must be integers, got float32"),
@@ -165,12 +165,16 @@ def test_misuse_is_refused(call, message):
 
 
 @pytest.mark.parametrize(("call", "message"), [
-    (lambda: nn.LeakyReLU("steep"), "LeakyReLU: slope must be a finite number, got 'steep'"),
-    (lambda: nn.LeakyReLU(np.ones(3)), "LeakyReLU: slope must be a finite number, got array"),
-    (lambda: nn.ELU(float("nan")), "ELU: alpha must be a finite number, got nan"),
-    (lambda: nn.Softmax(None), "Softmax: axis must be an integer, got None"),
-    (lambda: nn.LogSoftmax(1.0), "LogSoftmax: axis must be an integer, got 1.0"),
-    (lambda: nn.Dropout("half"), "Dropout: p is the probability of dropping, in [0, 1], got 'half'"),
+    (lambda: nn.LeakyReLU("steep"), "LeakyReLU: slope must be a number in (-inf, inf), got 'steep'"),
+    (lambda: nn.LeakyReLU(np.ones(3)), "LeakyReLU: slope must be a number in (-inf, inf), got array"),
+    (lambda: nn.ELU(float("nan")), "ELU: alpha must be a number in (-inf, inf), got nan"),
+    (lambda: nn.Softmax(None), "Softmax: axis must be an integer from -64 to 63, got None"),
+    (lambda: nn.LogSoftmax(1.0), "LogSoftmax: axis must be an integer from -64 to 63, got 1.0"),
+    (lambda: nn.Dropout("half"), "Dropout: p must be a number in [0, 1], got 'half': it is the probability"),
+    (lambda: nn.Linear(3, 4, init.he_normal), "Linear: bias must be True or False, got <function he_normal"),
+    (lambda: nn.Linear(3, 4, init.he_normal), "; initializers are passed as weights= and biases="),
+    (lambda: nn.Conv2d(3, 4, 3, bias="no"), "Conv2d: bias must be True or False, got 'no'"),
+    (lambda: nn.RNNCell(3, 4, bias=None), "RNNCell: bias must be True or False, got None"),
     (lambda: nn.Sequential([nn.ReLU()]),
      "Sequential: layer 0 must be a module or a function, got list, one by one: Sequential(*layers)"),
     (lambda: nn.Sequential(nn.ReLU()).append(nn.Tanh),

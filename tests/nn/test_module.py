@@ -355,6 +355,9 @@ def test_a_buffer_that_is_no_array_is_refused():
 
 
 @pytest.mark.parametrize(("call", "message"), [
+    (lambda: Net().train("eval"), "Net.train: training must be True or False, got 'eval'"),
+    (lambda: Net().freeze("first.*"), r"Net.freeze: frozen must be True or False, got 'first\.\*'"),
+    (lambda: Net().mode(None).__enter__(), "Net.mode: training must be True or False, got None"),
     (lambda: Net().astype(np.float16), "wanted float32 or float64, got float16"),
     (lambda: nn.Parameter(np.arange(3)), "wanted floating-point values, got int64"),
 ])

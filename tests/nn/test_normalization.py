@@ -231,14 +231,17 @@ def test_redundant_biases_of_a_model_that_is_no_sequence():
 
 
 @pytest.mark.parametrize(("call", "message"), [
-    (lambda: nn.BatchNorm(0), "BatchNorm: features must be a positive integer, got 0"),
-    (lambda: nn.BatchNorm(3, momentum=1.5), r"momentum is the weight of the new batch, in \[0, 1\], got 1.5"),
+    (lambda: nn.BatchNorm(0), "BatchNorm: features must be an integer >= 1, got 0"),
+    (lambda: nn.BatchNorm(3, momentum=1.5), r"momentum must be a number in \[0, 1\], got 1.5: .* weight of the new"),
+    (lambda: nn.BatchNorm(3, momentum=None), r"momentum must be a number in \[0, 1\], got None"),
+    (lambda: nn.BatchNorm(3, relu="yes"), "BatchNorm: relu must be True or False, got 'yes'"),
+    (lambda: nn.LayerNorm(3, "small"), r"LayerNorm: delta must be a number in \[0, inf\), got 'small'"),
     (lambda: nn.BatchNorm(3)(Tensor(np.ones((4, 2), np.float32))), r"gamma and beta must be \(2,\).*\(4, 2\)"),
     (lambda: nn.BatchNorm(3).eval()(Tensor(np.ones((4, 2), np.float32))), r"the last axis of x must be 3.*\(4, 2\)"),
     (lambda: nn.BatchNorm(3)(Tensor(np.ones((4, 3)))), "one floating-point dtype, got float64, float32"),
     (lambda: nn.BatchNorm(3).eval()(Tensor(np.ones((4, 3)))), "float32, got x float64"),
-    (lambda: nn.BatchNorm(3, delta=-1)(Tensor(np.ones((4, 3), np.float32))), "delta must be a number >= 0"),
-    (lambda: nn.LayerNorm(2.5), "LayerNorm: features must be a positive integer, got 2.5"),
+    (lambda: nn.BatchNorm(3, delta=-1)(Tensor(np.ones((4, 3), np.float32))), r"delta must be a number in \[0, inf\)"),
+    (lambda: nn.LayerNorm(2.5), "LayerNorm: features must be an integer >= 1, got 2.5"),
     (lambda: nn.LayerNorm(3)(Tensor(np.ones((4, 2), np.float32))), r"gamma and beta must be \(2,\)"),
 ])
 def test_misuse_is_refused(call, message):

@@ -123,7 +123,7 @@ def test_an_lstm_learns_to_remember_its_first_input():
 
 
 @pytest.mark.parametrize(("call", "message"), [
-    (lambda: nn.RNNCell(3, 0), "RNNCell: units must be a positive integer"),
+    (lambda: nn.RNNCell(3, 0), "RNNCell: units must be an integer >= 1"),
     (lambda: nn.RNNCell(3, 2, dtype=np.float64)(Tensor(X[0]), H[:1]), r"h must have shape \(5, 2\) for x \(5, 3\), got "
                                                                       r"\(1, 2\)"),
     (lambda: nn.LSTMCell(3, 2, dtype=np.float64)(Tensor(X[0]), H), r"state must be a pair \(h, c\), got ndarray"),

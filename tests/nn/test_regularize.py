@@ -243,23 +243,28 @@ def test_max_norm_counts_the_units_of_every_group_of_a_transposed_convolution():
 @pytest.mark.parametrize("strength", [-1, np.nan, "1", None])
 def test_a_penalty_has_a_strength(strength):
     for penalty in (regularize.l1, regularize.l2):
-        with pytest.raises(ValueError, match=f"{penalty.__name__}: strength must be a number >= 0, got {strength!r}"):
+        wanted = rf"{penalty.__name__}: strength must be a number in \[0, inf\), got {strength!r}"
+        with pytest.raises(ValueError, match=wanted):
             penalty(nn.Linear(3, 2, rng=0), strength)
     assert regularize.l2(nn.Linear(3, 2, rng=0), np.float64(0.1)).dtype == np.float32
 
 
 @pytest.mark.parametrize(("call", "message"), [
-    (lambda: nn.Dropout(1.5), r"Dropout: p is the probability of dropping, in \[0, 1\], got 1.5"),
-    (lambda: nn.DropoutAtTest(-0.1), "DropoutAtTest: p is the probability"),
+    (lambda: nn.Dropout(1.5), r"Dropout: p must be a number in \[0, 1\], got 1.5: it is the probability of dropping"),
+    (lambda: nn.DropoutAtTest(-0.1), r"DropoutAtTest: p must be a number in \[0, 1\], got -0.1: it is the probability"),
     (lambda: nn.Dropout(float("nan")), "probability of dropping"),
-    (lambda: nn.DropConnect(3, 2, 2), "DropConnect: p is the probability"),
+    (lambda: nn.DropConnect(3, 2, 2), r"DropConnect: p must be a number in \[0, 1\], got 2: it is the probability"),
     (lambda: nn.DropConnect(3, 2, per="row"), 'DropConnect: per must be "example" or "batch", got \'row\''),
     (lambda: nn.StochasticDepth(nn.ReLU(), 0.5, per="row"), "StochasticDepth: per must be"),
     (lambda: nn.StochasticDepth(nn.Linear(6, 3, dtype=np.float64), 0.0)(Tensor(X)),
      r"StochasticDepth: f\(x\) has shape \(20, 3\), the skip \(20, 6\); pass shortcut="),
+    (lambda: nn.Dropout(True), "Dropout: p must be a number"),
+    (lambda: regularize.max_norm(network(), None), "max_norm: limit must be a number"),
+    (lambda: regularize.depth_rates(0), "depth_rates: blocks must be an integer >= 1, got 0"),
+    (lambda: regularize.depth_rates(3, 2.0), r"depth_rates: p must be a number in \[0, 1\], got 2.0"),
     (lambda: nn.Dropout(0.5, rng="seed"), "wanted a whole number or a numpy.random.Generator"),
     (lambda: regularize.l2(network(), 0.1, on="biases"), 'l2: on must be "weights"'),
-    (lambda: regularize.max_norm(network(), 0), "limit must be positive, got 0"),
+    (lambda: regularize.max_norm(network(), 0), r"max_norm: limit must be a number in \(0, inf\], got 0"),
 ])
 def test_misuse_is_refused(call, message):
     with pytest.raises(ValueError, match=message):
