@@ -240,7 +240,8 @@ def load_tensors(path, hashed=False):
         metadata, entries = _parse(path, text, size - 8 - n)
         claimed = metadata.pop(DIGEST, None)
         if claimed is None and (hashed or WRITER in metadata):
-            raise FormatError(path, f"metadata {DIGEST}", "64 hexadecimal digits", "nothing")
+            way = "" if WRITER in metadata else "; minigrad.files.load_tensors(path) reads a file of another program"
+            raise FormatError(path, f"metadata {DIGEST}", "64 hexadecimal digits", f"nothing{way}")
         metadata.pop(WRITER, None)
         digest = None
         if claimed is not None:

@@ -498,6 +498,41 @@ def test_a_fault_at_every_system_call_leaves_the_old_or_the_new_file(tmp_path, m
 
 
 @posix
+def test_the_bytes_are_on_the_disk_before_their_name_and_the_name_before_the_return(tmp_path, monkeypatch):
+    """fsync of the very file after its last write and before os.replace; fsync of its folder after that."""
+    events, real = [], {name: getattr(os, name) for name in ("write", "fsync", "replace")}
+
+    def fsync(fd):
+        events.append(("fsync", os.fstat(fd).st_ino))
+        real["fsync"](fd)
+
+    def write(fd, data):
+        events.append(("write", os.fstat(fd).st_ino))
+        return real["write"](fd, data)
+
+    def replace(source, target):
+        events.append(("replace", os.stat(source).st_ino))
+        real["replace"](source, target)
+
+    for function in (fsync, write, replace):
+        monkeypatch.setattr(os, function.__name__, function)
+    for save in (lambda path: save_tensors(path, TENSORS), lambda path: idx.write(path, np.zeros((3, 2), np.uint8))):
+        events.clear()
+        save(tmp_path / "f")
+        file, folder = os.stat(tmp_path / "f").st_ino, tmp_path.stat().st_ino
+        writes = [("write", file)] * (len(events) - 3)
+        assert writes and events == [*writes, ("fsync", file), ("replace", file), ("fsync", folder)]
+
+
+@posix
+def test_a_fifo_planted_where_stale_files_are_looked_for_is_left_alone(tmp_path):
+    planted = tmp_path / ".f.0123456789abcdef.tmp"
+    os.mkfifo(planted)
+    save_tensors(tmp_path / "f", TENSORS)
+    assert planted.is_fifo() and equal(load_tensors(tmp_path / "f")[0], TENSORS)
+
+
+@posix
 def test_short_writes_are_continued(tmp_path, monkeypatch):
     real = os.write
     monkeypatch.setattr(os, "write", lambda fd, data: real(fd, data[:7]))

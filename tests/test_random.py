@@ -96,6 +96,28 @@ def test_restore_of_the_default():
     assert np.array_equal(random.generator().random(3), expected)
 
 
+@pytest.mark.parametrize("kind, path, largest", [
+    ("Philox", ("buffer_pos",), 4), ("MT19937", ("state", "pos"), 624), ("PCG64", ("has_uint32",), 1),
+    ("PCG64", ("uinteger",), 2**32 - 1), ("Philox", ("has_uint32",), 1), ("SFC64", ("uinteger",), 2**32 - 1)])
+def test_a_position_lies_inside_its_buffer(kind, path, largest):
+    """The largest that NumPy itself reaches is taken, one more is not: it would be read behind the buffer's end."""
+    rng = np.random.Generator(getattr(np.random, kind)(1))
+    for value, good in ((largest, True), (largest + 1, False), (-1, False), (0, True)):
+        state = random.capture(rng)
+        inner = state
+        for name in path[:-1]:
+            inner = inner[name]
+        inner[path[-1]] = value
+        if good:
+            random.restore(state, rng)
+            rng.random(1000)
+        else:
+            before = random.capture(rng)
+            with pytest.raises(ValueError, match="restore: not a state of"):
+                random.restore(state, rng)
+            assert random.capture(rng) == before
+
+
 @pytest.mark.parametrize("kind", ["PCG64", "PCG64DXSM", "Philox", "SFC64", "MT19937"])
 def test_a_state_changed_anywhere_is_refused_or_a_state(kind):
     """Short lists and positions outside the buffer would be read out of bounds by the bit generator itself."""

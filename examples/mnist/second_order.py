@@ -104,14 +104,14 @@ class Run:
 def row(name, run, test_set, seconds):
     error = 100 * training.evaluate(run.model, losses.cross_entropy, *test_set).error
     print(f"  {name:24}{run.steps:7}{run.work:8.0f}{run.seconds:9.1f}{run.loss_at():11.2e}{run.loss_at(seconds):11.2e}"
-          f"{error:8.2f} %" + (f"  stopped: {run.reason}" if run.reason else "")
+          f"{error:10.2f} %" + (f"  stopped: {run.reason}" if run.reason else "")
           + (f"  {run.refused} steps refused" if run.refused and not run.reason else ""), flush=True)
 
 
 def table(title, runs, test_set):
     seconds = min(run.seconds for run in runs.values())
     print(f"\n{title}\n  {'':24}{'steps':>7}{'passes':>8}{'seconds':>9}{'loss':>11}{f'at {seconds:.1f} s':>11}"
-          f"{'test error':>10}")
+          f"{'test error':>12}")
     for name, run in runs.items():
         row(name, run, test_set, seconds)
 

@@ -10,6 +10,7 @@ interpolate (bilinear, between pixel centres) want float32 or float64.
 import numpy as np
 
 from minigrad import random
+from minigrad.arguments import count, number, pair
 
 
 def compose(*functions):
@@ -73,7 +74,7 @@ def shift_by(x, down, right, fill=0.0):
 def shift(x, pixels=2, rng=None, fill=0.0, whole=True):
     """Move each image by up to `pixels` in both directions: whole numbers, or (whole=False) any."""
     n, rng = len(_images("shift", x)), random.generator(rng)
-    _positive("shift", pixels=pixels)
+    _amounts("shift", pixels=pixels)
     draw = rng.integers(-int(pixels), int(pixels) + 1, size=(2, n)) if whole else rng.uniform(-pixels, pixels, (2, n))
     return shift_by(x, *draw, fill)
 
@@ -89,7 +90,7 @@ def rotate_by(x, degrees, fill=0.0):
 def rotate(x, degrees=10.0, rng=None, fill=0.0):
     """Turn each image by up to `degrees` either way."""
     n, rng = len(_images("rotate", x, floats=True)), random.generator(rng)
-    _positive("rotate", degrees=degrees)
+    _amounts("rotate", degrees=degrees)
     return rotate_by(x, rng.uniform(-degrees, degrees, size=n), fill)
 
 
@@ -105,8 +106,7 @@ def scale_by(x, factor, fill=0.0):
 def scale(x, factor=1.1, rng=None, fill=0.0):
     """Enlarge or reduce each image by up to `factor` >= 1 (log-uniform between 1/factor and factor)."""
     n, rng = len(_images("scale", x, floats=True)), random.generator(rng)
-    if not 1 <= factor < np.inf:
-        raise ValueError(f"scale: factor is a number >= 1, got {factor!r}")
+    number("scale", "factor", factor, "[1, inf)")
     return scale_by(x, np.exp(rng.uniform(-np.log(factor), np.log(factor), size=n)), fill)
 
 
@@ -116,8 +116,7 @@ def flip(x, rng=None, p=0.5, vertical=False):
     Wrong for digits and letters: a mirrored 2 is no 2, and 6 and 9 look alike upside down.
     """
     x, rng = _images("flip", x), random.generator(rng)
-    if not 0 <= p <= 1:
-        raise ValueError(f"flip: p is a probability, got {p!r}")
+    number("flip", "p", p, "[0, 1]")
     mirrored = x[:, ::-1] if vertical else x[:, :, ::-1]
     return np.where(rng.random(len(x))[:, None, None, None] < p, mirrored, x)
 
@@ -137,7 +136,7 @@ def crop_at(x, top, left, size):
 def crop(x, size, rng=None, pad=0, fill=0.0):
     """A random window of each image, after adding `pad` pixels of `fill` on all sides."""
     x, rng = _images("crop", x), random.generator(rng)
-    if pad:
+    if count("crop", "pad", pad, 0):
         x = np.pad(x, ((0, 0), (pad, pad), (pad, pad), (0, 0)), constant_values=fill)
     n, h, w, _ = x.shape
     height, width = _window("crop", x, size)
@@ -152,7 +151,7 @@ def elastic(x, alpha=34.0, sigma=4.0, rng=None, fill=0.0):
     Differs: they also normalize the smoothed field, in words that leave open how; here, as is usual, it is not.
     """
     x, rng = _images("elastic", x, floats=True), random.generator(rng)
-    _positive("elastic", alpha=alpha, sigma=sigma)
+    _amounts("elastic", alpha=alpha, sigma=sigma)
     n, h, w, _ = x.shape
     noise = rng.uniform(-1, 1, size=(2, n, h, w))
     down, right = alpha * (_gaussian(h, sigma) @ noise @ _gaussian(w, sigma).T)
@@ -178,7 +177,7 @@ def color_jitter(x, brightness=0.2, contrast=0.2, saturation=0.2, rng=None, clip
     mean of its channels; no effect on one channel). The result is clipped to `clip` (None: not).
     """
     x, rng = _images("color_jitter", x, floats=True), random.generator(rng)
-    _positive("color_jitter", brightness=brightness, contrast=contrast, saturation=saturation)
+    _amounts("color_jitter", brightness=brightness, contrast=contrast, saturation=saturation)
     factors = [rng.uniform(1 - a, 1 + a, size=(len(x), 1, 1, 1)).astype(x.dtype)
                for a in (brightness, contrast, saturation)]
     y = x * factors[0]
@@ -202,7 +201,7 @@ def pca_noise(x, components, sigma=0.1, rng=None, clip=(0.0, 1.0)):
     components: `color_components(x_train)`. Differs: clipped to `clip` (None: not, as in the paper).
     """
     x, rng = _images("pca_noise", x, floats=True), random.generator(rng)
-    _positive("pca_noise", sigma=sigma)
+    _amounts("pca_noise", sigma=sigma)
     values, vectors = components
     if np.shape(vectors) != (x.shape[-1], x.shape[-1]):
         raise ValueError(f"pca_noise: components of {np.shape(vectors)[0]} channels, images of {x.shape[-1]}")
@@ -261,13 +260,12 @@ def _per_image(function, value, n):
 
 
 def _window(function, x, size):
-    height, width = size if isinstance(size, tuple | list) else (size, size)
-    if not (1 <= height <= x.shape[1] and 1 <= width <= x.shape[2]):
+    height, width = pair(function, "size", size)
+    if height > x.shape[1] or width > x.shape[2]:
         raise ValueError(f"{function}: a window of {(height, width)} does not fit into images of {x.shape[1:3]}")
     return height, width
 
 
-def _positive(function, **values):
+def _amounts(function, **values):
     for name, value in values.items():
-        if not 0 <= value < np.inf:
-            raise ValueError(f"{function}: {name} is a number >= 0, got {value!r}")
+        number(function, name, value, "[0, inf)")

@@ -3,11 +3,10 @@
 Section 8.1.3. A batch must be drawn at random for its gradient to be an unbiased estimate; in the first epoch each
 example is new, so that the estimate is one of the generalization error; from the second on it is biased.
 """
-import operator
-
 import numpy as np
 
 from minigrad import random
+from minigrad.arguments import count
 
 ORDERS = ("each epoch", "once", "as stored")
 RUN_BYTES = 1 << 18                                     # rows are gathered for several small batches at once
@@ -19,7 +18,7 @@ def batches(*arrays, batch_size, rng=None, shuffle="each epoch", drop_last=False
     The object can be looped over again: each loop is an epoch that yields every example once (a last, smaller batch
     included unless drop_last). One array yields arrays, several yield tuples. Batches are copies, but views of the
     arrays when shuffle="as stored".
-    batch_size: a number, or a function k -> whole number; as for the optimizers' schedules the first batch has k = 1.
+    batch_size: a number, or a function k -> integer; as for the optimizers' schedules the first batch has k = 1.
         lambda k: round(schedules.Stair(32, 2, 1000)(k)) doubles it every 1000 batches (8.1.3).
     rng: int, Generator or None. One seed is drawn from it here; from then on nothing else disturbs the order.
     shuffle: "each epoch" (a new order in each), "once" (one random order, kept), "as stored".
@@ -42,9 +41,9 @@ class Batches:
         self.batch_size, self.drop_last, self.transform = batch_size, drop_last, transform
         if shuffle not in ORDERS:
             raise ValueError(f"batches: shuffle is one of {', '.join(map(repr, ORDERS))}, got {shuffle!r}")
-        if drop_last and not callable(batch_size) and _size("batches", batch_size, 1) > self.examples:
+        first = _size("batches", batch_size, 1)
+        if drop_last and not callable(batch_size) and first > self.examples:
             raise ValueError(f"batches: no batch of {batch_size} can be made of {self.examples} examples (drop_last)")
-        _size("batches", batch_size, 1)
         self.shuffle = shuffle
         self.seed = int(random.generator(rng).integers(2**63))
         self.rng = np.random.default_rng(self.seed)
@@ -104,16 +103,16 @@ class Batches:
 
     def __len__(self):
         """How many batches the next loop yields."""
-        left, k, count = self.examples - (self.position if self._going_on else 0), self.k, 0
+        left, k, length = self.examples - (self.position if self._going_on else 0), self.k, 0
         if not callable(self.batch_size):
             return left // self.batch_size if self.drop_last else -(-left // self.batch_size)
         while left > 0:
-            size = _size("batches", self.batch_size, k + count + 1)
+            size = _size("batches", self.batch_size, k + length + 1)
             if self.drop_last and left < size:
                 break
             left -= size
-            count += 1
-        return count
+            length += 1
+        return length
 
     def state(self):
         """Where we are, as plain data (survives JSON): after the batch last yielded. The arrays are not in it."""
@@ -213,15 +212,7 @@ def _equally_long(function, arrays):
 
 def _size(function, batch_size, k):
     size = batch_size(k) if callable(batch_size) else batch_size
-    if type(size) is not int:
-        try:
-            size = operator.index(size)
-        except TypeError:
-            size = 0
-    if size < 1:
-        raise ValueError(f"{function}: batch_size must be a whole number of at least 1, got "
-                         f"{batch_size(k) if callable(batch_size) else batch_size!r} at batch {k}")
-    return size
+    return count(function, "batch_size", size, hint=f" at batch {k}")
 
 
 def _check_state(function, state, model, wanted):

@@ -28,7 +28,8 @@ def read(path, any_type=False, cap=CAP):
             raise FormatError(path, "magic number", "two zero bytes first", head[:2].hex(" "))
         allowed = TYPES if any_type else {0x08: TYPES[0x08]}
         if head[2] not in allowed:
-            raise FormatError(path, "type", " or ".join(f"0x{code:02x}" for code in allowed), f"0x{head[2]:02x}")
+            hint = "; any_type=True reads it" if head[2] in TYPES else ""          # the labels of QMNIST are int32
+            raise FormatError(path, "type", " or ".join(f"0x{code:02x}" for code in allowed), f"0x{head[2]:02x}{hint}")
         if not 1 <= head[3] <= 4:
             raise FormatError(path, "rank", "1 to 4", head[3])
         sizes = take(4 * head[3], "sizes")

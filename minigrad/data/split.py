@@ -2,6 +2,7 @@
 import numpy as np
 
 from minigrad import random
+from minigrad.arguments import count
 
 
 def split(*arrays, validation, rng=None, stratify=False):
@@ -16,26 +17,27 @@ def split(*arrays, validation, rng=None, stratify=False):
     if not arrays or any(array.ndim == 0 for array in arrays) or len({len(array) for array in arrays}) > 1:
         raise ValueError(f"split: wanted arrays of equal length, got shapes {[array.shape for array in arrays]}")
     m = len(arrays[0])
-    count = round(validation * m) if isinstance(validation, float) and 0 < validation < 1 else validation
-    if isinstance(count, bool) or not isinstance(count, int | np.integer) or not 0 < count < m:
-        raise ValueError(f"split: validation is a number from 1 to {m - 1} or a fraction in (0, 1), got {validation!r}")
+    if isinstance(validation, float) and 0 < validation < 1:
+        aside = count("split", "validation", round(validation * m), 1, m - 1, f" of {m} for the fraction {validation}")
+    else:
+        aside = count("split", "validation", validation, 1, m - 1, " (a fraction would lie in (0, 1))")
     rng = random.generator(rng)
     if stratify is False:
-        chosen = rng.permutation(m)[:count]
+        chosen = rng.permutation(m)[:aside]
     else:
         labels = arrays[-1] if stratify is True else np.asarray(stratify)
         if labels.shape != (m,):
             raise ValueError(f"split: stratify wants one class for each of {m} examples, got shape {labels.shape}")
-        chosen = _by_class(labels, count, rng)
-    aside = np.zeros(m, bool)
-    aside[chosen] = True
-    parts = [tuple(array[which] for array in arrays) for which in (~aside, aside)]
+        chosen = _by_class(labels, aside, rng)
+    taken = np.zeros(m, bool)
+    taken[chosen] = True
+    parts = [tuple(array[which] for array in arrays) for which in (~taken, taken)]
     return tuple(part if len(arrays) > 1 else part[0] for part in parts)
 
 
-def _by_class(labels, count, rng):
-    """Indices of `count` examples; of each class its exact share rounded down, the rest by largest remainder."""
+def _by_class(labels, n, rng):
+    """Indices of n examples; of each class its exact share rounded down, the rest by largest remainder."""
     _, which, sizes = np.unique(labels, return_inverse=True, return_counts=True)
-    share, remainder = np.divmod(sizes * count, len(labels))
-    share[np.argsort(-remainder, kind="stable")[:count - share.sum()]] += 1
+    share, remainder = np.divmod(sizes * n, len(labels))
+    share[np.argsort(-remainder, kind="stable")[:n - share.sum()]] += 1
     return np.concatenate([rng.permutation(np.flatnonzero(which == i))[:take] for i, take in enumerate(share)])

@@ -8,6 +8,7 @@ fresh examples.
 import numpy as np
 
 from minigrad import random
+from minigrad.arguments import count, number
 
 
 def spirals(m, noise=0.02, rng=None, classes=2, turns=1.0, dtype=np.float32):
@@ -52,12 +53,9 @@ def sine(m, noise=0.1, rng=None, dtype=np.float32):
 
 
 def _checked(name, m, noise, rng, classes=2):
-    if not isinstance(m, int | np.integer) or m < 1:
-        raise ValueError(f"{name}: m is the number of examples, at least 1, got {m!r}")
-    if not 0 <= noise < np.inf:
-        raise ValueError(f"{name}: noise is a standard deviation >= 0, got {noise!r}")
-    if not isinstance(classes, int | np.integer) or classes < 1:
-        raise ValueError(f"{name}: classes is a number of at least 1, got {classes!r}")
+    count(name, "m", m)
+    number(name, "noise", noise, "[0, inf)")
+    count(name, "classes", classes)
     return random.generator(rng)
 
 

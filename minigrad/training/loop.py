@@ -149,7 +149,9 @@ def _step(run, group):
     run.group = group
     for batch in group:
         if not isinstance(batch, tuple | list) or len(batch) != 2:
-            raise ValueError(f"fit: a batch must be a pair (x, y), got {type(batch).__name__} of length {len(batch)}")
+            found = type(batch).__name__ + (f" of length {len(batch)}" if hasattr(batch, "__len__") else "")
+            raise ValueError(f"fit: a batch must be a pair (x, y), got {found}; of arrays "
+                             "minigrad.data.batches(x, y, batch_size=128) makes batches")
     if run.denominator is None:
         counts = [len(x) for x, _ in group]
     else:

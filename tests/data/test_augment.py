@@ -203,11 +203,11 @@ def test_ten_crops_and_scales_and_their_average():
     (lambda: augment.shift(np.zeros((2, 784)), 1), r"shape \(2, 784\)"),
     (lambda: augment.rotate(np.zeros((2, 3, 3, 1), np.uint8)), "float32 or float64"),
     (lambda: augment.shift(X, -1), "pixels"), (lambda: augment.rotate(X, np.nan), "degrees"),
-    (lambda: augment.scale(X, 0.5), ">= 1"), (lambda: augment.scale_by(X, 0), "> 0"),
-    (lambda: augment.flip(X, p=2), "probability"), (lambda: augment.crop(X, 8), "does not fit"),
+    (lambda: augment.scale(X, 0.5), r"\[1, inf\)"), (lambda: augment.scale_by(X, 0), "> 0"),
+    (lambda: augment.flip(X, p=2), r"p must be a number in \[0, 1\]"), (lambda: augment.crop(X, 8), "does not fit"),
     (lambda: augment.crop_at(X, 4, 0, 4), "leaves"), (lambda: augment.elastic(X, sigma=-1), "sigma"),
     (lambda: augment.rotate_by(X, [1, 2]), "each of 5"), (lambda: augment.pca_noise(SQUARE, COMPONENTS), "channels"),
-    (lambda: augment.average(None, []), "no views"), (lambda: augment.ten_crops(X, 0), "does not fit"),
+    (lambda: augment.average(None, []), "no views"), (lambda: augment.ten_crops(X, 0), "size must be an integer >= 1"),
     (lambda: augment.color_jitter(X, contrast=-0.1), "contrast")])
 def test_misuse(call, words):
     with pytest.raises(ValueError, match=words):

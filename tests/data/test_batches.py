@@ -156,6 +156,40 @@ def test_a_transform_sees_the_same_noise_after_resuming():
     assert len(rest) == len(log[3:]) and all(map(np.array_equal, rest, log[3:]))
 
 
+def test_a_transforms_noise_is_new_for_every_batch_and_every_seed():
+    """Of seed and k alone: as many different draws as there are batches, also where batches are equal."""
+    drawn = {}
+    for seed in (0, 1):
+        drawn[seed] = []
+        loop = batches(np.zeros((20, 1)), batch_size=4, rng=seed, shuffle="as stored",
+                       transform=lambda x, rng, seed=seed: drawn[seed].append(rng.normal()) or x)
+        for _ in range(3):
+            list(loop)
+    assert len(drawn[0]) == len(drawn[1]) == 15 and len({*drawn[0], *drawn[1]}) == 30
+
+
+SIZES = [3, 4, 5, 20, 21, lambda k: 1 + k, lambda k: k, lambda k: 6 - min(k, 5), lambda k: 5, lambda k: 1 + k % 4]
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("drop_last", [False, True])
+def test_the_length_is_the_number_of_batches_to_come(size, drop_last):
+    """Before each epoch, and after a restore in the middle of one; sizes that fill the epoch exactly among them."""
+    if size == 21 and drop_last:
+        return
+    loop = batches(X, Y, batch_size=size, rng=0, drop_last=drop_last)
+    for _ in range(4):
+        expected, states = len(loop), []
+        states = [loop.state() for _ in loop]
+        assert len(states) == expected
+        for i, state in enumerate(states):
+            other = batches(X, Y, batch_size=size, rng=1, drop_last=drop_last)
+            other.restore(state)
+            length = len(other)
+            found = len(list(other))
+            assert length == found == expected - 1 - i or i == expected - 1      # after the last: that of a new epoch
+
+
 @pytest.mark.parametrize("change", [
     {"examples": 21}, {"shuffle": "once"}, {"position": 21}, {"position": -1}, {"k": "1"}, {"epoch": None},
     {"seed": 1.5}, {"before": {}}, {"now": None}, {"extra": 1}])
@@ -180,7 +214,7 @@ def test_two_loops_at_once_are_refused():
 @pytest.mark.parametrize("arguments, options, words", [
     ((X, Y[:5]), {"batch_size": 2}, r"\[20, 5\]"), ((), {"batch_size": 2}, "one or more"),
     ((np.float32(1),), {"batch_size": 2}, "one or more"), ((X[:0],), {"batch_size": 2}, "no examples"),
-    ((X,), {"batch_size": 0}, "at least 1"), ((X,), {"batch_size": 2.5}, "at least 1"),
+    ((X,), {"batch_size": 0}, "integer >= 1, got 0"), ((X,), {"batch_size": 2.5}, "integer >= 1"),
     ((X,), {"batch_size": lambda k: -1}, "-1 at batch 1"), ((X,), {"batch_size": 2, "shuffle": True}, "'each epoch'"),
     ((X,), {"batch_size": 21, "drop_last": True}, "drop_last"), ((X,), {"batch_size": 2, "rng": 0.5}, "rng")])
 def test_misuse(arguments, options, words):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from minigrad.data import idx
-from minigrad.files import FormatError
+from minigrad.files import CHUNK, FormatError
 
 ALL_TYPES = [np.uint8, np.int8, np.int16, np.int32, np.float32, np.float64]
 
@@ -76,6 +76,41 @@ def test_broken_files_name_the_field(tmp_path, data, field):
     error = caught.value
     assert error.path == str(path) and field in error.field and str(path) in str(error)
     assert str(error.expected) in str(error) and str(error.found) in str(error)
+
+
+def test_bytes_behind_a_gzip_stream_are_seen_wherever_it_ends(tmp_path):
+    """Also where it ends exactly at the end of what was read at once: the next byte is then still in the file."""
+    block, data = CHUNK // 4, packed(plain())
+    for end in (block - 1, block, block + 1, 2 * block):
+        name = b"n" * (end - len(data) - 1) + b"\0"      # a file name in the header fills up
+        padded = data[:3] + b"\x08" + data[4:10] + name + data[10:]
+        assert len(padded) == end
+        assert np.array_equal(idx.read(file(tmp_path, padded)), [[0, 1, 2], [3, 4, 5]])
+        for more in (b"x", b"\0", packed(b""), bytes(2 * block)):
+            with pytest.raises(FormatError, match="gzip stream.*more bytes"):
+                idx.read(file(tmp_path, padded + more))
+
+
+def test_bytes_behind_the_values_are_seen_wherever_they_end(tmp_path):
+    for size in (1, CHUNK - 1, CHUNK, CHUNK + 1):
+        data = plain((size,), values=bytes(size))
+        for pack in (bytes, packed):
+            assert idx.read(file(tmp_path, pack(data))).shape == (size,)
+            with pytest.raises(FormatError, match="end"):
+                idx.read(file(tmp_path, pack(data + b"x")))
+
+
+def test_other_types_are_named_with_the_way_to_read_them(tmp_path):
+    """QMNIST's labels are int32."""
+    path = tmp_path / "qmnist-train-labels-idx2-int"
+    idx.write(path, np.arange(6, dtype=np.int32).reshape(3, 2))
+    with pytest.raises(FormatError, match="0x0c.*any_type=True") as caught:
+        idx.read(path)
+    assert caught.value.field == "type"
+    assert idx.read(path, any_type=True).dtype == np.int32
+    with pytest.raises(FormatError) as caught:
+        idx.read(file(tmp_path, plain(code=7)))
+    assert "any_type" not in str(caught.value)          # of no use there
 
 
 def test_a_wrong_checksum_is_seen(tmp_path):

@@ -44,6 +44,11 @@ def test_a_wrong_count(validation):
         split(np.arange(20), validation=validation)
 
 
+def test_a_fraction_too_small_for_one_example():
+    with pytest.raises(ValueError, match="from 1 to 19, got 0 of 20 for the fraction 0.01"):
+        split(np.arange(20), validation=0.01)
+
+
 def test_misuse():
     with pytest.raises(ValueError, match="equal length"):
         split(np.arange(3), np.arange(4), validation=1)

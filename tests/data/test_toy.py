@@ -52,8 +52,9 @@ def test_a_stream_of_fresh_examples(draw):
     assert len(np.unique(drawn, axis=0)) == 320
 
 
-@pytest.mark.parametrize("options, words", [({"m": 0}, "m is"), ({"m": 2.5}, "m is"), ({"m": 3, "noise": -1}, "noise"),
-                                            ({"m": 3, "noise": np.nan}, "noise"), ({"m": 3, "rng": "a"}, "rng")])
+@pytest.mark.parametrize("options, words", [({"m": 0}, "m must be"), ({"m": 2.5}, "m must be"),
+                                            ({"m": 3, "noise": -1}, "noise"), ({"m": 3, "noise": np.nan}, "noise"),
+                                            ({"m": 3, "rng": "a"}, "rng")])
 @pytest.mark.parametrize("draw", [*CLASSES, toy.sine])
 def test_misuse(draw, options, words):
     with pytest.raises(ValueError, match=words):

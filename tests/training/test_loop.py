@@ -591,6 +591,9 @@ def test_batches_and_validation_that_are_no_pairs():
     for data in (batches(X, batch_size=2, rng=0), [X], [(X, Y, Y)]):
         with pytest.raises(ValueError, match=r"fit: a batch must be a pair \(x, y\), got"):
             fit(model, optimizer, data, epochs=1)
+    for data in (X, Y, mg.Tensor(X), (X, Y), [X[:2], Y[:2]]):
+        with pytest.raises(ValueError, match=r"a batch must be a pair .*data\.batches\(x, y, batch_size=128\)"):
+            fit(model, optimizer, data, epochs=1)
     with pytest.raises(ValueError, match=r"validation must be \(x, y\) of equal length, got \[50, 5\]"):
         fit(model, optimizer, [(X, Y)], epochs=1, validation=(X, Y[:5]))
 

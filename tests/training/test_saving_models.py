@@ -56,3 +56,15 @@ def test_one_error_for_all_mismatches_and_nothing_changed(tmp_path):
     with pytest.raises(files.FormatError, match="sha256"):
         files.load(tmp_path / "d", model)
     assert bits(model) == before
+
+
+def test_a_file_of_another_program_is_refused_with_the_way_to_read_it(tmp_path):
+    st = pytest.importorskip("safetensors.numpy")
+    model, other = net(), net(seed=1)
+    st.save_file(model.state_dict(), tmp_path / "theirs")
+    before = bits(other)
+    with pytest.raises(files.FormatError, match=r"files\.load_tensors\(path\) reads a file of another"):
+        files.load(tmp_path / "theirs", other)
+    assert bits(other) == before
+    other.load_state_dict(files.load_tensors(tmp_path / "theirs")[0])
+    assert bits(other) == bits(model)
