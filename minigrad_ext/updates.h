@@ -1,23 +1,53 @@
-/* The loops of optim.pyx: one pass over theta each, in the order of operations of the NumPy text in minigrad/optim.
+/* The updates of the optimizers, one pass over theta each, in the order of operations of the NumPy text in minigrad/optim;
+   optim.h includes this for every width and instruction set.
 
-   updates.h is included once per width and instruction set (see optim_table.h), with REAL, SQRT, ABS and NAME defined.
-   An update is called as f(a, c, i, stop): a are the arrays in the kernel's order, c its coefficients (computed in
-   double, cast once here); it works on elements i ... stop. Comparisons are written so that NaN passes through.
-   The results are NumPy's to the bit, but for the last digit of theta in adam and adamw. */
+   An update is called as f(a, c, i, stop): a are its arrays and c its numbers, which it takes one after the other, in the
+   order of its signature below; it works on entries i ... stop. What follows from the numbers alone stands at the top:
+   worked out in double, from exact_lr and the like, and rounded once.
+   Comparisons are written so that NaN passes through. The results are NumPy's to the bit, but for the last digit of theta
+   in adam and adamw.
+
+   To add one: its signature here, its loop below. */
+
+#ifndef UPDATES /* name and arguments, in the order of the call: numbers and arrays. const: only read; average: see optim.h */
+#define UPDATES(M)                                                                                                     \
+    M(sgd, "theta, const g, number lr")                                                                                \
+    M(momentum, "theta, const g, average v, number lr, number momentum")                                               \
+    M(interim, "const theta, const v, number momentum, out")                                                           \
+    M(nesterov_notes, "theta, const g, average v, number lr, number momentum, number next_momentum")                   \
+    M(momentum_notes, "theta, const g, average v, number lr, number momentum")                                         \
+    M(adagrad, "theta, const g, average r, number lr, number delta")                                                   \
+    M(rmsprop, "theta, const g, average r, number lr, number rho, number delta")                                       \
+    M(rmsprop_nesterov, "theta, const g, average r, average v, number lr, number rho, number momentum, number delta")  \
+    M(adadelta, "theta, const g, average r, average u, number lr, number rho, number delta")                           \
+    M(adam, "theta, const g, average s, average r, number lr, number rho1, number rho2, number delta, number t")       \
+    M(adamax, "theta, const g, average s, average u, number lr, number rho1, number rho2, number t")                   \
+    M(adamw, "theta, const g, average s, average r, number lr, number rho1, number rho2, number delta, "               \
+             "number weight_decay, number eta, number t")                                                              \
+    M(delta_bar_delta, "theta, const g, rate, d, number kappa, number phi, number rho")                                \
+    M(rprop, "theta, const g, rate, g_before, number up, number down, number smallest, number largest")                \
+    M(rprop_minus, "theta, const g, rate, g_before, number up, number down, number smallest, number largest")          \
+    M(vsgd, "theta, const g, average g_bar, average v_bar, average h_bar, tau, const g2, const h, number delta")
+#endif
 
 #define UPDATE(name) static void NAME(name)(void *const *a, const double *c, ptrdiff_t i, const ptrdiff_t stop)
-#define ARRAY(x, k) REAL *MG_RESTRICT x = (REAL *)a[k]
-#define INPUT(x, k) const REAL *MG_RESTRICT x = (const REAL *)a[k]
-#define NUMBER(x, k) const REAL x = (REAL)c[k]
+#define ARRAY(x) REAL *MG_RESTRICT x = (REAL *)*a++
+#define INPUT(x) const REAL *MG_RESTRICT x = (const REAL *)*a++
+#define NUMBER(x) const double exact_##x = *c++; const REAL x = (REAL)exact_##x
+#define EXACT(x) const double exact_##x = *c++
+#define DERIVED(x, value) const REAL x = (REAL)(value)
 #define EACH MG_INDEPENDENT for (; i < stop; i++)
+#define ROOT(x) MG_PASTE(mg_root, WIDTH)(x)
+#define ABS(x) MG_PASTE(mg_abs, WIDTH)(x)
+#define SIGN(x) ((x) > 0 ? 1 : (x) < 0 ? -1 : (x)) /* of NaN: NaN */
 
 UPDATE(sgd) {
-    ARRAY(theta, 0); INPUT(g, 1); NUMBER(lr, 0);
+    ARRAY(theta); INPUT(g); NUMBER(lr);
     EACH theta[i] -= lr * g[i];
 }
 
 UPDATE(momentum) {
-    ARRAY(theta, 0); INPUT(g, 1); ARRAY(v, 2); NUMBER(lr, 0); NUMBER(momentum, 1);
+    ARRAY(theta); INPUT(g); ARRAY(v); NUMBER(lr); NUMBER(momentum);
     EACH {
         v[i] = momentum * v[i] - lr * g[i];
         theta[i] += v[i];
@@ -25,12 +55,13 @@ UPDATE(momentum) {
 }
 
 UPDATE(interim) {
-    INPUT(theta, 0); INPUT(v, 1); ARRAY(out, 2); NUMBER(momentum, 0);
+    INPUT(theta); INPUT(v); ARRAY(out); NUMBER(momentum);
     EACH out[i] = theta[i] + momentum * v[i];
 }
 
 UPDATE(nesterov_notes) {
-    ARRAY(theta, 0); INPUT(g, 1); ARRAY(v, 2); NUMBER(lr, 0); NUMBER(momentum, 1); NUMBER(one_plus_next, 2);
+    ARRAY(theta); INPUT(g); ARRAY(v); NUMBER(lr); NUMBER(momentum); EXACT(next_momentum);
+    DERIVED(one_plus_next, 1 + exact_next_momentum);
     EACH {
         const REAL before = v[i];
         v[i] = momentum * v[i] - lr * g[i];
@@ -39,7 +70,7 @@ UPDATE(nesterov_notes) {
 }
 
 UPDATE(momentum_notes) {
-    ARRAY(theta, 0); INPUT(g, 1); ARRAY(v, 2); NUMBER(lr, 0); NUMBER(momentum, 1);
+    ARRAY(theta); INPUT(g); ARRAY(v); NUMBER(lr); NUMBER(momentum);
     EACH {
         v[i] = momentum * v[i] + g[i];
         theta[i] -= lr * v[i];
@@ -47,27 +78,28 @@ UPDATE(momentum_notes) {
 }
 
 UPDATE(adagrad) {
-    ARRAY(theta, 0); INPUT(g, 1); ARRAY(r, 2); NUMBER(lr, 0); NUMBER(delta, 1);
+    ARRAY(theta); INPUT(g); ARRAY(r); NUMBER(lr); NUMBER(delta);
     EACH {
         r[i] += g[i] * g[i];
-        theta[i] -= lr / (delta + SQRT(r[i])) * g[i];
+        theta[i] -= lr / (delta + ROOT(r[i])) * g[i];
     }
 }
 
 UPDATE(rmsprop) {
-    ARRAY(theta, 0); INPUT(g, 1); ARRAY(r, 2); NUMBER(lr, 0); NUMBER(rho, 1); NUMBER(one_minus_rho, 2); NUMBER(delta, 3);
+    ARRAY(theta); INPUT(g); ARRAY(r); NUMBER(lr); NUMBER(rho); NUMBER(delta);
+    DERIVED(one_minus_rho, 1 - exact_rho);
     EACH {
         r[i] = rho * r[i] + one_minus_rho * g[i] * g[i];
-        theta[i] -= lr / SQRT(delta + r[i]) * g[i];
+        theta[i] -= lr / ROOT(delta + r[i]) * g[i];
     }
 }
 
 UPDATE(rmsprop_nesterov) {
-    ARRAY(theta, 0); INPUT(g, 1); ARRAY(r, 2); ARRAY(v, 3);
-    NUMBER(lr, 0); NUMBER(rho, 1); NUMBER(one_minus_rho, 2); NUMBER(momentum, 3); NUMBER(delta, 4);
+    ARRAY(theta); INPUT(g); ARRAY(r); ARRAY(v); NUMBER(lr); NUMBER(rho); NUMBER(momentum); NUMBER(delta);
+    DERIVED(one_minus_rho, 1 - exact_rho);
     EACH {
         r[i] = rho * r[i] + one_minus_rho * g[i] * g[i];
-        const REAL root = SQRT(delta + r[i]);
+        const REAL root = ROOT(delta + r[i]);
         const REAL rate = lr / root;
         v[i] = momentum * v[i] - (root == 0 ? 0 : rate) * g[i];
         theta[i] += v[i];
@@ -75,57 +107,60 @@ UPDATE(rmsprop_nesterov) {
 }
 
 UPDATE(adadelta) {
-    ARRAY(theta, 0); INPUT(g, 1); ARRAY(r, 2); ARRAY(u, 3);
-    NUMBER(lr, 0); NUMBER(rho, 1); NUMBER(one_minus_rho, 2); NUMBER(delta, 3);
+    ARRAY(theta); INPUT(g); ARRAY(r); ARRAY(u); NUMBER(lr); NUMBER(rho); NUMBER(delta);
+    DERIVED(one_minus_rho, 1 - exact_rho);
     EACH {
         r[i] = rho * r[i] + one_minus_rho * g[i] * g[i];
-        const REAL d = SQRT(delta + u[i]) / SQRT(delta + r[i]) * g[i];
+        const REAL d = ROOT(delta + u[i]) / ROOT(delta + r[i]) * g[i];
         u[i] = rho * u[i] + one_minus_rho * d * d;
         theta[i] -= lr * d;
     }
 }
 
-/* Both corrections, 1/(1 - rho1^t) and 1/(1 - rho2^t), are factors worked out beforehand: `step` is lr times the first.
-   With the box's two divisions more the pass waits for the divider (100,000 float32: 51 us, so 29). */
+/* Both corrections, 1/(1 - rho1^t) and 1/(1 - rho2^t), are factors: `step` is lr times the first. With the box's two
+   divisions more the pass waits for the divider (100,000 float32: 51 us, so 29). */
 UPDATE(adam) {
-    ARRAY(theta, 0); INPUT(g, 1); ARRAY(s, 2); ARRAY(r, 3);
-    NUMBER(step, 0); NUMBER(rho1, 1); NUMBER(one_minus_rho1, 2); NUMBER(rho2, 3); NUMBER(one_minus_rho2, 4);
-    NUMBER(delta, 5); NUMBER(correct_r, 6);
+    ARRAY(theta); INPUT(g); ARRAY(s); ARRAY(r);
+    EXACT(lr); NUMBER(rho1); NUMBER(rho2); NUMBER(delta); EXACT(t);
+    DERIVED(one_minus_rho1, 1 - exact_rho1); DERIVED(step, exact_lr / (1 - pow(exact_rho1, exact_t)));
+    DERIVED(one_minus_rho2, 1 - exact_rho2); DERIVED(correct_r, 1 / (1 - pow(exact_rho2, exact_t)));
     EACH {
         s[i] = rho1 * s[i] + one_minus_rho1 * g[i];
         r[i] = rho2 * r[i] + one_minus_rho2 * g[i] * g[i];
-        theta[i] -= step * s[i] / (SQRT(correct_r * r[i]) + delta);
+        theta[i] -= step * s[i] / (ROOT(correct_r * r[i]) + delta);
     }
 }
 
 UPDATE(adamax) {
-    ARRAY(theta, 0); INPUT(g, 1); ARRAY(s, 2); ARRAY(u, 3);
-    NUMBER(corrected_lr, 0); NUMBER(rho1, 1); NUMBER(one_minus_rho1, 2); NUMBER(rho2, 3);
+    ARRAY(theta); INPUT(g); ARRAY(s); ARRAY(u); EXACT(lr); NUMBER(rho1); NUMBER(rho2); EXACT(t);
+    DERIVED(one_minus_rho1, 1 - exact_rho1); DERIVED(step, exact_lr / (1 - pow(exact_rho1, exact_t)));
     EACH {
         s[i] = rho1 * s[i] + one_minus_rho1 * g[i];
         const REAL old = rho2 * u[i], size = ABS(g[i]);
         u[i] = old < size || size != size ? size : old;
         const REAL ratio = s[i] / u[i];
-        theta[i] -= corrected_lr * (u[i] == 0 ? 0 : ratio);
+        theta[i] -= step * (u[i] == 0 ? 0 : ratio);
     }
 }
 
 UPDATE(adamw) {
-    ARRAY(theta, 0); INPUT(g, 1); ARRAY(s, 2); ARRAY(r, 3);
-    NUMBER(step, 0); NUMBER(rho1, 1); NUMBER(one_minus_rho1, 2); NUMBER(rho2, 3); NUMBER(one_minus_rho2, 4);
-    NUMBER(delta, 5); NUMBER(correct_r, 6); NUMBER(weight_decay, 7); NUMBER(eta, 8);
+    ARRAY(theta); INPUT(g); ARRAY(s); ARRAY(r);
+    EXACT(lr); NUMBER(rho1); NUMBER(rho2); NUMBER(delta); NUMBER(weight_decay); NUMBER(eta); EXACT(t);
+    DERIVED(one_minus_rho1, 1 - exact_rho1); DERIVED(step, exact_lr / (1 - pow(exact_rho1, exact_t)));
+    DERIVED(one_minus_rho2, 1 - exact_rho2); DERIVED(correct_r, 1 / (1 - pow(exact_rho2, exact_t)));
     EACH {
         s[i] = rho1 * s[i] + one_minus_rho1 * g[i];
         r[i] = rho2 * r[i] + one_minus_rho2 * g[i] * g[i];
-        theta[i] -= eta * (step * s[i] / (SQRT(correct_r * r[i]) + delta) + weight_decay * theta[i]);
+        theta[i] -= eta * (step * s[i] / (ROOT(correct_r * r[i]) + delta) + weight_decay * theta[i]);
     }
 }
 
 UPDATE(delta_bar_delta) {
-    ARRAY(theta, 0); INPUT(g, 1); ARRAY(rate, 2); ARRAY(d, 3);
-    NUMBER(kappa, 0); NUMBER(one_minus_phi, 1); NUMBER(rho, 2); NUMBER(one_minus_rho, 3);
+    ARRAY(theta); INPUT(g); ARRAY(rate); ARRAY(d); NUMBER(kappa); EXACT(phi); NUMBER(rho);
+    DERIVED(one_minus_phi, 1 - exact_phi); DERIVED(one_minus_rho, 1 - exact_rho);
     EACH {
-        const REAL agreement = d[i] * g[i], up = rate[i] + kappa, down = rate[i] * one_minus_phi;
+        const REAL agreement = (REAL)SIGN(d[i]) * (REAL)SIGN(g[i]); /* d g underflows */
+        const REAL up = rate[i] + kappa, down = rate[i] * one_minus_phi;
         const REAL turned = agreement < 0 ? down : rate[i];
         rate[i] = agreement > 0 ? up : turned;
         theta[i] -= rate[i] * g[i];
@@ -133,13 +168,12 @@ UPDATE(delta_bar_delta) {
     }
 }
 
-#define SIGN(x) ((x) > 0 ? 1 : (x) < 0 ? -1 : (x)) /* of NaN: NaN */
-
 UPDATE(rprop) {
-    ARRAY(theta, 0); INPUT(g, 1); ARRAY(rate, 2); ARRAY(g_before, 3);
-    NUMBER(up, 0); NUMBER(down, 1); NUMBER(smallest, 2); NUMBER(largest, 3);
+    ARRAY(theta); INPUT(g); ARRAY(rate); ARRAY(g_before);
+    NUMBER(up); NUMBER(down); NUMBER(smallest); NUMBER(largest);
     EACH {
-        const REAL agreement = g_before[i] * g[i], more = up * rate[i], less = down * rate[i];
+        const REAL agreement = (REAL)SIGN(g_before[i]) * (REAL)SIGN(g[i]);
+        const REAL more = up * rate[i], less = down * rate[i];
         const REAL back = (REAL)SIGN(g_before[i]) * rate[i];
         const REAL risen = more > largest ? largest : more, fallen = less < smallest ? smallest : less;
         const REAL turned = agreement < 0 ? fallen : rate[i];
@@ -151,10 +185,11 @@ UPDATE(rprop) {
 }
 
 UPDATE(rprop_minus) {
-    ARRAY(theta, 0); INPUT(g, 1); ARRAY(rate, 2); ARRAY(g_before, 3);
-    NUMBER(up, 0); NUMBER(down, 1); NUMBER(smallest, 2); NUMBER(largest, 3);
+    ARRAY(theta); INPUT(g); ARRAY(rate); ARRAY(g_before);
+    NUMBER(up); NUMBER(down); NUMBER(smallest); NUMBER(largest);
     EACH {
-        const REAL agreement = g_before[i] * g[i], more = up * rate[i], less = down * rate[i];
+        const REAL agreement = (REAL)SIGN(g_before[i]) * (REAL)SIGN(g[i]);
+        const REAL more = up * rate[i], less = down * rate[i];
         const REAL risen = more > largest ? largest : more, fallen = less < smallest ? smallest : less;
         const REAL turned = agreement < 0 ? fallen : rate[i];
         rate[i] = agreement > 0 ? risen : turned;
@@ -164,8 +199,8 @@ UPDATE(rprop_minus) {
 }
 
 UPDATE(vsgd) {
-    ARRAY(theta, 0); INPUT(g, 1); ARRAY(g_bar, 2); ARRAY(v_bar, 3); ARRAY(h_bar, 4); ARRAY(tau, 5);
-    INPUT(g2, 6); INPUT(h, 7); NUMBER(delta, 0);
+    ARRAY(theta); INPUT(g); ARRAY(g_bar); ARRAY(v_bar); ARRAY(h_bar); ARRAY(tau);
+    INPUT(g2); INPUT(h); NUMBER(delta);
     EACH {
         const REAL now = 1 / tau[i], past = 1 - now, size = ABS(h[i]);
         g_bar[i] = past * g_bar[i] + now * g[i];
@@ -182,5 +217,9 @@ UPDATE(vsgd) {
 #undef ARRAY
 #undef INPUT
 #undef NUMBER
+#undef EXACT
+#undef DERIVED
 #undef EACH
+#undef ROOT
+#undef ABS
 #undef SIGN

@@ -1,5 +1,5 @@
-/* Includes the text BODY once for every instruction set and width. Before it: #define BODY "file.h", and TIGHT_LOOP where
-   the body's innermost loop is a micro-kernel. The body finds
+/* Includes the text BODY once for every instruction set and width. Before it: #define BODY "file.h"; WIDEST, the last
+   instruction set that is wanted, if not all are; and TIGHT_LOOP where the innermost loop is a micro-kernel. The body finds
 
        REAL, WHOLE     float and int32_t, or double and int64_t           ISA      0 baseline, 1 AVX2 and FMA, 2 AVX-512
        LANES           of them in a vector (the number, not a formula)    WIDTH    f32 or f64
@@ -46,9 +46,16 @@
 #endif
 #include "widths.h"
 
+#ifndef WIDEST
+#define WIDEST 2
+#endif
 #if defined(MG_X86) && defined(__GNUC__) && !defined(MG_PLAIN_C)
-#define MG_SETS 3
+#define MG_SETS (WIDEST + 1)
+#if WIDEST == 2
 #define VARIANTS(f, width) {f##_base_##width, f##_avx2_##width, f##_avx512_##width}
+#else
+#define VARIANTS(f, width) {f##_base_##width, f##_avx2_##width}
+#endif
 
 #define ISA 1
 #define SET avx2
@@ -65,6 +72,7 @@
 #pragma GCC pop_options
 #endif
 
+#if WIDEST == 2
 #define ISA 2
 #define SET avx512
 #define LANES_f32 16
@@ -78,6 +86,7 @@
 #pragma GCC target("avx512f,avx512bw,avx512dq,avx512vl,fma,prefer-vector-width=512")
 #include "widths.h"
 #pragma GCC pop_options
+#endif
 #endif
 
 #else

@@ -3,6 +3,10 @@ import numpy as np
 
 from minigrad.kernels import TWINS, kernel
 
+# Averages decay where no gradient comes any more. Those below the smallest normal number become 0 after an update: they
+# would stay there for ever and make it 10 times slower. All other arrays keep every bit.
+AVERAGES = {"v", "s", "r", "u", "g_bar", "v_bar", "h_bar"}
+
 
 class Box:
     """A kernel's arguments as the attributes that an update sees: assigning to an array copies into it."""
@@ -16,6 +20,11 @@ class Box:
             self.__dict__[name] = value
         elif value is not mine:
             mine[...] = value
+
+    def forget_subnormals(self):
+        for name, value in self.__dict__.items():
+            if name in AVERAGES:
+                value[np.abs(value) < np.finfo(value.dtype).tiny] = 0
 
 
 def compiled_as(signature):
@@ -40,8 +49,12 @@ def compiled_as(signature):
                 box.out = method(box)
             else:
                 method(box, box.g)
+                box.forget_subnormals()
         definition.__name__, definition.__doc__ = name, f"{signature}: {method.__qualname__}"
         kernel("optim")(definition)
-        method.kernel, method.arguments = TWINS[name].compiled, names
+        compiled = TWINS[name].compiled
+        if compiled is not None and compiled.arguments != names:
+            raise ValueError(f"compiled_as: {signature} is compiled as {compiled} (minigrad_ext/updates.h)")
+        method.kernel, method.arguments = compiled, names
         return method
     return register

@@ -18,7 +18,7 @@ for _family in kernels.FAMILIES if os.environ.get("MINIGRAD_KERNELS") != "numpy"
         continue
 COMPILED = [(module.__name__.rpartition(".")[2], name) for module in MODULES
             for name, value in vars(module).items() if not name.startswith("_") and type(value).__name__ in
-            ("cython_function_or_method", "builtin_function_or_method")]
+            ("cython_function_or_method", "builtin_function_or_method", "_Update")]
 
 
 @pytest.mark.parametrize("family, name", COMPILED)
