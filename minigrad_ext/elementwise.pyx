@@ -5,7 +5,6 @@ relu_gate 0.6 and 3.0 for 3.0 and 20, sigmoid 0.5 and 6.7 for 7.3 and 44, sigmoi
 tanh_gate the same. NumPy's own tanh and exp are one vectorised pass already (0.4 ns a number): no kernel for them.
 """
 from cpython.buffer cimport Py_buffer
-from libc.stdint cimport uint64_t
 
 from minigrad_ext.gate cimport (
     Gate,
@@ -13,8 +12,6 @@ from minigrad_ext.gate cimport (
     enter,
     input,
     leave,
-    mg_flush_off,
-    mg_flush_on,
     output,
     same_shape,
     size,
@@ -51,14 +48,12 @@ cdef int lines(const void *whole, Py_ssize_t first, Py_ssize_t past) noexcept no
     """Lines first to past of a pass, by the calling thread."""
     cdef const Pass *of = <const Pass *> whole
     cdef Py_ssize_t low = first * LINE, count = min(past * LINE, of.n) - low
-    cdef uint64_t before = mg_flush_on()
     if of.code == c"f":
         pass_of_f32(of.which, isa_level())(count, <const float *> of.a + low, <const float *> of.b + low,
                                            <float *> of.y + low)
     else:
         pass_of_f64(of.which, isa_level())(count, <const double *> of.a + low, <const double *> of.b + low,
                                            <double *> of.y + low)
-    mg_flush_off(before)
     return 0
 
 

@@ -38,8 +38,9 @@ Conventions for the families:
   - sizes that do not come from an array go through operator.index, and products of them are taken in Python's ints.
   - ndim -1 accepts any number of axes. `shape2`, `shape4` and `want` compare sizes and name what came.
   - a kernel is `static int NAME(f)(const Struct *v)` in C (matmul's workers are Cython's `worker[real]`,
-    picked from gate.code; never `if real is float` in a `def`). Each thread brackets its work with
-    `before = mg_flush_on()` and `mg_flush_off(before)` (simd.h). Scalars: in double, then cast once.
+    picked from gate.code; never `if real is float` in a `def`). Scalars: in double, then cast once.
+  - subnormals are numbers like others. Sums of products alone make them 0 (`mg_flush_on`, simd.h), where they are slow;
+    averages of optimizers forget them (optim.h). The twins do the same: `flush` in minigrad/kernels.
   - threads split outputs, never sums: a kernel cuts its outputs into parts and gives them to `run_parts` (parts.h);
     with `team_for` small problems stay on one thread.
 

@@ -171,10 +171,8 @@ static int NAME(moments)(const void *shared, ptrdiff_t first, ptrdiff_t past)
     const Blocks *s = shared;
     const ptrdiff_t c = s->v->c, block = s->block;
     const REAL *x = s->v->x;
-    const uint64_t before = mg_flush_on();
     for (ptrdiff_t b = first; b < past; b++)
         NAME(block_moments)(x + b * block * c, rows_in_block(s->v, block, b), c, s->part + b * 2 * c);
-    mg_flush_off(before);
     return 0;
 }
 
@@ -185,11 +183,9 @@ static int NAME(normalize)(const void *shared, ptrdiff_t first, ptrdiff_t past)
     const ptrdiff_t c = v->c, block = s->block;
     const REAL *x = v->x;
     REAL *y = v->y;
-    const uint64_t before = mg_flush_on();
     for (ptrdiff_t b = first; b < past; b++)
         NAME(block_normalize)(x + b * block * c, rows_in_block(v, block, b), c, v->mean, s->a, v->beta, v->relu,
                               y + b * block * c);
-    mg_flush_off(before);
     return 0;
 }
 
@@ -199,7 +195,6 @@ static int NAME(sums)(const void *shared, ptrdiff_t first, ptrdiff_t past)
     const Norm *v = s->v;
     const ptrdiff_t c = v->c, block = s->block;
     const REAL *g = v->g, *x = v->x;
-    const uint64_t before = mg_flush_on();
     for (ptrdiff_t b = first; b < past; b++) {
         const ptrdiff_t at = b * block * c, rows = rows_in_block(v, block, b);
         if (v->relu)
@@ -207,7 +202,6 @@ static int NAME(sums)(const void *shared, ptrdiff_t first, ptrdiff_t past)
         else
             NAME(block_sums)(g + at, x + at, rows, c, v->mean, s->a, v->beta, 0, s->part + b * 2 * c);
     }
-    mg_flush_off(before);
     return 0;
 }
 
@@ -218,7 +212,6 @@ static int NAME(input_gradient)(const void *shared, ptrdiff_t first, ptrdiff_t p
     const ptrdiff_t c = v->c, block = s->block;
     const REAL *g = v->g, *x = v->x;
     REAL *dx = v->dx;
-    const uint64_t before = mg_flush_on();
     for (ptrdiff_t b = first; b < past; b++) {
         const ptrdiff_t at = b * block * c, rows = rows_in_block(v, block, b);
         if (v->relu)
@@ -226,8 +219,16 @@ static int NAME(input_gradient)(const void *shared, ptrdiff_t first, ptrdiff_t p
         else
             NAME(block_dx)(g + at, x + at, rows, c, v->mean, s->a, v->beta, s->k1, s->k2, 0, dx + at);
     }
-    mg_flush_off(before);
     return 0;
+}
+
+/* The mean of a column as it stands: infinite where an entry is, while deviations from such a mean are NaN. */
+static double NAME(plain_mean)(const REAL *x, ptrdiff_t m, ptrdiff_t c)
+{
+    double sum = 0;
+    for (ptrdiff_t i = 0; i < m; i++)
+        sum += (double)x[i * c];
+    return sum / (double)m;
 }
 
 /* mean, var <- those of the columns of x;  y <- gamma (x - mean) / sqrt(var + delta) + beta, with relu max(y, 0). */
@@ -243,7 +244,6 @@ static int NAME(batch_norm)(const Norm *v)
     double *total = (double *)(((uintptr_t)(a + c) + 63) / 64 * 64), *squares = total + c;
     const Blocks shared = {v, block, part, a, NULL, NULL};
     run_parts(v->team, NAME(moments), &shared, blocks);
-    const uint64_t before = mg_flush_on();
     for (ptrdiff_t j = 0; j < c; j++) {
         total[j] = part[j];
         squares[j] = part[c + j];
@@ -260,11 +260,10 @@ static int NAME(batch_norm)(const Norm *v)
     }
     for (ptrdiff_t j = 0; j < c; j++) {
         const double variance = squares[j] / (double)m;
-        mean[j] = (REAL)total[j];
+        mean[j] = (REAL)(total[j] == total[j] ? total[j] : NAME(plain_mean)((const REAL *)v->x + j, m, c));
         var[j] = (REAL)(variance < 0 ? 0 : variance);     /* a constant column: 0, whatever the rounding */
         a[j] = (REAL)((double)gamma[j] / sqrt((double)var[j] + v->delta));
     }
-    mg_flush_off(before);
     return run_parts(v->team, NAME(normalize), &shared, blocks);
 }
 
@@ -286,7 +285,6 @@ static int NAME(batch_norm_backward)(const Norm *v)
     }
     const Blocks shared = {v, block, part, a, k1, k2};
     run_parts(v->team, NAME(sums), &shared, blocks);
-    const uint64_t before = mg_flush_on();
     for (ptrdiff_t b = 0; b < blocks; b++)
         for (ptrdiff_t j = 0; j < c; j++) {
             sum[j] += (double)part[b * 2 * c + j];
@@ -301,7 +299,6 @@ static int NAME(batch_norm_backward)(const Norm *v)
         if (dbeta)
             dbeta[j] = (REAL)((v->add_beta ? (double)dbeta[j] : 0) + sum[j]);
     }
-    mg_flush_off(before);
     return v->dx ? run_parts(v->team, NAME(input_gradient), &shared, blocks) : 0;
 }
 
@@ -349,7 +346,6 @@ static int NAME(normalize_rows)(const void *norm, ptrdiff_t first, ptrdiff_t pas
     const ptrdiff_t c = v->c;
     const REAL *x = v->x, *gamma = v->gamma, *beta = v->beta;
     REAL *y = v->y;
-    const uint64_t before = mg_flush_on();
     for (ptrdiff_t i = first; i < past; i++) {
         const REAL *MG_RESTRICT row = x + i * c;
         REAL *MG_RESTRICT to = y + i * c;
@@ -358,7 +354,6 @@ static int NAME(normalize_rows)(const void *norm, ptrdiff_t first, ptrdiff_t pas
         for (ptrdiff_t j = 0; j < c; j++)
             to[j] = (row[j] - mean) * scale * gamma[j] + beta[j];
     }
-    mg_flush_off(before);
     return 0;
 }
 
@@ -405,7 +400,6 @@ static int NAME(rows_backward)(const void *shared, ptrdiff_t first, ptrdiff_t pa
     const ptrdiff_t c = v->c;
     const REAL *g = v->g, *x = v->x;
     REAL *dx = v->dx;
-    const uint64_t before = mg_flush_on();
     for (ptrdiff_t b = first; b < past; b++) {
         REAL *part = s->part + b * 2 * c;
         const ptrdiff_t i0 = b * s->block, rows = rows_in_block(v, s->block, b);
@@ -414,7 +408,6 @@ static int NAME(rows_backward)(const void *shared, ptrdiff_t first, ptrdiff_t pa
         for (ptrdiff_t i = i0; i < i0 + rows; i++)
             NAME(row_backward)(g + i * c, x + i * c, v->gamma, c, v->delta, dx ? dx + i * c : NULL, part);
     }
-    mg_flush_off(before);
     return 0;
 }
 
@@ -424,7 +417,6 @@ static int NAME(sum_stripes)(const void *shared, ptrdiff_t first_stripe, ptrdiff
     const Norm *v = s->v;
     const ptrdiff_t c = v->c, blocks = (v->m + s->block - 1) / s->block;
     REAL *dgamma = v->dgamma, *dbeta = v->dbeta;
-    const uint64_t before = mg_flush_on();
     for (ptrdiff_t first = first_stripe * STRIPE; first < c && first < past_stripe * STRIPE;
          first += STRIPE) {
         const ptrdiff_t count = c - first < STRIPE ? c - first : STRIPE;
@@ -441,7 +433,6 @@ static int NAME(sum_stripes)(const void *shared, ptrdiff_t first_stripe, ptrdiff
                 dbeta[first + j] = (REAL)((v->add_beta ? (double)dbeta[first + j] : 0) + sum[j]);
         }
     }
-    mg_flush_off(before);
     return 0;
 }
 

@@ -69,7 +69,7 @@ cdef int lines(const void *whole, Py_ssize_t first, Py_ssize_t past) noexcept no
 cdef class _Update:
     """One update of the table: `update(*arguments)`, in the order of `arguments`, its names.
 
-    Arrays are (n,), contiguous, of one dtype; those that are not `const` in `signature` are written, and overlap nothing.
+    Arrays are (n,), contiguous, of one dtype. Those not `const` in `signature` are written, and overlap nothing.
     """
     cdef const CUpdate *update
     cdef readonly str __name__

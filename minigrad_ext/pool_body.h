@@ -50,7 +50,7 @@ static void NAME(max_2x2)(const REAL *MG_RESTRICT image, ptrdiff_t w, ptrdiff_t 
     }
 }
 
-/* windows <- the largest of each, index <- where it lies. No flushing of subnormals here: comparisons must see them. */
+/* windows <- the largest of each, index <- where it lies. */
 static int NAME(max_pool)(const void *pool, ptrdiff_t first, ptrdiff_t past)
 {
     const Pool *p = pool;
@@ -107,7 +107,6 @@ static int NAME(scatter)(const void *pool, ptrdiff_t first, ptrdiff_t past)
     const REAL *g = p->windows;
     REAL *dx = p->images;
     const int32_t *index = p->index;
-    const uint64_t before = mg_flush_on();
     for (ptrdiff_t n = first; n < past; n++) {
         REAL *MG_RESTRICT to = dx + n * image;
         const REAL *MG_RESTRICT gn = g + n * outputs;
@@ -130,7 +129,6 @@ static int NAME(scatter)(const void *pool, ptrdiff_t first, ptrdiff_t past)
                 to[place_in(at, k, image)] += gn[k];
         }
     }
-    mg_flush_off(before);
     return 0;
 }
 
@@ -163,7 +161,6 @@ static int NAME(avg_pool)(const void *pool, ptrdiff_t first, ptrdiff_t past)
     const ptrdiff_t image = p->h * p->w * p->c, c = p->c;
     const REAL *x = p->images, scale = (REAL)p->scale;
     REAL *y = p->windows;
-    const uint64_t before = mg_flush_on();
     for (ptrdiff_t row = first; row < past; row++) {
         const ptrdiff_t n = row / p->oh, i = row % p->oh;
         for (ptrdiff_t j = 0; j < p->ow; j++) {
@@ -180,7 +177,6 @@ static int NAME(avg_pool)(const void *pool, ptrdiff_t first, ptrdiff_t past)
                 to[k] *= scale;
         }
     }
-    mg_flush_off(before);
     return 0;
 }
 
@@ -191,7 +187,6 @@ static int NAME(avg_pool_x)(const void *pool, ptrdiff_t first, ptrdiff_t past)
     const ptrdiff_t image = p->h * p->w * p->c, c = p->c;
     const REAL *g = p->windows, scale = (REAL)p->scale;
     REAL *dx = p->images;
-    const uint64_t before = mg_flush_on();
     for (ptrdiff_t n = first; n < past; n++) {
         memset(dx + n * image, 0, (size_t)image * sizeof(REAL));
         for (ptrdiff_t i = 0; i < p->oh; i++)
@@ -205,6 +200,5 @@ static int NAME(avg_pool_x)(const void *pool, ptrdiff_t first, ptrdiff_t past)
                     }
             }
     }
-    mg_flush_off(before);
     return 0;
 }

@@ -23,8 +23,6 @@ enum { SOFTMAX, LOG_SOFTMAX, CROSS_ENTROPY };
 static void mg_softmax(int kernel, char code, int isa, const Rows *v) {
     static void (*const kernels[][2][MG_SETS])(const Rows *) = {BOTH(softmax), BOTH(log_softmax),
                                                                 BOTH(cross_entropy)};
-    const uint64_t before = mg_flush_on();
     kernels[kernel][code == 'd'][isa](v);
-    mg_flush_off(before);
 }
 #endif

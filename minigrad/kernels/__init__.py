@@ -16,6 +16,8 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+
 FAMILIES = ("matmul", "softmax", "elementwise", "optim", "conv", "pool", "norm")
 
 
@@ -70,6 +72,18 @@ def kernel(family):
         TWINS[function.__name__] = Twin(family, function, fast)
         return fast or function
     return choose
+
+
+def flush(*outputs):
+    """Subnormal results become 0, as in the compiled products, where they would cost up to 100 times a normal number.
+
+    That is the one policy: sums of products (matmul, linear, convolutions) flush what they write and every partial sum
+    that is subnormal; averages of optimizers forget what has become subnormal (kernels/optim.py). Everything else, in
+    what it reads and writes, treats subnormals as numbers.
+    """
+    for y in outputs:
+        if y is not None:
+            y *= np.abs(y) >= np.finfo(y.dtype).tiny     # not y[...] = 0: NaN stays
 
 
 def set_num_threads(n):

@@ -8,7 +8,7 @@ zeros behind the last row and column are as many as y needs.
 """
 import numpy as np
 
-from minigrad.kernels import kernel
+from minigrad.kernels import flush, kernel
 
 
 def _plane_shape(w, y, windows):
@@ -54,6 +54,7 @@ def conv2d(x, w, b, y, windows):
     y[...] = 0 if b is None else b
     for k, place, o in _taps(w, y, windows):
         y[..., o] += plane[place] @ w[k][:, o]
+    flush(y)
 
 
 @kernel("conv")
@@ -67,6 +68,7 @@ def conv2d_x(g, w, dx, windows):
     columns, columns_in = _overlap(dx.shape[2], windows[3], shape[1])
     dx[...] = 0                                     # pixels that no window saw
     dx[:, rows, columns] = plane[:, rows_in, columns_in]
+    flush(dx)
 
 
 @kernel("conv")
@@ -79,3 +81,4 @@ def conv2d_w(x, g, dw, db, windows, add_w=False, add_b=False):
         dw[k][:, o] += np.tensordot(plane[place], g[..., o], ((0, 1, 2), (0, 1, 2)))
     if db is not None:
         db[...] = (db if add_b else 0) + g.sum((0, 1, 2))
+    flush(dw, db)

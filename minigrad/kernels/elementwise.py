@@ -7,6 +7,13 @@ import numpy as np
 
 from minigrad.kernels import kernel
 
+LOWEST = {np.dtype("f4"): -87.33, np.dtype("f8"): -708.39}
+
+
+def exp_negative(d):
+    """exp(d) for d <= 0; 0 below LOWEST, where it would leave the normal numbers. d (any shape) float32 or float64."""
+    return np.where(d < d.dtype.type(LOWEST[d.dtype]), d.dtype.type(0), np.exp(d))
+
 
 @kernel("elementwise")
 def relu(x, y):
@@ -24,7 +31,7 @@ def relu_gate(g, y, dx):
 @kernel("elementwise")
 def sigmoid(x, y):
     """y <- 1 / (1 + exp(-x)), without overflow at either end."""
-    d = np.exp(-np.abs(x))                       # in (0, 1]
+    d = exp_negative(-np.abs(x))                 # in [0, 1]
     np.divide(np.where(x < 0, d, x.dtype.type(1)), 1 + d, out=y)
 
 

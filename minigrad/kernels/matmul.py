@@ -5,7 +5,7 @@ layout of a and b and however many threads work: their bits do not depend on eit
 """
 import numpy as np
 
-from minigrad.kernels import kernel
+from minigrad.kernels import flush, kernel
 
 
 @kernel("matmul")
@@ -23,6 +23,7 @@ def matmul(a, b, out, accumulate=False, bias=None):
         np.matmul(a, b, out=out)
     if bias is not None:
         out += bias
+    flush(out)
 
 
 @kernel("matmul")
@@ -44,3 +45,4 @@ def linear_backward(g, x, w, dx, dw, db, accumulate_dw=False, accumulate_db=Fals
             db += g.sum(axis=0).reshape(db.shape)
         else:
             db[...] = g.sum(axis=0).reshape(db.shape)
+    flush(dx, dw, db)

@@ -158,6 +158,15 @@ def test_wrong_arguments_are_refused():
         with pytest.raises(ValueError):
             f(*bad)
     assert (y == 7).all()
+    for empty in ([1, 1], [2, 1], [0, 0], [4, 4]):       # a window has an entry, in every kernel
+        two = np.array([[0, 2], empty])
+        for which in ((two, r), (r, two)):
+            for name, arguments in (("max_pool2d", (x, *which, y, index)), ("max_pool2d_x", (y, index, *which, x)),
+                                    ("max_pool2d_take", (x, index, *which, y)), ("avg_pool2d", (x, *which, 0.5, y)),
+                                    ("avg_pool2d_x", (y, *which, 0.5, x))):
+                with pytest.raises(ValueError, match="(rows|columns) must be non-empty windows"):
+                    kernels.TWINS[name].compiled(*arguments)
+    assert (y == 7).all() and (x == 1).all()
     for name in ("max_pool2d_x", "max_pool2d_take"):     # a place outside the image, where no window rules it out
         g = kernels.TWINS[name].compiled
         overlapping = np.array([[0, 3], [1, 4]])

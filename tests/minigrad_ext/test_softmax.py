@@ -72,6 +72,24 @@ def test_extremes(dtype):
         assert np.isnan(p).all()
 
 
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+@pytest.mark.parametrize("k", [1, 2, 10, 63, 64, 100, 1100])
+def test_only_differences_count_however_low_the_row_lies(k, dtype):
+    """The largest of a row may be far below 0: exp of the row itself would be 0 everywhere."""
+    z = (np.arange(k) % 7 - 2.0**12)[None].astype(dtype)               # exact, and so is z + 2^12
+    for shift in (0.0, 2.0**12):
+        p, y, dz = np.empty_like(z), np.empty_like(z), np.empty_like(z)
+        kernel.softmax(z + z.dtype.type(shift), p)
+        kernel.log_softmax(z + z.dtype.type(shift), y)
+        kernel.cross_entropy_backward(z + z.dtype.type(shift), np.array([0]), 1.0, dz)
+        loss = cross_entropy(z + z.dtype.type(shift), np.array([0]))
+        wanted = special.softmax(z.astype("f8"), axis=1)
+        np.testing.assert_allclose(p, wanted, rtol=30 * np.finfo(dtype).eps)
+        np.testing.assert_allclose(y, np.log(wanted), rtol=30 * np.finfo(dtype).eps, atol=4 * np.finfo(dtype).eps)
+        np.testing.assert_allclose(loss, -np.log(wanted[0, 0]), rtol=30 * np.finfo(dtype).eps, atol=1e-15)
+        np.testing.assert_allclose(dz, wanted - np.eye(1, k), rtol=30 * np.finfo(dtype).eps, atol=np.finfo(dtype).eps)
+
+
 Z, LABELS, OUT, LOSS = np.ones((3, 4), "f4"), np.array([0, 1, 3]), np.full((3, 4), 9, "f4"), np.full((), 9, "f4")
 
 
