@@ -2,6 +2,7 @@
 # the hall: what all of them share
 from minigrad.optim import schedules
 from minigrad.optim.averaging import PolyakAverage
+from minigrad.optim.fields import Array, Hyper, hyper, state
 from minigrad.optim.minimize import Result, minimize
 from minigrad.optim.optimizer import NonFiniteError, Optimizer, Step
 
@@ -39,10 +40,11 @@ from minigrad.optim.second_order.hessian_free import HessianFree
 from minigrad.optim.second_order.natural import PRONG
 
 __all__ = [
-    "AdaDelta", "AdaGrad", "Adam", "AdaMax", "AdamW", "BFGS", "ConjugateGradient", "DampedNewton", "DeltaBarDelta",
-    "FirstOrder", "HessianFree", "KrylovSaddleFree", "LBFGS", "LevenbergMarquardt", "Momentum", "MomentumNotes",
+    "AdaDelta", "AdaGrad", "Adam", "AdaMax", "AdamW", "Array", "BFGS", "ConjugateGradient", "DampedNewton",
+    "DeltaBarDelta", "FirstOrder", "HessianFree", "Hyper", "KrylovSaddleFree", "LBFGS", "LevenbergMarquardt",
+    "Momentum", "MomentumNotes",
     "Nesterov", "NesterovNotes", "Newton", "NewtonCG", "NonFiniteError", "Optimizer", "PolyakAverage", "PRONG",
     "Result", "RMSProp", "RMSPropNesterov", "Rprop", "RpropMinus", "SaddleFreeNewton", "ScaledConjugateGradient",
     "SGD", "Step", "TrustRegion", "VSGD", "clip_grad_norm", "clip_grad_value", "fletcher_reeves", "hestenes_stiefel",
-    "linear_cg", "linesearch", "minimize", "normalized_decay", "polak_ribiere", "schedules",
+    "hyper", "linear_cg", "linesearch", "minimize", "normalized_decay", "polak_ribiere", "schedules", "state",
 ]

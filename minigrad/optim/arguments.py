@@ -2,7 +2,6 @@
 
 A foreign or misspelled name that passed would be a hyperparameter that nothing reads.
 """
-import inspect
 from difflib import get_close_matches
 
 OTHER_NAMES = {                                              # of other libraries and texts -> ours, the likelier first
@@ -14,42 +13,25 @@ OTHER_NAMES = {                                              # of other librarie
 }
 
 
-def refuse_unknown(cls, arguments):
-    """TypeError for an argument that no `__init__` of the class names. One whose own `__init__`s name none is open."""
-    base, *above = bases(cls)
-    own, closed = named_arguments(cls, base)
-    if not own:
-        return
-    known = own if closed else own + [name for name in named_arguments(base)[0] if name not in own]
-    for name in arguments:
-        if name not in ("params", *known):
-            family = [base, *above][-2:][0]                # FirstOrder and below, or all of section 8.6
-            owners = [c.__name__ for c in descendants(family) if c.__module__.startswith("minigrad.")
-                      and "abstract" not in vars(c) and name in named_arguments(c, bases(c)[0])[0]]
+def refuse_unknown(cls, given):
+    """TypeError for an argument that the class does not have, with the classes of ours that do."""
+    for name in given:
+        if name not in cls.__signature__.parameters:
+            owners = [c.__name__ for c in descendants(family(cls)) if c.__module__.startswith("minigrad.")
+                      and "abstract" not in vars(c) and name in c.__signature__.parameters]
             if owners:
                 hint = f". {', '.join(owners)} {'has' if len(owners) == 1 else 'have'} it"
-            else:
+            elif cls.__module__.startswith("minigrad."):
                 hint = ": docs/optimizers.md translates other names"
-            raise TypeError(f"{cls.__name__}: no argument {name!r}; there are {', '.join(known)}{hint}")
+            else:
+                hint = f". A class declares what it has: {name}: Hyper = hyper(0.1)"
+            known = ", ".join([*cls.__signature__.parameters][1:])
+            raise TypeError(f"{cls.__name__}: no argument {name!r}; there are {known}{hint}")
 
 
-def bases(cls):
-    """The classes among a class's ancestors that are meant to be derived from, the nearest first."""
-    return [c for c in cls.__mro__ if vars(c).get("abstract")]
-
-
-def named_arguments(cls, below=None):
-    """The arguments but self and params that the `__init__`s of a class name, its own first, those below a base; and
-    whether one of them takes no others."""
-    names, closed = {}, False
-    for base in cls.__mro__:
-        if base is below or closed:
-            break
-        if "__init__" in vars(base) and base is not object:
-            parameters = list(inspect.signature(base.__init__).parameters.values())[2:]
-            names.update((p.name, None) for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY))
-            closed = not any(p.kind is p.VAR_KEYWORD for p in parameters)
-    return list(names), closed
+def family(cls):
+    """The first base below Optimizer: of all first-order methods, or of all of section 8.6."""
+    return [c for c in cls.__mro__ if vars(c).get("abstract")][-2:][0]
 
 
 def descendants(cls):
@@ -59,14 +41,8 @@ def descendants(cls):
         yield from descendants(kind)
 
 
-def refuse_stranger(opt, name, frame):
-    """AttributeError for a new attribute assigned from outside. The optimizer's own methods (`frame` runs one of them,
-    or has the optimizer as its self) may set what they like."""
-    if frame.f_locals.get("self") is opt:
-        return
-    own = (getattr(vars(c).get(frame.f_code.co_name), "__code__", None) for c in type(opt).__mro__)
-    if any(code is frame.f_code for code in own):
-        return
+def refuse_attribute(opt, name):
+    """AttributeError for an attribute that an optimizer does not have."""
     known = [*opt._hyper, *opt._state, *(key for key in vars(opt) if not key.startswith("_"))]
     close = [ours for ours in OTHER_NAMES.get(name, ()) if ours in known][:1] or get_close_matches(name, known, 1)
     hint = f"; did you mean {close[0]}? There" if close else "; there"

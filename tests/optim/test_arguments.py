@@ -40,7 +40,7 @@ class Inner(optim.FirstOrder):
 
 
 class Bare(optim.FirstOrder):
-    """And one without a signature: whatever it is given is a hyperparameter."""
+    """And one that declares nothing."""
     def update(self, g):
         self.theta = self.theta - self.speed * g
 
@@ -50,13 +50,23 @@ class Open(optim.FirstOrder):
         super().__init__(params, **hyper)
 
 
+class Declares(Bare):
+    speed: optim.Hyper = optim.hyper(0.5, "(0, 1)")
+
+
 def test_subclasses_keep_their_freedom():
     assert Inner(np.ones(3), lr=0.1, weight_decay=0.2).gain == 2.0
     with pytest.raises(TypeError, match="Inner: no argument 'gain'"):
         Inner(np.ones(3), lr=0.1, gain=3.0)
-    assert Bare(np.ones(3), speed=0.1).speed == 0.1
-    assert Open(np.ones(3), speed=0.1).speed == 0.1
-    assert copy.deepcopy(Bare(np.ones(3), speed=0.1)).speed == 0.1
+    assert Declares(np.ones(3)).speed == 0.5 and Declares(np.ones(3), speed=0.1).speed == 0.1
+    assert copy.deepcopy(Declares(np.ones(3), speed=0.1)).speed == 0.1
+    assert copy.deepcopy(Inner(np.ones(3), lr=0.1)).gain == 2.0
+
+
+@pytest.mark.parametrize("kind", [Bare, Open])
+def test_a_name_that_a_students_class_does_not_declare_is_refused_with_the_line_that_does(kind):
+    with pytest.raises(TypeError, match=r"no argument 'speed'; there are groups, .*: speed: Hyper = hyper\(0.1\)"):
+        kind(np.ones(3), speed=0.1)
 
 
 # -------------------------------------------------------------------------------------------- methods of section 8.6
@@ -83,12 +93,15 @@ def test_a_second_order_method_names_the_arguments_it_has(kind, argument, messag
 
 
 class Steepest(optim.Newton.__mro__[1]):
-    """A student's Descent without a signature of its own."""
+    """A student's Descent."""
+    def __init__(self, params, search=None, factor=1.0):
+        super().__init__(params, search, factor=factor)
+
     def direction(self, J, theta, value, g):
         return -self.factor * g
 
 
-def test_a_descent_without_a_signature_stays_open():
+def test_a_descent_of_ones_own_may_have_more():
     assert Steepest(np.ones(3), search="full", factor=0.5).factor == 0.5
 
 

@@ -5,17 +5,20 @@ import numpy as np
 import pytest
 
 from minigrad import optim
+from minigrad.optim import Array, Hyper, hyper, state
 from minigrad.testing import boxes
 from minigrad.testing.optimizers import Disagreement, check_optimizer
 
 
 class Adam(optim.FirstOrder):
     """Adam, with its corrections kept as attributes; `wrong` is planted."""
-    state = ("s", "r")
+    lr: Hyper = hyper(0.001)
+    rho1: Hyper = hyper(0.9)
+    rho2: Hyper = hyper(0.999)
+    delta: Hyper = hyper(1e-8)
+    s: Array = state()
+    r: Array = state()
     wrong = staticmethod(lambda s_hat, r_hat: (s_hat, r_hat))
-
-    def __init__(self, params, lr=0.001, rho1=0.9, rho2=0.999, delta=1e-8):
-        super().__init__(params, lr=lr, rho1=rho1, rho2=rho2, delta=delta)
 
     def update(self, g):
         self.s = self.rho1 * self.s + (1 - self.rho1) * g

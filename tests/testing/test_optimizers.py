@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 
 from minigrad import optim
+from minigrad.optim import Array, Hyper, hyper, state
 from minigrad.testing import boxes
 from minigrad.testing.optimizers import Disagreement, check_optimizer
 
@@ -14,10 +15,12 @@ def adam(**wrong):
              "theta": "self.theta - self.lr * s_hat / (np.sqrt(r_hat) + self.delta)"} | wrong
 
     class Student(optim.FirstOrder):
-        state = ("s", "r")
-
-        def __init__(self, params, lr=0.001, rho1=0.9, rho2=0.999, delta=1e-8):
-            super().__init__(params, lr=lr, rho1=rho1, rho2=rho2, delta=delta)
+        lr: Hyper = hyper(0.001)
+        rho1: Hyper = hyper(0.9)
+        rho2: Hyper = hyper(0.999)
+        delta: Hyper = hyper(1e-8)
+        s: Array = state()
+        r: Array = state()
 
         def update(self, g):
             names = {"self": self, "g": g, "np": np}
@@ -98,10 +101,9 @@ def test_a_look_ahead_at_the_wrong_point_shows_in_the_gradient():
 
 def test_symbols_that_the_optimizer_has_not_are_reported():
     class Renamed(optim.FirstOrder):
-        state = ("velocity",)
-
-        def __init__(self, params, lr, momentum=0.9):
-            super().__init__(params, lr=lr, momentum=momentum)
+        lr: Hyper
+        momentum: Hyper = hyper(0.9)
+        velocity: Array = state()
 
         def update(self, g):
             self.velocity = self.momentum * self.velocity - self.lr * g

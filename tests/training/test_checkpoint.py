@@ -1,4 +1,5 @@
 """Checkpoints: every saved value matters, a failing load changes nothing, other programs can read them."""
+import inspect
 import json
 import tempfile
 
@@ -299,7 +300,7 @@ def test_every_saved_value_of_every_optimizer_matters(kind, tmp_path):
         loss, cls, parameters = losses.cross_entropy, getattr(optim, kind), model.parameters()
         if kind == "LevenbergMarquardt":
             loss, y = losses.mean_squared_error, np.eye(3, dtype=np.float32)[y]
-        if "lr" in cls.__init__.__code__.co_varnames:
+        if "lr" in inspect.signature(cls).parameters:
             more = {"momentum": 0.5} if kind == "PRONG" else {}                  # with 0, its v does not matter
             optimizer = cls(parameters, lr=optim.schedules.Linear(RATES.get(kind, 0.02), 0.001, 30), **more)
         else:

@@ -8,6 +8,7 @@ from math import sqrt
 import numpy as np
 
 from minigrad.kernels.optim import compiled_as
+from minigrad.optim.fields import Array, Hyper, hyper, state
 from minigrad.optim.first_order.base import FirstOrder
 
 
@@ -20,11 +21,9 @@ class AdaGrad(FirstOrder):
     theta: (n,), updated in place. lr: units of theta (the ratio g/sqrt(r) has none). delta: same units as g.
     Differs: nothing. (The survey's form has no delta: 0/0 for a parameter whose gradient is 0.)
     """
-    state = ("r",)
-    ranges = {"delta": "(0, inf)"}
-
-    def __init__(self, params, lr=0.01, delta=1e-7, **options):
-        super().__init__(params, lr=lr, delta=delta, **options)
+    lr: Hyper = hyper(0.01)
+    delta: Hyper = hyper(1e-7, "(0, inf)")
+    r: Array = state()
 
     @compiled_as("adagrad(theta, g, r, lr, delta)")
     def update(self, g):
@@ -41,11 +40,10 @@ class RMSProp(FirstOrder):
     lr: units of theta. delta: inside the root, units of g*g. The first step is lr/sqrt(1 - rho) long: r is not
     corrected for its start at 0. Differs: nothing. (Most libraries put the constant outside the root.)
     """
-    state = ("r",)
-    ranges = {"delta": "(0, inf)"}
-
-    def __init__(self, params, lr=0.001, rho=0.9, delta=1e-6, **options):
-        super().__init__(params, lr=lr, rho=rho, delta=delta, **options)
+    lr: Hyper = hyper(0.001)
+    rho: Hyper = hyper(0.9)
+    delta: Hyper = hyper(1e-6, "(0, inf)")
+    r: Array = state()
 
     @compiled_as("rmsprop(theta, g, r, lr, rho, delta)")
     def update(self, g):
@@ -64,10 +62,12 @@ class RMSPropNesterov(FirstOrder):
     Differs: as printed there is no delta, 0/0 where r_i = 0; ours stands inside the root as in algorithm 8.5.
     delta=0 is the box as printed, with 0 for 0/0.
     """
-    state = ("r", "v")
-
-    def __init__(self, params, lr=0.001, rho=0.9, momentum=0.9, delta=1e-6, **options):
-        super().__init__(params, lr=lr, rho=rho, momentum=momentum, delta=delta, **options)
+    lr: Hyper = hyper(0.001)
+    rho: Hyper = hyper(0.9)
+    momentum: Hyper = hyper(0.9)
+    delta: Hyper = hyper(1e-6)
+    r: Array = state()
+    v: Array = state()
 
     @compiled_as("interim(theta, v, momentum, out)")
     def point(self):
@@ -92,11 +92,11 @@ class AdaDelta(FirstOrder):
     d has the units of theta, so lr has none: 1 in the paper. delta: units of g*g, but the first steps are about
     sqrt(delta) long: the slow start is the method's own. Differs: nothing. (The survey prints no u: that is RMSProp.)
     """
-    state = ("r", "u")
-    ranges = {"delta": "(0, inf)"}
-
-    def __init__(self, params, lr=1.0, rho=0.9, delta=1e-6, **options):
-        super().__init__(params, lr=lr, rho=rho, delta=delta, **options)
+    lr: Hyper = hyper(1.0)
+    rho: Hyper = hyper(0.9)
+    delta: Hyper = hyper(1e-6, "(0, inf)")
+    r: Array = state()
+    u: Array = state()
 
     @compiled_as("adadelta(theta, g, r, u, lr, rho, delta)")
     def update(self, g):
@@ -120,11 +120,12 @@ class Adam(FirstOrder):
     correction. t counts the steps of each parameter from 1: one that is skipped keeps its t.
     Differs: rho1, rho2 in [0, 1), since at 1 the correction divides by zero (the book prints [0, 1]).
     """
-    state = ("s", "r")
-    ranges = {"delta": "(0, inf)"}
-
-    def __init__(self, params, lr=0.001, rho1=0.9, rho2=0.999, delta=1e-8, **options):
-        super().__init__(params, lr=lr, rho1=rho1, rho2=rho2, delta=delta, **options)
+    lr: Hyper = hyper(0.001)
+    rho1: Hyper = hyper(0.9)
+    rho2: Hyper = hyper(0.999)
+    delta: Hyper = hyper(1e-8, "(0, inf)")
+    s: Array = state()
+    r: Array = state()
 
     @compiled_as("adam(theta, g, s, r, lr, rho1, rho2, delta, t)")
     def update(self, g):
@@ -144,10 +145,11 @@ class AdaMax(FirstOrder):
 
     lr: units of theta. Differs: where u = 0 (no gradient so far) the step is 0, not 0/0. The paper has no delta.
     """
-    state = ("s", "u")
-
-    def __init__(self, params, lr=0.002, rho1=0.9, rho2=0.999, **options):
-        super().__init__(params, lr=lr, rho1=rho1, rho2=rho2, **options)
+    lr: Hyper = hyper(0.002)
+    rho1: Hyper = hyper(0.9)
+    rho2: Hyper = hyper(0.999)
+    s: Array = state()
+    u: Array = state()
 
     @compiled_as("adamax(theta, g, s, u, lr, rho1, rho2, t)")
     def update(self, g):
@@ -168,10 +170,12 @@ class AdamW(Adam):
     PyTorch's (optax', Keras') convention is `AdamW(params, lr=lr, weight_decay=lr * wd)`. Differs: nothing.
     """
     decoupled = True
-    ranges = {"eta": "[0, inf)"}
-
-    def __init__(self, params, lr=0.001, weight_decay=1e-5, eta=1.0, rho1=0.9, rho2=0.999, delta=1e-8, **options):
-        super().__init__(params, lr, rho1, rho2, delta, weight_decay=weight_decay, eta=eta, **options)
+    lr: Hyper = hyper(0.001)
+    weight_decay: Hyper = hyper(1e-5)
+    eta: Hyper = hyper(1.0, "[0, inf)")
+    rho1: Hyper = hyper(0.9)
+    rho2: Hyper = hyper(0.999)
+    delta: Hyper = hyper(1e-8)
 
     @compiled_as("adamw(theta, g, s, r, lr, rho1, rho2, delta, weight_decay, eta, t)")
     def update(self, g):

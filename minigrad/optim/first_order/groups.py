@@ -30,7 +30,7 @@ class Group:
             raise ValueError(f"{type(self.opt).__name__}: group {self.label} has no hyperparameter {name!r}; "
                              f"there are {', '.join(self.opt._hyper)}, frozen")
         elif not self.intervals:
-            self.opt.set_hyper(name, value)
+            setattr(self.opt, name, value)
         else:
             self.own[name] = self.opt.validated(name, value)
             self.opt.follow()

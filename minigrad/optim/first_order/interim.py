@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 
 import numpy as np
 
+from minigrad.optim.fields import view
 from minigrad.optim.optimizer import Optimizer
 
 
@@ -18,13 +19,14 @@ class InterimPoint(Optimizer):
     point, freezes it there (inside `with opt.at_theta():` at theta), and that is its theta from then on.
     """
     abstract = True
+    has_point = False
+    _home = _some = _left = None                    # theta while the parameters are elsewhere; some of what is there
+    _ahead = ()                                     # (start, stop, group) of what is at the interim point
+    _paused = False                                 # at theta for the time of `at_theta`
 
-    def __init__(self, params, **hyper):
-        super().__init__(params, **hyper)
-        self._home = self._left = None              # theta while the parameters are elsewhere; some of what is there
-        self._ahead = []                            # (start, stop, group) of what is at the interim point
-        self._paused = False                        # home for the time of `at_theta`
-        self._has_point = type(self).point is not InterimPoint.point
+    def __init_subclass__(cls, **options):
+        super().__init_subclass__(**options)
+        cls.has_point = cls.point is not InterimPoint.point
 
     def point(self):
         """Where the gradient belongs, for methods that do not take it at theta."""
@@ -32,28 +34,23 @@ class InterimPoint(Optimizer):
 
     def interim(self):
         """Where the next gradient belongs: theta itself, or a fresh array with `point()` of the next step."""
-        if not self._has_point:
+        if not self.has_point:
             return self.params.theta
-        pieces = self.movable()
         theta = self.home() if self._ahead else self.params.theta
-        out = theta.copy()
-        self.write_point(theta, out, pieces, self.values(self.k + 1))
-        return out
+        return self.write_point(theta, theta.copy(), self.movable())
 
-    def write_point(self, theta, out, pieces, values):
-        """out <- point() in the pieces given."""
-        point = type(self).point
+    def write_point(self, theta, out, pieces):
+        """out <- point() in the pieces given; out."""
+        point, numbers = type(self).point, self.values(self.k + 1)
         kernel = getattr(point, "kernel", None)
         for start, stop, group in pieces:
-            self._now = now = self.view(start, stop, theta, values[group])
-            now["out"] = out[start:stop]
-            try:
-                if kernel is None:
-                    now["out"][...] = self.point()
-                else:
-                    kernel(*[now[name] for name in point.arguments])
-            finally:
-                self._now = None
+            parts = self.parts(theta, start, stop, numbers[group])
+            if kernel is None:
+                out[start:stop] = view(self, parts).point()
+            else:
+                parts["out"] = out[start:stop]
+                kernel(*[parts[name] for name in point.arguments])
+        return out
 
     def movable(self):
         """(start, stop, group) for what is not frozen; one piece where that is everything and one group."""
@@ -62,6 +59,8 @@ class InterimPoint(Optimizer):
             return [(0, self.n, 0)]
         return [(start, stop, group) for start, stop, name, group in self._pieces
                 if name not in frozen and not self.groups[group].frozen]
+
+    # ---- there and back
 
     def home(self):
         """theta while the parameters are at the interim point; what has been frozen there stays there."""
@@ -87,7 +86,7 @@ class InterimPoint(Optimizer):
             self._home[...] = theta
         try:
             pieces = self.movable()
-            self.write_point(self._home, live, pieces, self.values(self.k + 1))
+            self.write_point(self._home, live, pieces)
         except BaseException:
             self.put_home(self._home)
             raise
@@ -95,8 +94,9 @@ class InterimPoint(Optimizer):
 
     def put_home(self, theta):
         """The parameters are at theta from now on."""
-        self._ahead = []
-        self.params.theta[...] = theta
+        self._ahead = ()
+        if theta is not self.params.theta:
+            self.params.theta[...] = theta
         self.changed()
 
     def untouched(self):
@@ -108,14 +108,16 @@ class InterimPoint(Optimizer):
             raise ValueError(f"{type(self).__name__}: the parameters were at the interim point, where the next "
                              f"backward belongs, and were changed there: change them inside `with opt.at_theta():`")
 
-    def check_ahead(self, runs):
-        """ValueError if the gradient that backward left was taken at theta, though the interim point is elsewhere."""
-        if self._ahead == self.movable() and self._ahead:
-            return
-        there, live = self.interim(), self.params.theta
-        if any(not np.array_equal(there[start:stop], live[start:stop], equal_nan=True) for start, stop, *_ in runs):
-            raise ValueError(f"{type(self).__name__}.step: the gradient was taken at theta, but it belongs at the "
-                             f"interim point: opt.zero_grad() or opt.look_ahead(), before the forward pass, goes there")
+    def home_of_step(self, runs):
+        """The theta of a step by backward. ValueError if its gradient was not taken at the interim point."""
+        if self._ahead:
+            self.check_untouched()
+        if not self._ahead or self._ahead != self.movable():
+            there, live = self.interim(), self.params.theta
+            if any(not np.array_equal(there[a:b], live[a:b], equal_nan=True) for a, b, *_ in runs):
+                raise ValueError(f"{type(self).__name__}.step: the gradient was taken at theta, but it belongs at the "
+                                 "interim point: opt.zero_grad() or opt.look_ahead() before the forward goes there")
+        return self.home() if self._ahead else self.params.theta
 
     def go_home(self):
         """Put theta back, to the bit, if the parameters are at the interim point."""
@@ -125,12 +127,17 @@ class InterimPoint(Optimizer):
 
     def look_ahead(self):
         """Put the parameters from theta to the interim point, for the next backward; the opposite of `go_home`."""
-        if not self._has_point:
-            return
         if self._ahead:
             self.follow()
-        elif not np.array_equal(self.interim(), self.params.theta, equal_nan=True):
+        elif self.has_point and not np.array_equal(self.interim(), self.params.theta, equal_nan=True):
             self.leave(self.params.theta)
+            self.changed()
+
+    def follow(self):
+        """The interim point depends on hyperparameters and state: go where it is now."""
+        if self._ahead:
+            self.check_untouched()
+            self.leave(self.home())
             self.changed()
 
     def zero_grad(self):
@@ -140,7 +147,7 @@ class InterimPoint(Optimizer):
         they are not (after `opt.step(J)`, after `fit`), call it before the forward pass: they move.
         """
         super().zero_grad()
-        if self._has_point and not self._paused and self._ahead != self.movable():
+        if self.has_point and not self._paused and self._ahead != self.movable():
             self.look_ahead()
 
     @contextmanager
@@ -158,8 +165,7 @@ class InterimPoint(Optimizer):
             with suppress(Exception):
                 self.resume(was_ahead)
             raise
-        else:
-            self.resume(was_ahead)
+        self.resume(was_ahead)
 
     def resume(self, was_ahead):
         """The end of `at_theta`: to the interim point again, if the parameters were there before."""
@@ -168,10 +174,3 @@ class InterimPoint(Optimizer):
             if not self._ahead:
                 self.leave(self.params.theta)
                 self.changed()
-
-    def follow(self):
-        """The interim point depends on the hyperparameters and the state: follow a change between two steps."""
-        if self.__dict__.get("_ahead") and self._now is None:
-            self.check_untouched()
-            self.leave(self.home())
-            self.changed()

@@ -4,6 +4,7 @@ What runs is the compiled form of each `update`; the text below is its definitio
 MINIGRAD_KERNELS=numpy, then the text runs. A subclass with an `update` of its own runs as written.
 """
 from minigrad.kernels.optim import compiled_as
+from minigrad.optim.fields import Array, Hyper, hyper, state
 from minigrad.optim.first_order.base import FirstOrder
 
 
@@ -14,9 +15,7 @@ class SGD(FirstOrder):
 
     theta: (n,), updated in place. lr: the book's eps_k, units of theta^2/J. Differs: nothing.
     """
-
-    def __init__(self, params, lr, **options):
-        super().__init__(params, lr=lr, **options)
+    lr: Hyper
 
     @compiled_as("sgd(theta, g, lr)")
     def update(self, g):
@@ -33,10 +32,9 @@ class Momentum(FirstOrder):
     v: velocity, units of theta; it holds the learning rate, so that a change of lr acts on new gradients only.
     Under a constant g every step tends to lr |g| / (1 - alpha) (8.17). Differs: nothing. v starts at 0.
     """
-    state = ("v",)
-
-    def __init__(self, params, lr, momentum=0.9, **options):
-        super().__init__(params, lr=lr, momentum=momentum, **options)
+    lr: Hyper
+    momentum: Hyper = hyper(0.9)
+    v: Array = state()
 
     @compiled_as("momentum(theta, g, v, lr, momentum)")
     def update(self, g):

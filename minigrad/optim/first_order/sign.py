@@ -6,6 +6,7 @@ MINIGRAD_KERNELS=numpy, then the text runs. A subclass with an `update` of its o
 import numpy as np
 
 from minigrad.kernels.optim import compiled_as
+from minigrad.optim.fields import Array, Hyper, hyper, state
 from minigrad.optim.first_order.base import FirstOrder
 
 
@@ -20,11 +21,12 @@ class DeltaBarDelta(FirstOrder):
     rate: (n,), starts at lr (later changes of lr do nothing). lr, kappa: units of theta^2/J. phi, rho: none; rho is
     Jacobs' theta. Only for full batches: a minibatch changes the sign of g by noise. Differs: nothing.
     """
-    state = ("rate", "d")
-    ranges = {"kappa": "[0, inf)", "phi": "[0, 1)"}
-
-    def __init__(self, params, lr, kappa=0.001, phi=0.1, rho=0.7, **options):
-        super().__init__(params, lr=lr, kappa=kappa, phi=phi, rho=rho, **options)
+    lr: Hyper
+    kappa: Hyper = hyper(0.001, "[0, inf)")
+    phi: Hyper = hyper(0.1, "[0, 1)")
+    rho: Hyper = hyper(0.7)
+    rate: Array = state()
+    d: Array = state()
 
     def begin(self):
         self.rate = self.lr
@@ -50,11 +52,13 @@ class Rprop(FirstOrder):
     twice. up = down = 1 is the Manhattan rule. Only for full batches: of nine gradients 0.1 and one -0.9, which sum to
     0, it makes a large step. Differs: nothing.
     """
-    state = ("rate", "g_before")
-    ranges = {"up": "[1, inf)", "down": "(0, 1]", "smallest": "[0, inf)", "largest": "(0, inf)"}
-
-    def __init__(self, params, lr=0.1, up=1.2, down=0.5, smallest=1e-6, largest=50.0, **options):
-        super().__init__(params, lr=lr, up=up, down=down, smallest=smallest, largest=largest, **options)
+    lr: Hyper = hyper(0.1)
+    up: Hyper = hyper(1.2, "[1, inf)")
+    down: Hyper = hyper(0.5, "(0, 1]")
+    smallest: Hyper = hyper(1e-6, "[0, inf)")
+    largest: Hyper = hyper(50.0, "(0, inf)")
+    rate: Array = state()
+    g_before: Array = state()
 
     def begin(self):
         self.rate = self.lr

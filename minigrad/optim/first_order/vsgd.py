@@ -1,7 +1,11 @@
 """vSGD: no learning rate at all, from the variance of the gradient and the curvature, per parameter."""
+from typing import Any
+
 import numpy as np
 
+from minigrad.arguments import count
 from minigrad.kernels.optim import compiled_as
+from minigrad.optim.fields import Array, Hyper, hyper, state
 from minigrad.optim.first_order.base import FirstOrder
 from minigrad.random import generator
 
@@ -25,17 +29,25 @@ class VSGD(FirstOrder):
     Differs: 0 where v_bar = 0. slow is 2 as in the authors' program, n/10 in the paper; no outlier detection;
     h is exact where the paper approximates it by a backward pass of second derivatives.
     """
-    state = ("g_bar", "v_bar", "h_bar", "tau")
+    slow: Hyper = hyper(2.0, "[1, inf)")
+    delta: Hyper = hyper(1e-5, "(0, inf)")
+    samples: int | None = None
+    rng: Any = None
+    g_bar: Array = state()
+    v_bar: Array = state()
+    h_bar: Array = state()
+    tau: Array = state()
+    seed: int = state(0)                        # part of the state, so that a run resumes exactly
     work = ("g2", "h")
-    ranges = {"delta": "(0, inf)", "slow": "[1, inf)"}
 
-    def __init__(self, params, slow=2.0, delta=1e-5, samples=None, rng=None, **options):
-        super().__init__(params, slow=slow, delta=delta, **options)
-        if samples is not None and (isinstance(samples, bool) or not isinstance(samples, int) or samples < 1):
-            raise ValueError(f"VSGD: samples must be a count of Hessian-vector products or None, got {samples!r}")
-        self.samples = samples
-        seed = 0 if samples is None else generator(rng).integers(2**63)
-        self.declare("seed", np.array([seed], np.int64))                 # saved, so that a run resumes exactly
+    def prepare(self):
+        if self.samples is not None:
+            try:
+                self.samples = count("VSGD", "samples", self.samples)
+            except ValueError:
+                raise ValueError(f"VSGD: samples must be a count of Hessian-vector products or None, "
+                                 f"got {self.samples!r:.60}") from None
+            self.seed = generator(self.rng).integers(2**63)
 
     def step(self, J=None):
         """One step on J, which gives per-example gradients and the diagonal of the Hessian as well."""
@@ -56,7 +68,7 @@ class VSGD(FirstOrder):
             if each.ndim != 2 or each.shape[1] != self.n:
                 raise ValueError(f"VSGD.step: example_grads must have shape (m, {self.n}), got {each.shape}")
             g2 = np.einsum("mi,mi->i", each, each) / len(each)
-        rng = np.random.default_rng([int(self.seed[0]), self.k])
+        rng = np.random.default_rng([self.seed, self.k])
         h = np.asarray(J.hessian_diagonal(theta) if self.samples is None else
                        J.hessian_diagonal(theta, self.samples, rng))
         if g2.shape != (self.n,) or h.shape != (self.n,):
@@ -66,8 +78,7 @@ class VSGD(FirstOrder):
         return value, g
 
     def begin(self):
-        now = self._now
-        self.g_bar, self.v_bar = now["g"], self.slow * self.g2
+        self.g_bar, self.v_bar = self.g, self.slow * self.g2
         self.h_bar, self.tau = np.maximum(np.abs(self.h), self.delta), 2
 
     @compiled_as("vsgd(theta, g, g_bar, v_bar, h_bar, tau, g2, h, delta)")

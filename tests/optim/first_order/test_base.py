@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from minigrad import optim
-from minigrad.optim import schedules
+from minigrad.optim import Array, Hyper, hyper, schedules, state
 
 RATES = {"constant": 0.05, "decaying": schedules.Inverse(0.05, 20)}
 ALL = [optim.SGD, optim.Momentum, optim.Nesterov, optim.NesterovNotes, optim.MomentumNotes, optim.AdaGrad,
@@ -13,10 +13,9 @@ ALL = [optim.SGD, optim.Momentum, optim.Nesterov, optim.NesterovNotes, optim.Mom
 
 class TenLines(optim.FirstOrder):
     """What a student writes: state is rebound, not updated in place."""
-    state = ("v",)
-
-    def __init__(self, params, lr, momentum=0.9, **options):
-        super().__init__(params, lr=lr, momentum=momentum, **options)
+    lr: Hyper
+    momentum: Hyper = hyper(0.9)
+    v: Array = state()
 
     def update(self, g):
         self.v = self.momentum * self.v - self.lr * g

@@ -1,0 +1,271 @@
+"""What an optimizer has, declared on its class, one field a line:
+
+    class Momentum(FirstOrder):
+        lr: Hyper                           # a hyperparameter without a default: it has to be given
+        momentum: Hyper = hyper(0.9)        # one with a default: a number, or a schedule k -> number
+        v: Array = state()                  # (n,), zero at the start; saved with the optimizer
+
+The lines make the constructor, Momentum(params, lr, momentum=0.9, *, groups=None, ...), as `help`, `inspect.signature`,
+editors and type checkers show it, and the attributes: `opt.lr = 0.1` is checked, `opt.v = ...` copies into the array.
+Its own lines come first, then those it inherits; what follows `_: KW_ONLY` is given by name. An annotated name
+with another value, `tries: int = 60`, is an argument that becomes a plain attribute; `prepare()`, called when all are
+there, may check it. State need not be zeros: state(0) is an int, state(0.0) a float, state(lambda opt: ...) what the
+function makes of the optimizer.
+
+A step does not change what the optimizer is: `update`, `begin` and `point` run on a View of it. New names may be set
+on a View and while an optimizer is made, by whatever function; afterwards they are refused, as nobody would read them.
+"""
+from collections.abc import Callable
+from inspect import Parameter, Signature, signature
+from numbers import Real
+from typing import TYPE_CHECKING, Any, dataclass_transform
+
+import numpy as np
+
+from minigrad.arguments import number
+from minigrad.optim.arguments import refuse_attribute, refuse_unknown
+
+Hyper = float | Callable[[int], float]
+Array = np.ndarray
+REQUIRED, PLACE, NAME = Parameter.empty, Parameter.POSITIONAL_OR_KEYWORD, Parameter.KEYWORD_ONLY
+
+# Where a hyperparameter may lie, by name, if its class does not say. Elsewhere: any finite number.
+RANGES = {
+    "lr": "[0, inf)", "momentum": "[0, 1)", "rho": "[0, 1)", "rho1": "[0, 1)", "rho2": "[0, 1)", "delta": "[0, inf)",
+    "weight_decay": "[0, inf)", "damping": "[0, inf)",
+}
+
+
+class Field:
+    """A declared attribute: its value is in the optimizer's table of this kind, under its name."""
+
+    def __set_name__(self, owner, name):
+        self.name = name
+
+    def __get__(self, opt, owner=None):
+        if opt is None:
+            return self
+        try:
+            return getattr(opt, self.table)[self.name]
+        except KeyError:
+            raise AttributeError(f"{type(opt).__name__} has no {self.name} yet") from None
+
+    def __set__(self, opt, value):
+        self.put(opt, value)
+        opt.follow()
+
+
+class Hyperparameter(Field):
+    """A number in an interval, or a schedule."""
+    table = "_hyper"
+
+    def __init__(self, default=REQUIRED, interval=None):
+        self.default, self.interval = default, interval
+
+    def __set_name__(self, owner, name):
+        super().__set_name__(owner, name)
+        if self.interval is None:                               # as in the class above, or as usual for the name
+            above = getattr(super(owner, owner), name, None)
+            self.interval = getattr(above, "interval", None) or RANGES.get(name, "(-inf, inf)")
+
+    def put(self, opt, value):
+        opt._hyper[self.name] = self.checked(opt, value)
+
+    def checked(self, opt, value):
+        """A number as a Python float (so that float32 stays float32), or a schedule. ValueError out of range."""
+        if callable(value):
+            return value
+        try:
+            return number(type(opt).__name__, self.name, value, self.interval)
+        except ValueError:
+            real = isinstance(value, Real) and not isinstance(value, bool)
+            wanted = f"in {self.interval}" if real else f"a number in {self.interval} or a schedule k -> number"
+            raise ValueError(f"{type(opt).__name__}: {self.name} must be {wanted}, got {value!r:.60}") from None
+
+
+class State(Field):
+    """What a step leaves for the next one: an array, copied into when it is assigned, or a number of one kind."""
+    table = "_state"
+
+    def __init__(self, initial=None):
+        self.initial = initial
+
+    def put(self, opt, value):
+        if not assigned(opt._state[self.name], value):
+            opt._state[self.name] = type(opt._state[self.name])(value)
+
+    def start(self, opt):
+        """Its value before the first step."""
+        if self.initial is None:
+            return np.zeros(opt.n, opt.dtype)
+        return self.initial(opt) if callable(self.initial) else self.initial
+
+
+def assigned(mine, value):
+    """Copy `value` into `mine`, so that whoever holds the array sees it. False if `mine` is no array."""
+    if isinstance(mine, np.ndarray) and value is not mine:
+        mine[...] = value
+    return isinstance(mine, np.ndarray)
+
+
+def hyper(default: Any = REQUIRED, interval: str | None = None) -> Any:
+    """A hyperparameter: its default, and where it may lie, "(0, inf)" (if not given, what is usual for its name)."""
+    return Hyperparameter(default, interval)
+
+
+def state(initial: Any = None, *, init: bool = False) -> Any:
+    """A piece of state: None for zeros (n,), a number, or a function of the optimizer. `init` is for type checkers."""
+    return State(initial)
+
+
+class Made(type):
+    """Making an optimizer: arguments that it does not have are refused, and from then on new attributes are."""
+
+    def __call__(cls, *args, **given):
+        refuse_unknown(cls, given)
+        opt = super().__call__(*args, **given)
+        if "_state" not in opt.__dict__:
+            raise AttributeError(f"{cls.__name__}.__init__ must call super().__init__(params, ...)")
+        opt._made = True
+        return opt
+
+
+@dataclass_transform(eq_default=False, field_specifiers=(state,))
+class Declared(metaclass=Made):
+    """The root of all optimizers: reads the lines of a class when it is defined, fills them in when one is made."""
+    arguments = {}                  # name -> Parameter, as declared
+    state = ()                      # names of the (n,) arrays of the state; `kept`: of all of the state
+    kept = ()
+
+    def __init_subclass__(cls, view=False, **options):
+        super().__init_subclass__(**options)
+        if view:
+            return
+        own, kind = {}, PLACE
+        for name, hint in cls.__annotations__.items():
+            value, hint = vars(cls).get(name, REQUIRED), str(hint)
+            if value is REQUIRED and (hint == str(Hyper) or hint.endswith("Hyper")):
+                value = declare(cls, name, hyper())
+            if "KW_ONLY" in hint:
+                kind = NAME
+            elif isinstance(value, Hyperparameter):
+                own[name] = Parameter(name, kind, default=value.default)
+            elif value is not REQUIRED and not isinstance(value, State) and "ClassVar" not in hint:
+                own[name] = Parameter(name, kind, default=value)
+        both = own | {name: one for name, one in cls.arguments.items() if name not in own}
+        cls.arguments = dict(sorted(both.items(), key=lambda item: (item[1].kind, item[1].default is not REQUIRED)))
+        if isinstance(vars(cls).get("state"), tuple):           # as before there were fields: state = ("v",)
+            cls.kept = cls.state
+            for name in cls.state:
+                declare(cls, name, State())
+        else:
+            own = [name for name, field in vars(cls).items() if isinstance(field, State)]
+            cls.kept = tuple(dict.fromkeys([*cls.kept, *own]))
+            cls.state = tuple(name for name in cls.kept if getattr(cls, name).initial is None)
+        if hasattr(cls.__init__, "generic"):
+            cls.__init__ = constructor(cls)
+        cls.__signature__ = signature_of(cls)
+
+    def __init__(self, params, *args, **given):
+        self._hyper, self._state = {}, {}
+        self.attach(params)
+        self.fill(args, given)
+        self.prepare()
+    __init__.generic = True
+
+    def attach(self, params):
+        """Keep what is optimized."""
+
+    def prepare(self):
+        """Called when an optimizer is made, after its arguments and its state are there."""
+
+    def follow(self):
+        """Called after a hyperparameter or state was assigned: what depends on them follows."""
+
+    def fill(self, args, given):
+        """The arguments as attributes, then the state. TypeError for one that is missing or one too many."""
+        cls, who = type(self), type(self).__name__
+        places = [name for name, one in cls.arguments.items() if one.kind is PLACE]
+        if len(args) > len(places) or not given.keys().isdisjoint(places[:len(args)]):
+            raise TypeError(f"{who}: too many arguments: {who}{cls.__signature__}")
+        given = dict(zip(places, args)) | given
+        for name, one in cls.arguments.items():
+            value = given.pop(name, one.default)
+            if value is REQUIRED:
+                raise TypeError(f"{who}: missing argument {name!r}: {who}{cls.__signature__}")
+            setattr(self, name, value)
+        for name, value in given.items():                       # what an `__init__` of the class's own adds
+            declare(cls, name, Hyperparameter(interval=getattr(cls, "ranges", {}).get(name)))
+            setattr(self, name, value)
+        for name in cls.kept:
+            self._state[name] = getattr(cls, name).start(self)
+
+    if not TYPE_CHECKING:                                       # a type checker that saw it would allow every name
+        def __setattr__(self, name, value):
+            if name not in self.__dict__ and "_made" in self.__dict__ and not hasattr(type(self), name):
+                refuse_attribute(self, name)
+            object.__setattr__(self, name, value)
+
+
+def declare(cls, name, field):
+    """Add a field to a class."""
+    setattr(cls, name, field)
+    field.__set_name__(cls, name)
+    return field
+
+
+def constructor(cls):
+    """The `__init__` of a class that declares its arguments."""
+    def __init__(self, params, *args, **given):
+        Declared.__init__(self, params, *args, **given)
+    __init__.generic = True
+    __init__.__signature__ = Signature([*(Parameter(name, PLACE) for name in ("self", "params")),
+                                        *cls.arguments.values()])
+    return __init__
+
+
+def signature_of(cls):
+    """The arguments of a class: those of its `__init__`; for **options what the class above has by name."""
+    own = list(signature(cls.__init__).parameters.values())[1:]
+    if own[-1].kind is Parameter.VAR_KEYWORD:
+        names = [one.name for one in own]
+        own[-1:] = [one.replace(kind=NAME) for one in super(cls, cls).__signature__.parameters.values()
+                    if one.name not in names]
+    return Signature(own)
+
+
+class Part:
+    """An attribute of a View: an array, copied into when it is assigned, or a number."""
+
+    def __init__(self, name):
+        self.name = name
+
+    def __get__(self, view, owner=None):
+        return self if view is None else view._parts[self.name]
+
+    def __set__(self, view, value):
+        if not assigned(view._parts[self.name], value):         # a number: from now on, for the optimizer too
+            getattr(type(view._whole), self.name).put(view._whole, value)
+            view._parts[self.name] = value
+
+
+class View:
+    """What `update`, `begin` and `point` have for self: the optimizer, but for one run of its parameters in one step.
+
+    theta, g and the arrays of its state are those parameters' part of them, of equal length; hyperparameters are
+    numbers; t counts the steps of these parameters. All else is the optimizer's own, to read and to set.
+    """
+    __slots__ = "_parts", "_whole"
+    __setattr__ = object.__setattr__
+
+
+def view(opt, parts):
+    """The View of `opt` with these parts, a dict of arrays and numbers."""
+    cls, names = type(opt), tuple(parts)
+    if cls.__dict__.get("_viewed") != names:                    # once for a class
+        cls._viewed, cls._view = names, type(cls)(
+            cls.__name__, (View, cls), {name: Part(name) for name in names}, view=True)
+    seen = object.__new__(cls._view)
+    seen.__dict__ = opt.__dict__
+    seen._parts, seen._whole = parts, opt
+    return seen
