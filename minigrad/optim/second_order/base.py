@@ -63,6 +63,7 @@ class SecondOrder(Optimizer):
         self.spent = 0              # evaluations of the step being made
         self.note = ""              # what the step just made had to do, in words ("steepest descent: ...")
         self.restarted = False      # did it begin anew, without what it had learned?
+        self.goes_on = False        # did the step being made begin where the last one ended?
 
     def ended_here(self, J, theta):
         """Is J still the function of the last step, by its own word, and theta where that step ended?"""
