@@ -1,7 +1,7 @@
 """Module: a function with parameters. Write `__init__` and `forward`; everything else is found in the attributes."""
-import threading
 from collections.abc import Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 from reprlib import recursive_repr
 
 import numpy as np
@@ -12,14 +12,9 @@ from minigrad.core.graph import clock
 from minigrad.nn.parameters import Parameters
 from minigrad.nn.structure import Structure, joined, new_path
 
-
-class _Local(threading.local):
-    """Per thread: who watches the calls of modules, and whether running statistics may be updated."""
-    observers = ()
-    statistics = True
-
-
-_local = _Local()
+# Of each thread, and each task of asyncio: who watches the calls of modules, whether running averages may be updated.
+_observers = ContextVar("observers", default=())
+_statistics = ContextVar("statistics", default=True)
 
 
 class Module(Structure):
@@ -50,7 +45,7 @@ class Module(Structure):
         except ValueError as error:
             name_layer(error, self)
             raise
-        for observer in _local.observers:
+        for observer in _observers.get():
             observer(self, inputs, y)
         return y
 
@@ -245,29 +240,29 @@ def _way_out(own, given, missing, unknown):
 @contextmanager
 def observe(function):
     """`with observe(f): model(x)` calls f(module, inputs, output) after every module, in order of execution."""
-    before = _local.observers
-    _local.observers = (*before, function)
+    before = _observers.get()
+    _observers.set((*before, function))
     try:
         yield
     finally:
-        _local.observers = before
+        _observers.set(before)
 
 
 def updating_statistics():
     """Whether layers in training may update their running averages (not while an objective evaluates J)."""
-    return _local.statistics
+    return _statistics.get()
 
 
 @contextmanager
 def fixed_statistics(model):
     """Inside, a model may be run in training mode and nothing of it changes: running averages stay, and its generators
     are put back afterwards, so that every such block draws the same masks."""
-    before = _local.statistics
+    before = _statistics.get()
     states = [(rng, rng.bit_generator.state) for _, rng in model.generators()]
-    _local.statistics = False
+    _statistics.set(False)
     try:
         yield
     finally:
-        _local.statistics = before
+        _statistics.set(before)
         for rng, state in states:
             rng.bit_generator.state = state

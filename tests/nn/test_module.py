@@ -1,4 +1,5 @@
 """Module: names, modes, state, observers, and the block in which nothing of a model changes."""
+import asyncio
 import copy
 import threading
 
@@ -267,6 +268,30 @@ def test_fixed_statistics_is_restored_after_exceptions_nested_and_does_not_leak_
     before = mean()
     model(Tensor(X))
     assert not np.array_equal(mean(), before)
+
+
+def test_observers_and_fixed_statistics_hold_for_one_task_of_asyncio():
+    model, seen = nn.BatchNorm(4), []
+
+    async def looks(fixed):
+        with nn.fixed_statistics(model), nn.observe(lambda module, inputs, y: seen.append(module)):
+            fixed.set()
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+        model(Tensor(X))
+
+    async def learns(fixed):
+        await fixed.wait()
+        model(Tensor(X))
+        assert not seen and model.running_mean.any()
+        model.running_mean[...] = 0
+
+    async def both():
+        fixed = asyncio.Event()
+        await asyncio.gather(looks(fixed), learns(fixed))
+
+    asyncio.run(both())
+    assert not seen and model.running_mean.any()
 
 
 def test_summary_counts_parameters_and_shows_shapes_without_a_trace():
