@@ -116,6 +116,8 @@ class Sequential(Module):
         for i, layer in enumerate(self.layers):
             try:
                 x = layer(x)
+                if x is None:
+                    raise ValueError("returned None: is a return missing?")
             except ValueError as error:
                 if not isinstance(layer, Module):
                     name_layer(error, self, str(i), getattr(layer, "__name__", "function"))

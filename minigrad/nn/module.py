@@ -42,6 +42,8 @@ class Module(Structure):
     def __call__(self, *inputs):
         try:
             y = self.forward(*inputs)
+            if y is None:
+                raise ValueError(f"{type(self).__name__}.forward returned None: is a return missing?")
         except ValueError as error:
             name_layer(error, self)
             raise

@@ -4,8 +4,6 @@ First every product by its definition, a few lines each. Then `Linearized`, whic
 two equal) from one recorded graph for any number of vectors, and never forms the gradient of a layer's weights: that is
 what J.hvp and its relatives use.
 """
-import functools
-
 import numpy as np
 
 from minigrad import derivatives
@@ -34,7 +32,7 @@ def ggnvp(J, theta, v):
         z = J.output("ggnvp")
         u = Tensor(np.zeros_like(z.data), requires_grad=True)
         Zv = grad(inner(J.parts(v), grad(z, leaves, u, create_graph=True)), u)         # <Z'u, v> = <u, Zv>
-        H_L_Zv = derivatives.hvp(lambda z: J.loss(z, J.y), z.data, Zv.data)
+        H_L_Zv = derivatives.hvp(J.loss_at, z.data, Zv.data)
         return J.flat(grad(z, leaves, H_L_Zv))
 
 
@@ -57,9 +55,10 @@ class Linearized:
         self.objective = objective
         with objective.on_copies(theta) as leaves:
             z = objective.output("linearize")
-            J, penalty = objective.loss(z, objective.y), objective.penalty()
-            loss = functools.partial(_loss_of_output, objective.loss, objective.y)
-            self.graph = Linearization(leaves, J if penalty is None else J + penalty, z, loss, penalty)
+            J, penalty = objective.loss_at(z), objective.penalty()
+            J = J if penalty is None else J + penalty
+            depends = penalty is not None and penalty.node is not None
+            self.graph = Linearization(leaves, J, z, objective.loss_at, penalty if depends else None)
         self.value, self.z = self.graph.J.item(), z.data
 
     def grad(self):
@@ -89,10 +88,6 @@ class Linearized:
     def vjp(self, u):
         """(dz/dtheta)' u, (n,), for u of the shape of z."""
         return self.objective.flat(self.graph.vjp(u))
-
-
-def _loss_of_output(loss, y, z):
-    return loss(z, y)
 
 
 # ------------------------------------------------------------------------------------------------------ J's own methods

@@ -44,7 +44,7 @@ class Examples:
             raise ValueError(f"Objective.example_grads: the model must return one row per example, got {z.shape} for x "
                              f"{self.x.shape}")
         top = Tensor(z.data, requires_grad=True)
-        u = grad(self.loss(top, self.y), top).data * self.dtype.type(m)
+        u = grad(self.loss_at(top), top).data * self.dtype.type(m)
         penalty = self.penalty()
         return ByExample(z, leaves, u, self._one_example), self.flat([] if penalty is None else grad(penalty, leaves))
 

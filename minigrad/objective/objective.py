@@ -4,8 +4,8 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from minigrad.core import Leaf, Tensor, grad, no_grad, wrap
-from minigrad.nn.module import fixed_statistics
+from minigrad.core import Leaf, Number, Tensor, grad, no_grad, wrap
+from minigrad.nn.module import Module, fixed_statistics
 from minigrad.objective.curvature import Curvature
 from minigrad.objective.examples import Examples
 
@@ -28,6 +28,11 @@ class Objective(Curvature, Examples):
     """
 
     def __init__(self, model, loss, x, y, regularizer=None):
+        if not isinstance(model, Module):
+            raise ValueError(f"Objective: model must be a Module, got {model!r:.60}")
+        if not callable(loss) or not (regularizer is None or callable(regularizer)):
+            raise ValueError("Objective: loss must be a function (output, y) -> Tensor, regularizer None or a function "
+                             f"model -> Tensor, got {loss!r:.60} and {regularizer!r:.60}")
         self.model, self.loss, self.regularizer = model, loss, regularizer
         self.x = x if isinstance(x, Tensor) else Tensor(x)
         self.y = y
@@ -55,8 +60,8 @@ class Objective(Curvature, Examples):
 
     def tensor(self):
         """J as a Tensor, with its graph, at the model's present parameters."""
-        J = self.loss(self.model(self.x), self.y)
-        return J if self.regularizer is None else J + self.regularizer(self.model)
+        J, penalty = self.loss_at(self.model(self.x)), self.penalty()
+        return J if penalty is None else J + penalty
 
     def output(self, who):
         """The model's output z, which must be one Tensor."""
@@ -65,10 +70,26 @@ class Objective(Curvature, Examples):
             raise ValueError(f"Objective.{who}: the model must return one Tensor, got {type(z).__name__}")
         return z
 
+    def loss_at(self, z):
+        """loss(z, y), which must be a Tensor of a single number."""
+        J = self.loss(z, self.y)
+        if not isinstance(J, Tensor) or J.size != 1:
+            got = f"shape {J.shape}" if isinstance(J, Tensor) else f"{J!r:.60}"
+            raise ValueError(f"Objective: loss(output, y) must be a Tensor with a single number, got {got}")
+        return J
+
     def penalty(self):
-        """The regularizer's value as a Tensor with history, or None."""
-        penalty = None if self.regularizer is None else self.regularizer(self.model)
-        return penalty if isinstance(penalty, Tensor) and penalty.node is not None else None
+        """The regularizer's value, a Tensor with a single number (without history if it does not depend on theta), or
+        None."""
+        if self.regularizer is None:
+            return None
+        penalty = self.regularizer(self.model)
+        if isinstance(penalty, Number):
+            return Tensor(penalty, dtype=self.dtype)
+        if not isinstance(penalty, Tensor) or penalty.size != 1:
+            got = f"shape {penalty.shape}" if isinstance(penalty, Tensor) else f"{penalty!r:.60}"
+            raise ValueError(f"Objective: regularizer(model) must be a Tensor with a single number, got {got}")
+        return penalty
 
     def named_loss(self):
         """(name, keyword arguments) of a loss of `losses` or `ops`, looking into functools.partial."""

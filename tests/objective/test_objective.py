@@ -216,3 +216,62 @@ def test_an_objective_of_a_bare_function():
 
     J = Objective(Bowl(), lambda y, _: y, tensor([1.0, 10.0], dtype=np.float64), None)
     assert J.value() == 19 and J.grad().tolist() == [6, -20] and J.hvp(None, np.ones(2)).tolist() == [2, 20]
+
+
+# --------------------------------------------------------------------------------------------------------------- misuse
+
+class Forgets(nn.Module):
+    """A forward without a return."""
+
+    def __init__(self):
+        self.layer = nn.Linear(4, 3, rng=0)
+
+    def forward(self, x):
+        self.layer(x)
+
+
+@pytest.mark.parametrize(("make", "message"), [
+    (lambda: Objective(lambda x: x, losses.cross_entropy, x, labels), "model must be a Module, got <function"),
+    (lambda: Objective(nn.Linear, losses.cross_entropy, x, labels), "model must be a Module, got <class"),
+    (lambda: Objective(mlp(), "cross_entropy", x, labels), "loss must be a function .*, got 'cross_entropy' and None"),
+    (lambda: an_objective(regularizer=0.1), "regularizer None or a function model -> Tensor, got .* and 0.1"),
+])
+def test_what_no_objective_is_made_of(make, message):
+    with pytest.raises(ValueError, match=f"Objective: .*{message}"):
+        make()
+
+
+@pytest.mark.parametrize(("loss", "regularizer", "message"), [
+    (lambda z, y: 1.0, None, r"loss\(output, y\) must be a Tensor with a single number, got 1.0"),
+    (lambda z, y: z.data.sum(), None, r"loss\(output, y\) must be a Tensor"),
+    (lambda z, y: None, None, "a single number, got None"),
+    (lambda z, y: z, None, r"a single number, got shape \(7, 3\)"),
+    (losses.cross_entropy, lambda model: None, r"regularizer\(model\) must be a Tensor with a single number, got None"),
+    (losses.cross_entropy, lambda model: model[0].w, r"regularizer\(model\) must be .*, got shape \(4, 5\)"),
+])
+def test_what_is_no_number_is_named(loss, regularizer, message):
+    J = Objective(mlp(), loss, x, labels, regularizer)
+    theta = J.parameters.theta.copy()
+    for call in (J.value, J.grad, J.linearize, J.example_grads):
+        with pytest.raises(ValueError, match=f"Objective: .*{message}"):
+            call(theta + 1)
+        assert np.array_equal(J.parameters.theta, theta)
+
+
+def test_a_forward_without_a_return_is_named():
+    for model, name in ((Forgets(), "Forgets.forward"),
+                        (nn.Sequential(Forgets(), ops.relu), r"Sequential\[0\] \(Forgets\): Forgets.forward"),
+                        (nn.Sequential(nn.Linear(4, 3), lambda x: None), r"Sequential\[1\] \(<lambda>\):")):
+        with pytest.raises(ValueError, match=f"^{name} returned None: is a return missing"):
+            model(Tensor(x.astype(np.float32)))
+
+
+def test_a_regularizer_that_is_a_constant_is_part_of_the_value_only():
+    J, K = an_objective(), an_objective(regularizer=lambda model: 2.5)
+    theta, v = J.parameters.theta + 1, np.ones(43)
+    at = K.linearize(theta)
+    assert K.value(theta) == at.value == pytest.approx(J.value(theta) + 2.5, rel=1e-15)
+    for name in ("grad", "example_grads", "example_grad_squares"):
+        np.testing.assert_array_equal(getattr(K, name)(theta), getattr(J, name)(theta))
+    np.testing.assert_array_equal(at.hvp(v), J.hvp(theta, v))
+    np.testing.assert_array_equal(at.ggnvp(v), J.ggnvp(theta, v))
