@@ -65,12 +65,12 @@ def _target(name, prediction, target):
         return target
     if target.dtype.kind not in "fiub":
         raise ValueError(f"{name}: the target must hold numbers, got dtype {target.dtype}")
-    return np.asarray(data_of(target)).astype(prediction.dtype, copy=False)
+    return np.array(data_of(target), prediction.dtype)               # a copy: the caller's array may be refilled
 
 
 def _labels(name, scores, labels):
-    """labels (m,) as integers of [0, k), for scores (m, k)."""
-    labels, shape = np.asarray(data_of(labels)), shape_of(scores)
+    """labels (m,) as integers of [0, k), for scores (m, k): a copy, so that what is checked is what is used."""
+    labels, shape = np.array(data_of(labels)), shape_of(scores)
     if len(shape) != 2 or labels.shape != shape[:1]:
         raise ValueError(f"{name}: wanted logits (m, k) and labels (m,), got {shape} and {labels.shape}")
     if labels.dtype.kind not in "iu":

@@ -6,7 +6,7 @@ from operator import index
 
 import numpy as np
 
-from minigrad.core import shape_of
+from minigrad.core import data_of, shape_of
 from minigrad.ops.elementwise import where
 from minigrad.ops.reduce import sum
 from minigrad.ops.shape import broadcast_to, getitem, one_axis, reshape, scatter
@@ -80,12 +80,17 @@ def trace(x, k=0):
 
 def tril(x, k=0):
     """Matrices (..., m, n) with zeros above the k-th diagonal."""
-    return where(np.tri(*_matrices("tril", x), k, dtype=bool), x, 0.0)
+    return where(np.tri(*_matrices("tril", x), k, dtype=bool), x, _zero(x))
 
 
 def triu(x, k=0):
     """Matrices (..., m, n) with zeros below the k-th diagonal."""
-    return where(np.tri(*_matrices("triu", x), k - 1, dtype=bool), 0.0, x)
+    return where(np.tri(*_matrices("triu", x), k - 1, dtype=bool), _zero(x), x)
+
+
+def _zero(x):
+    """0 in the dtype of x: a float among integers would round them."""
+    return np.zeros((), np.asarray(data_of(x)).dtype)
 
 
 def _matrices(name, x):

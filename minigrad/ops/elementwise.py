@@ -13,20 +13,22 @@ from minigrad.core import Tensor, contiguous, data_of, primitive
 
 
 def _one_pass(kernel, x):
-    """y, which a kernel fills from x in one pass. Integers become float64, as in NumPy."""
+    """y, which a kernel fills from x in one pass."""
     x = contiguous(x)
-    if x.dtype.kind != "f":
-        x = x.astype(np.float64)
     y = np.empty(x.shape, x.dtype)
     kernel(x, y)
     return y
 
 
+def floating(x):
+    """x as an array of floating-point numbers: integers and truth values become float64."""
+    x = np.asarray(x)
+    return x if x.dtype.kind == "f" else x.astype(np.float64)
+
+
 def _gate(kernel, g, y):
     """The gradient that a kernel fills from g and y, of one shape and dtype, in one pass."""
     g, y = contiguous(g), contiguous(y)
-    if g.dtype.kind != "f":
-        g, y = g.astype(np.float64), y.astype(np.float64)
     d = np.empty(g.shape, g.dtype)
     kernel(g, y, d)
     return d
@@ -86,7 +88,7 @@ negative.vjps(lambda g, y, x: -g)
 
 @primitive
 def power(a, b):
-    """a ** b. Derivatives are 0 for b where a = 0, and 0 for a where b = 0."""
+    """a ** b. The derivative by a is 0 where b = 0, whatever a is; that by b is 0 where a = 0 and b >= 0."""
     return np.power(a, b)
 
 
@@ -94,12 +96,16 @@ def _power_a(g, y, a, b):
     if isinstance(b, (int, float)):
         if b == 2:
             return g * (2 * a)
-        return g * (b * a ** (b - 1)) if b != 0 else 0 * g
-    return g * b * power(a, where(b == 0, 1.0, b - 1))
+        return g * (b * a ** (b - 1)) if b != 0 else np.zeros_like(data_of(g))
+    fixed = (data_of(b) == 0) & ((data_of(a) == 0) | np.isnan(data_of(a)))       # 0 times a ** -1 is not 0 there
+    return where(fixed, 0.0, g * b * power(where(fixed, 1.0, a), b - 1)) if np.any(fixed) else g * b * power(a, b - 1)
 
 
-power.vjps(_power_a,
-           lambda g, y, a, b: g * y * log(where(data_of(a) == 0, 1.0, a)))
+def _power_b(g, y, a, b):
+    return g * y * log(where((data_of(a) == 0) & (data_of(b) >= 0), 1.0, a))
+
+
+power.vjps(_power_a, _power_b)
 
 
 @primitive
@@ -181,7 +187,7 @@ _erf = np.vectorize(math.erf, otypes=[np.float64])
 @primitive
 def erf(x):
     """Error function, 2/sqrt(pi) times the integral of exp(-t^2) from 0 to x."""
-    x = np.asarray(x)
+    x = floating(x)
     return _erf(x).astype(x.dtype) if x.size else np.array(x)
 
 
@@ -236,14 +242,22 @@ def _share(a, b):
 
 
 @primitive
-def where(condition, a, b):
-    """a where condition is true, else b. condition: boolean, not differentiated."""
+def _where(condition, a, b):
     return np.where(condition, a, b)
 
 
-where.vjps(None,
-           lambda g, y, condition, a, b: where(condition, g, 0.0),
-           lambda g, y, condition, a, b: where(condition, 0.0, g))
+_where.vjps(None,
+            lambda g, y, condition, a, b: _where(condition, g, 0.0),
+            lambda g, y, condition, a, b: _where(condition, 0.0, g))
+
+
+def where(condition, a, b):
+    """a where condition is true, else b. condition: boolean, not differentiated; copied, for it may be refilled."""
+    if isinstance(condition, Tensor) and condition.node is None:
+        condition = condition.data
+    if isinstance(condition, np.ndarray) and (isinstance(a, Tensor) or isinstance(b, Tensor)):
+        condition = np.array(condition)
+    return _where(condition, a, b)
 
 
 @primitive
@@ -279,7 +293,7 @@ def _limit(x, limit, name):
         limit = limit.data
     if limit is None or not isinstance(x, Tensor) or x.dtype.kind != "f":
         return limit
-    return np.asarray(limit, x.dtype)
+    return np.array(limit, x.dtype)                                  # a copy: its array may be refilled
 
 
 # ---------------------------------------------------------------------------------------------------------- activations
@@ -287,7 +301,8 @@ def _limit(x, limit, name):
 @primitive
 def relu(x):
     """Rectified linear, max(x, 0); the derivative at 0 is 0, and NaN stays NaN both ways."""
-    return _one_pass(kernels.elementwise.relu, x)
+    x = np.asarray(x)
+    return _one_pass(kernels.elementwise.relu, x) if x.dtype.kind == "f" else np.maximum(x, x.dtype.type(0))
 
 
 relu.vjps(lambda g, y, x: relu_gate(g, data_of(y)))
@@ -324,6 +339,7 @@ def leaky_relu(x, slope=0.01):
 
 @primitive
 def _elu(x, alpha):
+    x = floating(x)
     return np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0)))
 
 
@@ -338,6 +354,7 @@ def elu(x, alpha=1.0):
 @primitive
 def gelu(x):
     """x Phi(x), Phi the distribution function of the standard normal (Hendrycks and Gimpel 2016)."""
+    x = floating(x)
     return x * _normal_cdf(x)
 
 
@@ -351,7 +368,7 @@ gelu.vjps(lambda g, y, x: g * (_normal_cdf(x) + x * exp(-0.5 * x * x) * (1 / mat
 @primitive
 def sigmoid(x):
     """1 / (1 + e^-x), without overflow at either end."""
-    return _one_pass(kernels.elementwise.sigmoid, x)
+    return _one_pass(kernels.elementwise.sigmoid, floating(x))
 
 
 sigmoid.vjps(lambda g, y, x: sigmoid_gate(g, y))
@@ -389,6 +406,7 @@ tanh_gate.vjps(lambda u, _, g, y: tanh_gate(u, y),
 @primitive
 def softplus(x):
     """log(1 + e^x), without overflow."""
+    x = floating(x)
     return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
 
 

@@ -5,6 +5,7 @@ import numpy as np
 
 from minigrad import kernels
 from minigrad.core import Tensor, contiguous, gradient_array, primitive, shape_of, unbroadcast
+from minigrad.ops.elementwise import multiply
 from minigrad.ops.reduce import sum
 from minigrad.ops.shape import getitem, reshape, swapaxes
 
@@ -76,6 +77,8 @@ def matmul(a, b):
 @primitive
 def _linear(x, w, b):
     """x (m, i) W (i, o) + b (o,) -> (m, o)."""
+    if x.dtype.kind != "f":
+        return np.matmul(x, w) + b
     out = np.empty((x.shape[0], w.shape[1]), x.dtype)
     kernels.matmul.matmul(x, w, out, False, contiguous(b))
     return out
@@ -137,7 +140,9 @@ def dot(a, b):
     """a (n,), b (n,) -> the number sum_i a_i b_i."""
     if len(shape_of(a)) != 1 or shape_of(a) != shape_of(b):
         raise ValueError(f"dot: wanted two vectors of one length, got shapes {shape_of(a)} and {shape_of(b)}")
-    return sum(a * b)
+    if all(isinstance(x, Tensor | np.ndarray) and x.dtype.kind != "f" for x in (a, b)):
+        return matmul(a, b)                   # of integers, as NumPy's
+    return sum(multiply(a, b))
 
 
 @primitive

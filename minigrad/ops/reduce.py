@@ -8,7 +8,7 @@ import math
 import numpy as np
 
 from minigrad.core import Tensor, data_of, primitive, shape_of
-from minigrad.ops.elementwise import exp, sqrt, where
+from minigrad.ops.elementwise import exp, floating, sqrt, where
 from minigrad.ops.shape import broadcast_to, flip, one_axis, reshape, transpose
 
 
@@ -69,6 +69,9 @@ def prod(x, axis=None, keepdims=False):
     """
     x = x if isinstance(x, Tensor) else np.asarray(x)
     axes = _axes("prod", x, axis)
+    if x.dtype.kind != "f":                                      # no gradient; NumPy knows the dtype
+        product = np.multiply.reduce(data_of(x), axis=axes, keepdims=keepdims)
+        return Tensor(product) if isinstance(x, Tensor) else product
     count, shape = _count(x, axes), _kept(x, axes) if keepdims else _left(x, axes)
     if count == 0:
         return _sum(x, axes, keepdims) + 1
@@ -106,6 +109,8 @@ def mean(x, axis=None, keepdims=False):
     count = _count(x, axes)
     if count == 0:
         raise ValueError(f"mean: no elements to average (shape {shape_of(x)}, axis {axis})")
+    if isinstance(x, Tensor | np.ndarray) and x.dtype.kind != "f":
+        x = x.astype(np.float64)                        # as in NumPy: the sum of large integers may not fit into one
     return _sum(x, axes, keepdims) / count
 
 
@@ -155,6 +160,7 @@ min.__doc__ = "Smallest element over axes; ties share the gradient. Raises Value
 
 @primitive
 def _logsumexp(x, axes, keepdims):
+    x = floating(x)
     top = np.maximum.reduce(x, axis=axes, keepdims=True)
     top = np.where(np.isfinite(top), top, 0).astype(x.dtype)
     with np.errstate(divide="ignore"):                  # a row of -inf alone gives -inf
@@ -163,8 +169,12 @@ def _logsumexp(x, axes, keepdims):
 
 
 def _logsumexp_x(g, y, x, axes, keepdims):
-    y = reshape(where(np.isneginf(data_of(y)), 0.0, y), _kept(x, axes))      # a row of -inf alone gets zeros
-    return _spread(g, x, axes) * exp(x - y)
+    """g softmax(x). exp(x - y) alone would be off by exp(the rounding of y), in float32 a factor 2 at 1e7; divided by
+    its sum it is right, and y, which cancels, may be a constant."""
+    y = np.reshape(data_of(y), _kept(x, axes))
+    nothing = np.isneginf(y)                                     # a row of -inf alone gets zeros
+    powers = exp(x - np.where(nothing, 0, y))
+    return _spread(g, x, axes) * (powers / (sum(powers, axes, keepdims=True) + nothing))
 
 
 _logsumexp.vjps(_logsumexp_x, None, None)

@@ -99,8 +99,7 @@ def _basic(index):
 
 
 @primitive
-def scatter(g, index, shape):
-    """Zeros of `shape` with g added at `index` (repeated indices add up): the transpose of indexing."""
+def _scatter(g, index, shape):
     y = np.zeros(shape, np.asarray(g).dtype)
     if _basic(index):
         y[index] = g
@@ -109,27 +108,36 @@ def scatter(g, index, shape):
     return y
 
 
-_getitem.vjps(lambda g, y, x, index: scatter(g, index, x.shape), None)
-scatter.vjps(lambda u, y, g, index, shape: _getitem(u, index), None, None)
+_getitem.vjps(lambda g, y, x, index: _scatter(g, index, x.shape), None)
+_scatter.vjps(lambda u, y, g, index, shape: _getitem(u, index), None, None)
 
 
 def getitem(x, index):
-    """x[index]: integers, slices, ..., None, integer arrays and boolean masks, as in NumPy."""
+    """x[index]: integers, slices, ..., None, integer arrays and boolean masks, as in NumPy.
+
+    Index arrays are copied: they may be refilled before the backward pass.
+    """
+    return _getitem(x, _index("getitem", index))
+
+
+def scatter(g, index, shape):
+    """Zeros of `shape` with g added at `index` (repeated indices add up): the transpose of indexing."""
+    return _scatter(g, _index("scatter", index), shape)
+
+
+def _index(name, index):
+    """An index, its arrays copied."""
     if isinstance(index, tuple):
-        index = tuple(_index_values(part) for part in index)
-    else:
-        index = _index_values(index)
-    return _getitem(x, index)
-
-
-def _index_values(part):
-    if isinstance(part, Tensor):
-        part = part.data
-    if isinstance(part, list):
-        part = np.array(part, dtype=None if part else np.int64)
-    if isinstance(part, np.ndarray) and part.dtype.kind not in "iub":
-        raise ValueError(f"getitem: an index must hold integers or booleans, got {part.dtype}")
-    return part
+        return tuple([_index(name, part) for part in index])
+    if isinstance(index, Tensor):
+        index = index.data
+    if isinstance(index, list):
+        return _index(name, np.array(index, dtype=None if index else np.int64))
+    if isinstance(index, np.ndarray):
+        if index.dtype.kind not in "iub":
+            raise ValueError(f"{name}: an index must hold integers or booleans, got {index.dtype}")
+        return np.array(index)
+    return index
 
 
 # -------------------------------------------------------------------------------------------------- joining and padding

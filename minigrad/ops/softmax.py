@@ -3,7 +3,7 @@ import numpy as np
 
 from minigrad import kernels
 from minigrad.core import contiguous, data_of, primitive, shape_of
-from minigrad.ops.elementwise import exp
+from minigrad.ops.elementwise import exp, floating
 from minigrad.ops.reduce import sum
 
 
@@ -16,6 +16,7 @@ def _axis(name, x, axis):
 
 @primitive
 def _softmax(x, axis):
+    x = floating(x)
     with np.errstate(invalid="ignore"):                  # a row of -inf alone gives NaN
         y = np.exp(x - np.maximum.reduce(x, axis=axis, keepdims=True))
     y /= np.add.reduce(y, axis=axis, keepdims=True)
@@ -32,6 +33,7 @@ def softmax(x, axis=-1):
 
 @primitive
 def _log_softmax(x, axis):
+    x = floating(x)
     with np.errstate(invalid="ignore"):                  # a row of -inf alone gives NaN
         y = x - np.maximum.reduce(x, axis=axis, keepdims=True)
     y -= np.log(np.add.reduce(np.exp(y), axis=axis, keepdims=True))
@@ -87,4 +89,4 @@ def softmax_cross_entropy(x, labels):
         raise ValueError(f"cross_entropy: labels must be integers, got {labels.dtype}")
     if shape[0] == 0 or shape[1] == 0:
         raise ValueError(f"cross_entropy: no examples or no classes (logits {shape})")
-    return _softmax_cross_entropy(x, np.ascontiguousarray(labels, np.int64))
+    return _softmax_cross_entropy(x, np.array(labels, np.int64))        # a copy: the caller's may be refilled

@@ -13,7 +13,7 @@ def embedding(table, labels):
 
     The gradient of a row that is read several times is the sum. Negative labels do not count from the end: ValueError.
     """
-    labels, shape = np.asarray(data_of(labels)), shape_of(table)
+    labels, shape = np.array(data_of(labels)), shape_of(table)         # a copy: what is checked is what is used
     if len(shape) != 2:
         raise ValueError(f"embedding: the table must be (symbols, size), got shape {shape}")
     if labels.dtype.kind not in "iu":

@@ -64,6 +64,19 @@ TABLE = [
 ]
 
 
+def powers(b):
+    return lambda x: x ** Tensor(np.full(x.shape, b, x.dtype))
+
+
+TABLE += [
+    ("x ** 0, anywhere", lambda x: x ** 0, [0.0, np.inf, -np.inf, np.nan, -2.0], [0] * 5),
+    ("x ** Tensor(0)", powers(0.0), [0.0, -0.0, np.inf, -np.inf, np.nan, 2.0, -2.0], [0] * 7),
+    ("x ** Tensor(1)", powers(1.0), [0.0, -3.0], [1, 1]),
+    ("x ** Tensor(2)", powers(2.0), [0.0, -3.0, np.inf], [0, -6, np.inf]),
+    ("0 ** b at 0 and above", lambda b: Tensor(np.zeros(3, b.dtype)) ** b, [0.0, 0.5, 3.0], [0, 0, 0]),
+]
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("name, function, at, wanted", TABLE, ids=[row[0] for row in TABLE])
 def test_derivatives_at_kinks_and_ties(name, function, at, wanted, dtype):
@@ -131,3 +144,27 @@ def test_the_gates_are_the_derivatives_they_say():
     np.testing.assert_allclose(OPS["sigmoid_gate"](g, y), g * y * (1 - y), rtol=1e-15)
     np.testing.assert_allclose(OPS["tanh_gate"](g, y), g * (1 - y * y), rtol=1e-15)
     assert math.isclose(ops.sigmoid(Tensor(np.array(0.0))).item(), 0.5)
+
+
+@pytest.mark.filterwarnings("ignore:divide by zero")
+@pytest.mark.filterwarnings("ignore:invalid value")
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_powers_have_pytorchs_derivatives_at_every_pair_of_special_values(dtype):
+    torch = pytest.importorskip("torch")
+    special_values = np.array([0.0, -0.0, 1.0, -1.0, 0.5, -0.5, 2.0, -2.0, 3.0, np.inf, -np.inf, np.nan], dtype)
+    at = [a.ravel().copy() for a in np.meshgrid(special_values, special_values)]
+    ours, theirs = [tensor(a, requires_grad=True) for a in at], [torch.tensor(a, requires_grad=True) for a in at]
+    (ours[0] ** ours[1]).backward(np.ones(at[0].shape))
+    (theirs[0] ** theirs[1]).backward(torch.ones(at[0].size, dtype=theirs[0].dtype))
+    for mine, other in zip(ours, theirs):
+        np.testing.assert_allclose(mine.grad, other.grad.numpy(), rtol=1e-6)
+
+
+@pytest.mark.parametrize("b", [0.0, 1.0, 2.0])
+def test_second_derivatives_of_powers_at_zero_exponents_and_bases(b):
+    """d2/dx2 x^b = b (b - 1) x^(b - 2) and d2/dx db x^b = x^(b - 1) (1 + b log x), at b = 0 too."""
+    x, e = tensor(np.array([0.7, 2.0]), requires_grad=True), tensor(np.full(2, b), requires_grad=True)
+    g = grad((x ** e).sum(), x, create_graph=True)
+    xx, xe = grad(g.sum(), [x, e])
+    np.testing.assert_allclose(xx.data, b * (b - 1) * x.data ** (b - 2), rtol=1e-14)
+    np.testing.assert_allclose(xe.data, x.data ** (b - 1) * (1 + b * np.log(x.data)), rtol=1e-14)

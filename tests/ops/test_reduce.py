@@ -129,3 +129,43 @@ def test_cumsum_is_numpys_and_its_gradient_counts_from_the_end(axis):
     wanted = counts.reshape(X.shape) if axis is None else np.moveaxis(np.broadcast_to(
         counts, (*np.delete(X.shape, axis), n)), -1, axis)
     np.testing.assert_array_equal(x.grad, wanted)
+
+
+# ---- logsumexp far out (S22)
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("size", [0.0, 1e4, 3e7, 1e30, -1e4, -3e7])
+def test_the_gradient_of_logsumexp_is_the_softmax_of_x_however_large_x_is(size, dtype):
+    """exp(x - y) would be off by exp(the rounding of y): 0.49989 at 1e4 and 1 at 3e7, in float32."""
+    x = tensor(np.full((3, 2), size, dtype), requires_grad=True)
+    ops.logsumexp(x, axis=1).sum().backward()
+    assert (x.grad == 0.5).all()
+    near = np.array([size, size - 4, size + 2], dtype)
+    x = tensor(near, requires_grad=True)
+    ops.logsumexp(x).backward()
+    np.testing.assert_allclose(x.grad, special.softmax(near.astype(np.float64)), rtol=1e-6)
+    assert x.grad.sum() == pytest.approx(1, rel=3e-7)
+
+
+def test_logsumexp_of_infinities_as_documented():
+    x = tensor([[-np.inf, -np.inf], [-np.inf, 1.0]], dtype=np.float64, requires_grad=True)
+    y = ops.logsumexp(x, axis=1)
+    y.sum().backward()
+    assert y.data.tolist() == [-np.inf, 1] and x.grad.tolist() == [[0, 0], [0, 1]]
+
+
+# ---- NaN is never swallowed
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("name", ["max", "min"])
+@pytest.mark.parametrize("axis", [None, 1])
+def test_nan_reaches_the_gradient_of_max_and_min_where_it_stands_and_nowhere_else(name, axis, dtype):
+    values = np.array([[1.0, np.nan, 3.0], [4.0, 2.0, 4.0]], dtype)
+    x = tensor(values, requires_grad=True)
+    y = getattr(ops, name)(x, axis=axis)
+    y.sum().backward()
+    assert np.isnan(np.ravel(y.data)[0])
+    assert (np.isnan(x.grad) == np.isnan(values)).all()
+    if axis == 1:
+        assert x.grad[1].tolist() == ([0.5, 0, 0.5] if name == "max" else [0, 1, 0])
+    assert x.grad[0, 0] == x.grad[0, 2] == 0
