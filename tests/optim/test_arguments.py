@@ -77,7 +77,7 @@ def test_a_name_that_a_students_class_does_not_declare_is_refused_with_the_line_
     (optim.BFGS, dict(memory=5), "BFGS: no argument 'memory'; there are search, scale. LBFGS has it"),
     (optim.Newton, dict(damping=1.0), "Newton: no argument 'damping'; there are search. HessianFree, "),
     (optim.NewtonCG, dict(radius=1.0), "there are search. LevenbergMarquardt, TrustRegion have it"),
-    (optim.DampedNewton, dict(search="wolfe"), "DampedNewton: no argument 'search'; there are damping, tries. "),
+    (optim.DampedNewton, dict(search="wolfe"), "no argument 'search'; there are damping, tries, adaptive. "),
     (optim.SaddleFreeNewton, dict(dimension=3), "there are floor, search. KrylovSaddleFree has it"),
     (optim.KrylovSaddleFree, dict(size=3), "KrylovSaddleFree: no argument 'size'; there are dimension, floor, search:"),
     (optim.ConjugateGradient, dict(restart=3), "no argument 'restart'; there are beta, reset, search, orthogonality"),

@@ -17,6 +17,7 @@ from minigrad.optim.optimizer import Optimizer, Step
 from minigrad.optim.second_order.linesearch import Line, named, strong_wolfe
 
 STALLED = "no decrease beyond rounding"
+NO_DECREASE = "line search: no decrease"
 UNBOUNDED = "J is unbounded along the direction"
 WHY = {"unbounded": UNBOUNDED, "flat": "J is flat along the direction: it does not change beyond rounding"}
 
@@ -56,6 +57,7 @@ class SecondOrder(Optimizer):
     """
     abstract = True
     needs = ()
+    why = "this method evaluates J at more than one point"
 
     def __init__(self, params, **hyper):
         super().__init__(params, **hyper)
@@ -84,8 +86,7 @@ class SecondOrder(Optimizer):
     def step(self, J=None):
         """One step. Returns the value of J before it, with |g| there, evaluations and, if theta did not move, why."""
         if J is None:
-            raise ValueError(f"{type(self).__name__}.step: this method evaluates J at more than one point: "
-                             "opt.step(J) with an objective")
+            raise ValueError(f"{type(self).__name__}.step: wanted opt.step(J) with an objective: {self.why}")
         self.need(J, *self.needs)
         theta = self.check_theta()
         self.spent, self.note, self.restarted = 0, "", False
@@ -220,7 +221,8 @@ class Descent(SecondOrder):
         """May the method begin anew? Once, and again only where J has clearly fallen since."""
         if value >= self.begun - self.noise * abs(value):
             return False
-        self.begun, self.idle_steps, self.unscaled, self.restarted = value, 0, True, True
+        self.begun, self.idle_steps, self.unscaled = value, 0, True
+        self.restarted = self.patience > 0
         return True
 
     def attempt(self, J, theta, value, g, d, step):

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from minigrad.arguments import count, number
 from minigrad.optim.second_order.base import Descent, SecondOrder, dot, norm
 from minigrad.optim.second_order.linesearch import strong_wolfe
 
@@ -12,9 +13,9 @@ from minigrad.optim.second_order.linesearch import strong_wolfe
 class Solved:
     """What linear CG found: x (n,), residual b - A x (n,), products with A, reason.
 
-    direction: the last one used. before: x before the step to the boundary, to which `residual` belongs then (else x).
-    reason: "tolerance", "iterations", "negative curvature" (d.A d <= 0 along `direction`), "boundary", "not finite" or
-    what the stop function said.
+    direction: the last one used, d; curvature: d.A d, where it was not positive. before: x before the step to the
+    boundary, to which `residual` belongs then (else x). reason: "tolerance", "iterations", "negative curvature"
+    (d.A d <= 0 along `direction`), "boundary", "not finite" or what the stop function said.
     """
     x: np.ndarray
     residual: np.ndarray
@@ -22,6 +23,7 @@ class Solved:
     reason: str
     direction: np.ndarray
     before: np.ndarray
+    curvature: float = math.nan
 
 
 def linear_cg(product, b, x=None, preconditioner=None, tolerance=0.0, iterations=None, radius=math.inf, stop=None):
@@ -50,7 +52,7 @@ def linear_cg(product, b, x=None, preconditioner=None, tolerance=0.0, iterations
             return Solved(x, r, products, "not finite", d, x)
         if curvature <= 0:
             end = x + to_boundary(x, d, radius) * d if radius < math.inf else x
-            return Solved(end, r, products, "negative curvature", d, x)
+            return Solved(end, r, products, "negative curvature", d, x, curvature)
         a = rz / curvature
         ahead = x + a * d
         if norm(ahead) >= radius:
@@ -89,7 +91,10 @@ def polak_ribiere(g, before, d):
 
 
 def hestenes_stiefel(g, before, d):
-    """beta = (g - g-).g / (g - g-).d, clamped likewise: conjugate to the last direction with any step length."""
+    """beta = (g - g-).g / (g - g-).d (Hestenes and Stiefel 1952), conjugate to the last direction with any step length.
+
+    Differs: clamped at 0, as `polak_ribiere`.
+    """
     bottom = dot(g - before, d)
     return max(0.0, dot(g - before, g) / bottom) if bottom else 0.0
 
@@ -100,22 +105,23 @@ class ConjugateGradient(Descent):
         d <- -g + beta d        theta <- theta + t d,  t by line search
 
     beta: fletcher_reeves, polak_ribiere (default) or hestenes_stiefel, or a function (g, g of the last step, last d).
-    reset: beta = 0 every `reset` steps (None: never; the book's 5 spoils the n-step property of a quadratic) and
-    whenever d would not descend or successive gradients are far from orthogonal (Powell 1977: |g.g-| >= orthogonality
-    g.g; inf: never).
-    search: strong Wolfe with c2 = 0.1 (c2 < 1/2 is what the theory of Fletcher-Reeves needs); "exact" on quadratics.
-    beta is formed when its step ends, from two gradients of the same J, so minibatches may change between steps.
-    Differs: g_0 = 0 would make beta_1 = 0/0: the first direction is -g. (8.29) has + gradient, the algorithm -.
+    reset: beta_t = 0 where the step t (from 1) is a multiple of it, as the box counts (None: never; the book's 5 spoils
+    the n-step property of a quadratic). search: strong Wolfe with c2 = 0.1 (c2 < 1/2 is what the theory of
+    Fletcher-Reeves needs); "exact" on quadratics. beta is formed when its step ends, from two gradients of the same J,
+    so minibatches may change between steps.
+    Differs: g_0 = 0 would make beta_1 = 0/0: the first direction is -g. (8.29) has + gradient, the algorithm -. beta is
+    also 0 where successive gradients are far from orthogonal, |g.g-| >= orthogonality g.g (Powell 1977; inf: never),
+    and where d has almost turned sideways, g.d > -0.01 |g|^2.
     """
     patience = 20
 
     def __init__(self, params, beta=polak_ribiere, reset=None, search=None, orthogonality=0.2):
         super().__init__(params, search)
-        if reset is not None and (int(reset) != reset or reset < 1):
-            raise ValueError(f"ConjugateGradient: reset must be a count of at least 1 or None, got {reset!r}")
-        self.beta, self.reset, self.orthogonality = beta, reset, orthogonality
+        self.beta = beta
+        self.reset = None if reset is None else count("ConjugateGradient", "reset", reset, hint=" (None: never)")
+        self.orthogonality = number("ConjugateGradient", "orthogonality", orthogonality, "[0, inf]")
         self.declare("d", np.zeros(self.n, self.dtype))
-        # beta for the next direction; the slope t phi'(0) of the last step; steps since the last reset
+        # beta for the next direction; the slope t phi'(0) of the last step
         self.declare("coefficient", np.zeros(1))
         self.declare("progress", np.zeros(1))
         self.declare("since", np.zeros(1, np.int64))
@@ -126,7 +132,6 @@ class ConjugateGradient(Descent):
 
     def direction(self, J, theta, value, g):
         if self.coefficient[0] == 0:
-            self.since[0] = 0
             return -g
         return -g + self.dtype.type(self.coefficient[0]) * self.d
 
@@ -144,9 +149,9 @@ class ConjugateGradient(Descent):
     def learn(self, s, y, t, d, g, new_g):
         self.d = d
         self.progress[0] = t * dot(g, d)
-        self.since += 1
         far = abs(dot(new_g, g)) >= self.orthogonality * dot(new_g, new_g)
-        due = self.reset is not None and self.since[0] % self.reset == 0
+        t = self.k + 2                                        # the step that the new beta is for; this one is k + 1
+        due = self.reset is not None and t % self.reset == 0
         self.coefficient[0] = 0.0 if far or due or not new_g.any() else self.beta(new_g, g, d)
 
     def forget(self):
@@ -163,13 +168,14 @@ class ScaledConjugateGradient(SecondOrder):
     Delta > 0.75: lambda / 4; Delta < 0.25: lambda += delta (1 - Delta) / |d|^2. A step that is not accepted is tried
     again with the larger lambda inside the same call. The next direction is -g + beta d with
     beta = (|g'|^2 - g'.g) / mu, restarted every n accepted steps or where it would not descend.
-    Differs: where J has hvp, d.H d is exact and sigma is not needed; else it is differenced over sigma / |d|.
+    Differs: where J has hvp, d.H d is exact and sigma is not needed; else it is differenced over sigma / |d|. At most
+    100 delta / |d|^2 are added to lambda at a time: after a trial where J explodes lambda could never come back.
     """
     ranges = {"sigma": "(0, inf)", "damping": "(0, inf)"}
 
     def __init__(self, params, damping=1e-6, sigma=1e-4, tries=40):
         super().__init__(params, sigma=sigma)
-        self.tries = tries
+        self.tries = count("ScaledConjugateGradient", "tries", tries)
         self.declare("d", np.zeros(self.n, self.dtype))
         self.declare("coefficient", np.zeros(1))
         self.declare("lambda_", np.array([self.validated("damping", damping)]))
@@ -207,7 +213,7 @@ class ScaledConjugateGradient(SecondOrder):
                 damping = 10 * damping + delta / dd
                 continue
             if comparison < 0.25:
-                damping += delta * (1 - comparison) / dd
+                damping += delta * min(1 - comparison, 100) / dd
             if comparison >= 0 and np.array_equal(new, theta):
                 return "no decrease: the step is below rounding"
             if comparison >= 0:

@@ -3,6 +3,7 @@ import math
 
 import numpy as np
 
+from minigrad.arguments import count
 from minigrad.optim.second_order.base import Descent, dot
 from minigrad.optim.second_order.conjugate_gradient import linear_cg
 from minigrad.optim.second_order.linesearch import backtracking
@@ -28,7 +29,7 @@ class HessianFree(Descent):
 
     def __init__(self, params, damping=1.0, warm=0.95, progress=5e-4, iterations=250, precondition=True, search=None):
         super().__init__(params, search, warm=warm, progress=progress)
-        self.iterations, self.precondition = iterations, precondition
+        self.iterations, self.precondition = count("HessianFree", "iterations", iterations), precondition
         self.declare("lambda_", np.array([self.validated("damping", damping)]))
         self.declare("solution", np.zeros(self.n, self.dtype))
         self.ratio = math.nan                      # of the last step

@@ -9,6 +9,7 @@ Fisher matrix of each layer is near the identity too. The eigenvalues of that co
 """
 import numpy as np
 
+from minigrad.arguments import count
 from minigrad.optim.second_order.base import SecondOrder
 
 
@@ -51,15 +52,16 @@ class PRONG(SecondOrder):
     "layer.w" and "layer.b" of theta ("w", "b" for the layer ""). Slices of no such layer take plain gradient steps.
     v is kept in the coordinates of W and b, where a new whitening does not change it: nothing to rebase.
     lr: unit of 1/J. delta: unit of the inputs squared; small means whiter and noisier.
+    Differs: the paper keeps theta in the whitened form and rebases it at every refresh; it estimates c and S from
+    examples of their own, here they are those of J; momentum is not in its algorithm.
     """
+    why = "it asks J for the inputs of its layers"
     needs = ("layer_inputs",)
     ranges = {"delta": "(0, inf)"}
 
     def __init__(self, params, lr=0.1, momentum=0.0, delta=1e-2, interval=100):
         super().__init__(params, lr=lr, momentum=momentum, delta=delta)
-        if int(interval) != interval or interval < 1:
-            raise ValueError(f"PRONG: interval must be a count of at least 1, got {interval!r}")
-        self.interval = int(interval)
+        self.interval = count("PRONG", "interval", interval)
         self.declare("v", np.zeros(self.n, self.dtype))
         self.layers = {}
         for name, w in self.params.slices.items():

@@ -7,6 +7,7 @@ import math
 
 import numpy as np
 
+from minigrad.arguments import count
 from minigrad.optim.second_order.base import STALLED, Descent, SecondOrder
 from minigrad.optim.second_order.linesearch import full_step, strong_wolfe
 
@@ -42,6 +43,18 @@ def solve_cholesky(L, b):
     return x
 
 
+def solve(A, b):
+    """x with A x = b: by Cholesky where A (n, n) is positive definite, else by elimination; None if it is singular."""
+    L = cholesky(A)
+    if L is not None:
+        return solve_cholesky(L, b)
+    try:
+        x = np.linalg.solve(A, np.asarray(b, np.float64))
+    except np.linalg.LinAlgError:
+        return None
+    return x if np.isfinite(x).all() else None
+
+
 class Newton(Descent):
     """Newton's method (algorithm 8.8, equation 8.27).
 
@@ -60,16 +73,10 @@ class Newton(Descent):
 
     def direction(self, J, theta, value, g):
         H = dense_hessian(self, J, theta)
-        L = cholesky(H)
-        if L is not None:
-            d = -solve_cholesky(L, g)
-        else:
+        d = solve(H, -g)
+        if cholesky(H) is None:
             self.note = "the Hessian is not positive definite"
-            try:
-                d = -np.linalg.solve(H, g.astype(np.float64))
-            except np.linalg.LinAlgError:
-                return None
-        return d.astype(self.dtype)
+        return None if d is None else d.astype(self.dtype)
 
     def descends(self, g, d):
         """Is d finite? Whether it may climb is for the search to say: the full step does not ask."""
@@ -79,21 +86,25 @@ class Newton(Descent):
 class DampedNewton(SecondOrder):
     """Newton's method with alpha I added to the Hessian (equation 8.28).
 
-        solve (H + alpha I) d = -g;  theta <- theta + d  if J falls
+        solve (H + alpha I) d = -g;  theta <- theta + d
 
-    alpha (`damping` at first) grows by 4 until H + alpha I is positive definite and J falls, and follows the ratio of
-    actual to predicted decrease: below 1/4 it grows, above 3/4 it shrinks by 4. alpha has the unit of H.
+    alpha (`damping` at first) has the unit of H. As it grows, d becomes -g / alpha; it must exceed the most negative
+    eigenvalue for d to descend. adaptive=False: alpha stays, and the step is made wherever it leads, as printed.
+    adaptive=True: only if J falls; alpha grows by 4 until H + alpha I is positive definite and J falls, and follows the
+    ratio of actual to predicted decrease: below 1/4 it grows, above 3/4 it shrinks by 4.
     Differs: (8.28) is written for f and means J; the book leaves alpha's choice open.
     """
     ranges = {"damping": "(0, inf)"}
 
-    def __init__(self, params, damping=1.0, tries=60):
+    def __init__(self, params, damping=1.0, tries=60, adaptive=True):
         super().__init__(params)
-        self.tries = tries
+        self.tries, self.adaptive = count("DampedNewton", "tries", tries), adaptive
         self.declare("alpha", np.array([self.validated("damping", damping)]))
 
     def advance(self, J, theta, value, g):
         H, g64, alpha = dense_hessian(self, J, theta), g.astype(np.float64), float(self.alpha[0])
+        if not self.adaptive:
+            return self.as_printed(J, theta, H + alpha * np.eye(self.n), g64)
         for _ in range(self.tries):
             L = cholesky(H + alpha * np.eye(self.n))
             if L is None:
@@ -114,6 +125,15 @@ class DampedNewton(SecondOrder):
                 return self.move(J, new, new_value, new_g)
         return "no decrease"
 
+    def as_printed(self, J, theta, A, g):
+        """(8.28) with A = H + alpha I."""
+        d = solve(A, -g)
+        if d is None:
+            return "H + alpha I is singular"
+        new = theta + d.astype(self.dtype)
+        new_value, new_g = self.trial(J, new)
+        return self.move(J, new, new_value, new_g) if math.isfinite(new_value) else "the step leads to no finite J"
+
 
 class SaddleFreeNewton(Descent):
     """Saddle-free Newton (Dauphin et al. 2014; section 8.2.3): |H| in place of H.
@@ -122,6 +142,8 @@ class SaddleFreeNewton(Descent):
 
     Along directions of negative curvature Newton's step is turned round, so saddles repel. Where g is exactly zero no
     method that follows g can move. floor: relative to the largest |l|. Search: strong Wolfe.
+    Differs: the paper damps, |H| + lambda I with the best lambda of some; here small |l| are raised to the floor, and
+    the search finds the length.
     """
     ranges = {"floor": "(0, 1)"}
     default_search = staticmethod(strong_wolfe)
@@ -155,13 +177,15 @@ class LevenbergMarquardt(SecondOrder):
     so A'A is never formed; a refused step then costs one more evaluation of r and O(n^2).
     radius: the first one, relative to |D theta| (More's factor). Needs J.residuals and J.jacobian; the value and the
     gradient of J serve the record only.
+    Differs: Levenberg adds lambda I, Marquardt lambda times the diagonal of A'A, both without a radius; More solves by
+    QR, and stops by tolerances of his own.
     """
     needs = ("residuals", "jacobian")
     ranges = {"radius": "(0, inf)"}
 
     def __init__(self, params, radius=100.0, tries=60):
         super().__init__(params)
-        self.tries = tries
+        self.tries = count("LevenbergMarquardt", "tries", tries)
         self.declare("factor", np.array([self.validated("radius", radius)]))
         self.declare("radius", np.zeros(1))          # 0: not yet known
         self.declare("scale", np.zeros(self.n))

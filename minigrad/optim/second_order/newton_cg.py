@@ -7,7 +7,8 @@ import math
 
 import numpy as np
 
-from minigrad.optim.second_order.base import STALLED, Descent, SecondOrder, dot, norm
+from minigrad.arguments import count, number
+from minigrad.optim.second_order.base import NO_DECREASE, STALLED, Descent, SecondOrder, dot, norm
 from minigrad.optim.second_order.conjugate_gradient import linear_cg
 from minigrad.optim.second_order.newton import SaddleFreeNewton
 
@@ -18,15 +19,46 @@ def forcing(g):
     return min(0.5, math.sqrt(size)) * size
 
 
-class NewtonCG(Descent):
+class LeavesSaddles:
+    """For a Descent: before a run ends, a look at the curvature out of the space that the gradients span.
+
+    Products with gradients never leave a space that is invariant, as where two parameters have become equal: there the
+    point looks like a minimum. CG on H x = b with a random b has a part in every direction, and meets negative
+    curvature if there is some. That direction p is followed downhill, from a step of the size of theta on shorter and
+    shorter, until J falls by a fourth of t^2 |p.H p| / 2. At most `looks` products, once, at the end.
+    """
+    needs = ("hvp",)
+    looks = 50
+
+    def advance(self, J, theta, value, g):
+        reason = super().advance(J, theta, value, g)
+        if reason not in (STALLED, NO_DECREASE):
+            return reason
+        b = np.random.default_rng(self.k).standard_normal(self.n).astype(self.dtype)
+        solved = linear_cg(self.products(J, theta, "hvp"), b, iterations=min(2 * self.n, self.looks))
+        if solved.reason != "negative curvature":
+            return reason
+        p = solved.direction / norm(solved.direction)
+        p = p if dot(g, p) <= 0 else -p
+        curvature = solved.curvature / dot(solved.direction, solved.direction)
+        for t in max(1.0, norm(theta)) * 0.25 ** np.arange(20):
+            new = theta + self.dtype.type(t) * p
+            new_value, new_g = self.trial(J, new)
+            if new_value < value + t * t * curvature / 8 and new_value < value - self.noise * abs(value):
+                self.note = f"left a saddle: curvature {curvature:.3g} in a direction that the gradients do not show"
+                return self.move(J, new, new_value, new_g)
+        return reason
+
+
+class NewtonCG(LeavesSaddles, Descent):
     """Line-search Newton-CG (Nocedal and Wright, algorithm 7.1).
 
         H d = -g roughly, by conjugate gradients from 0;   theta <- theta + t d
 
     Where CG meets negative curvature it stops with what it has, or, at its first step, with -g scaled by |curvature|.
+    Differs: at its first step the algorithm takes -g as it is. Before it ends it looks for negative curvature in a
+    random direction (`LeavesSaddles`).
     """
-    needs = ("hvp",)
-
     def __init__(self, params, search=None):
         super().__init__(params, search)
 
@@ -48,13 +80,16 @@ class TrustRegion(SecondOrder):
     ratio = actual / predicted decrease: below 1/4 the radius shrinks to |d|/4, above 3/4 on the boundary it doubles.
     Negative curvature is followed to the boundary. radius: units of theta. A refused step is tried again with the
     smaller radius inside the same call; CG then walks the same path, whose products are remembered.
+    Differs: the radius shrinks to a fourth of the step, not of the old radius (a step may be much shorter than it). The
+    rounding of J is added to both decreases, so that the ratio of two that are rounding is 1.
     """
     needs = ("hvp",)
     ranges = {"radius": "(0, inf)", "largest": "(0, inf)"}
 
     def __init__(self, params, radius=1.0, largest=1000.0, accept=0.15, tries=60):
         super().__init__(params, largest=largest)
-        self.acceptance, self.tries = accept, tries
+        self.acceptance = number("TrustRegion", "accept", accept, "[0, 0.25)")
+        self.tries = count("TrustRegion", "tries", tries)
         self.declare("radius", np.array([self.validated("radius", radius)]))
 
     def advance(self, J, theta, value, g):
@@ -101,20 +136,20 @@ class TrustRegion(SecondOrder):
         return -dot(g, d) - dot(d, Hd) / 2
 
 
-class KrylovSaddleFree(SaddleFreeNewton):
+class KrylovSaddleFree(LeavesSaddles, SaddleFreeNewton):
     """Saddle-free Newton in a Krylov subspace (Dauphin et al. 2014, algorithm 1).
 
         Q = orthonormal basis of {g, H g, H^2 g, ..., last step};   d = -Q |Q'H Q|^-1 Q'g
 
     `dimension` Lanczos vectors, fully reorthogonalized, and the last step: dimension + 1 products per step.
+    Differs: algorithm 1 makes several steps inside one subspace, each with the best of some dampings lambda in
+    |H| + lambda I; here one, with small eigenvalues floored, and a strong Wolfe search. Before it ends it looks for
+    negative curvature in a random direction (`LeavesSaddles`).
     """
-    needs = ("hvp",)
 
     def __init__(self, params, dimension=20, floor=1e-8, search=None):
         super().__init__(params, floor, search)
-        if int(dimension) != dimension or dimension < 1:
-            raise ValueError(f"KrylovSaddleFree: dimension must be a count of at least 1, got {dimension!r}")
-        self.dimension = int(dimension)
+        self.dimension = count("KrylovSaddleFree", "dimension", dimension)
         self.declare("last", np.zeros(self.n, self.dtype))
 
     def direction(self, J, theta, value, g):

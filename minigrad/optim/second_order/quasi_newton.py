@@ -5,6 +5,7 @@ from the same J, so a minibatch may change between steps but never inside a pair
 """
 import numpy as np
 
+from minigrad.arguments import count
 from minigrad.optim.second_order.base import Descent, dot, norm
 
 CURVATURE = 1e-10       # a pair with s.y <= CURVATURE |s||y| would make M indefinite (or nearly): it is skipped
@@ -80,9 +81,7 @@ class LBFGS(Descent):
 
     def __init__(self, params, memory=10, search=None, scale=True):
         super().__init__(params, search)
-        if memory < 1 or int(memory) != memory:
-            raise ValueError(f"LBFGS: memory must be a count of at least 1, got {memory!r}")
-        self.memory, self.scale = int(memory), scale
+        self.memory, self.scale = count("LBFGS", "memory", memory), scale
         self.declare("s", np.zeros((self.memory, self.n), self.dtype))
         self.declare("y", np.zeros((self.memory, self.n), self.dtype))
         self.declare("sy", np.zeros(self.memory))               # s_i . y_i

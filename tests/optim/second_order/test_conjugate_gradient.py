@@ -74,14 +74,31 @@ def test_the_box_transcribed():
         np.testing.assert_allclose(opt.theta, theta, atol=1e-12)
 
 
-def test_resets_by_count():
-    J, steps = problems.rosenbrock(), []
-    opt = ConjugateGradient(J.start.copy(), reset=3, orthogonality=math.inf)
-    for _ in range(9):
-        steps.append(opt.coefficient[0] == 0)
+@pytest.mark.parametrize("reset", [1, 3, 5])
+def test_resets_where_the_box_does(reset):
+    """beta_t = 0 where t, counted from 1, is a multiple of the constant k."""
+    J = problems.quadratic(12, 100)
+    opt, zero = ConjugateGradient(J.start.copy(), reset=reset, orthogonality=math.inf, search="exact"), []
+    for t in range(1, 12):
+        if opt.coefficient[0] == 0:
+            zero.append(t)
+        assert opt.step(J).reason == ""
+    assert zero == sorted({1, *range(reset, 12, reset)})
+
+
+def test_the_box_with_its_reset_transcribed():
+    """Algorithm 8.9 with k = 5 and exact steps, in plain NumPy."""
+    J = problems.quadratic(12, 30)
+    opt = ConjugateGradient(J.start.copy(), search="exact", reset=5, orthogonality=math.inf)
+    theta, g_before, rho = J.start.copy(), None, np.zeros(12)
+    for t in range(1, 13):
+        g = J.grad(theta)
+        beta = 0 if g_before is None or t % 5 == 0 else (g - g_before) @ g / (g_before @ g_before)
+        rho = -g + beta * rho
+        theta = theta - (g @ rho) / (rho @ J.H @ rho) * rho
+        g_before = g
         opt.step(J)
-    assert [k for k, zero in enumerate(steps) if zero][:1] == [0]
-    assert steps[3] and steps[6]
+        np.testing.assert_allclose(opt.theta, theta, atol=1e-11)
 
 
 def test_a_direction_that_does_not_descend_becomes_steepest_descent():
@@ -165,3 +182,10 @@ def test_scaled_cg_never_goes_up(products):
         result = minimize(ScaledConjugateGradient(problem.start.copy()), J, 3000, tolerance=1e-6)
         assert (np.diff(result.values) <= 0).all()
         assert result.reason == "tolerance" and result.value <= problem.lowest + 1e-9, problem
+
+
+def test_scaled_cg_comes_back_from_a_trial_where_j_explodes():
+    """Osborne 1 from a place where the first step makes exp overflow to 1e300: lambda must not be lost to that."""
+    J = problems.osborne1()
+    result = minimize(ScaledConjugateGradient(np.array([0.5, 1, 1, 0.01, 0.01])), J, 500)
+    assert result.reason == "steps" and result.value < 0.06

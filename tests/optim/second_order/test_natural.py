@@ -147,3 +147,8 @@ def test_slices_without_inputs_take_plain_steps_and_wrong_inputs_are_named():
     J.layer_inputs = lambda theta: {"first": J.x[:, :2]}
     with pytest.raises(ValueError, match="2 features, its weights 4"):
         PRONG(J).step(J)
+
+
+def test_a_step_without_an_objective_says_what_for():
+    with pytest.raises(ValueError, match=r"opt.step\(J\) with an objective: it asks J for the inputs of its layers"):
+        PRONG(Net()).step()

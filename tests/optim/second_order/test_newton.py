@@ -108,7 +108,10 @@ def test_a_singular_hessian_becomes_steepest_descent():
             return np.zeros((2, 2))
     opt = Newton(np.array([1.0, 1.0]))
     assert opt.step(Flat()).reason == ""
-    assert opt.theta[1] == 1.0 and opt.theta[0] != 1.0
+    assert opt.theta[1] == 1.0 and opt.theta[0] == 0.0              # g = (4, 0): shortened to length 1
+    opt = Newton(np.array([0.1, 1.0]))
+    opt.step(Flat())
+    np.testing.assert_allclose(opt.theta, [0.1 - 4e-3, 1.0])        # g = (0.004, 0): as it is
 
 
 def test_damped_newton_is_8_28():
@@ -118,6 +121,49 @@ def test_damped_newton_is_8_28():
     opt.step(J)
     wanted = J.start - np.linalg.solve(J.hessian(J.start) + 2.5 * np.eye(2), J.grad(J.start))
     np.testing.assert_allclose(opt.theta, wanted, rtol=1e-12)
+
+
+@pytest.mark.parametrize("J", [problems.saddle2(), problems.rosenbrock(), problems.styblinski_tang(3)], ids=repr)
+@pytest.mark.parametrize("alpha", [0.3, 2.5, 1e3])
+def test_a_constant_alpha_is_8_28_step_by_step(J, alpha):
+    """adaptive=False: theta - (H + alpha I)^-1 g each time, wherever it leads; alpha stays."""
+    opt, theta = DampedNewton(J.start.copy(), damping=alpha, adaptive=False), J.start.copy()
+    for _ in range(6):
+        theta = theta - np.linalg.solve(J.hessian(theta) + alpha * np.eye(J.n), J.grad(theta))
+        assert opt.step(J).reason == ""
+        np.testing.assert_allclose(opt.theta, theta, rtol=1e-9)
+    assert float(np.asarray(opt.alpha).item()) == alpha
+
+
+def test_the_books_claims_on_alpha():
+    """Section 8.6.1: alpha must exceed the most negative eigenvalue for the step to descend; as alpha grows the step
+    becomes the gradient divided by alpha; for alpha to 0 Newton's."""
+    J = problems.saddle2()
+    start, g, H = J.start, J.grad(J.start), J.hessian(J.start)
+    most_negative = -np.linalg.eigvalsh(H)[0]
+
+    def moved(alpha):
+        opt = DampedNewton(start.copy(), damping=alpha, adaptive=False)
+        opt.step(J)
+        return opt.theta - start
+    assert g @ moved(1.1 * most_negative) < 0 and np.linalg.eigvalsh(H + 1.1 * most_negative * np.eye(2))[0] > 0
+    assert moved(0.9 * most_negative)[1] * -g[1] < 0                  # uphill along the direction of that eigenvalue
+    np.testing.assert_allclose(moved(1e9), -g / 1e9, rtol=1e-6)
+    newton = Newton(start.copy())
+    newton.step(J)
+    np.testing.assert_allclose(moved(1e-12), newton.theta - start, rtol=1e-9)
+
+
+def test_a_constant_alpha_that_makes_the_matrix_singular_is_a_reason():
+    class Saddle:
+        def value_and_grad(self, theta):
+            return float(theta[0] ** 2 - theta[1] ** 2) / 2, theta * [1, -1]
+
+        def hessian(self, theta):
+            return np.diag([1.0, -1.0])
+    opt = DampedNewton(np.ones(2), damping=1.0, adaptive=False)
+    assert opt.step(Saddle()).reason == "H + alpha I is singular"
+    np.testing.assert_array_equal(opt.theta, 1)
 
 
 def test_damping_shrinks_on_a_quadratic_and_grows_where_the_model_fails():
@@ -213,3 +259,42 @@ def test_trust_region_stays_in_its_ball_and_tries_again_without_new_products():
         if J.counts["value_and_grad"] > 2:                              # a refused trial: the walk is not repeated
             assert J.counts["hvp"] <= 10
     assert opt.k == 20
+
+
+@pytest.mark.parametrize("start", [0.1 * problems.osborne1().start, np.full(5, 0.1), [0.5, 1, 1, 0.01, 0.01]],
+                         ids=["a tenth", "equal", "in the space"])
+def test_newton_cg_leaves_the_space_where_two_parameters_of_osborne_1_are_equal(start):
+    """There two exponentials are one; every gradient and every product with one stays in that space, in which the point
+    is a minimum, J = 0.0506, while out of it the curvature is -467."""
+    J = problems.osborne1()
+    result = minimize(NewtonCG(np.array(start, float)), J, 300)
+    assert result.value < 0.0503 and result.theta[3] != pytest.approx(result.theta[4], rel=1e-3)
+
+
+@pytest.mark.parametrize("method", [NewtonCG, KrylovSaddleFree])
+@pytest.mark.parametrize("n, negative", [(3, 1), (8, 2), (40, 3)])
+def test_a_saddle_that_no_gradient_shows_is_left(method, n, negative):
+    """g is exactly zero along the directions of negative curvature: only a random direction has a part in them."""
+    l = np.r_[-np.linspace(1, 3, negative), np.linspace(1, 5, n - negative)]
+
+    class Saddle:
+        def value_and_grad(self, theta):
+            quartic = np.where(l < 0, theta, 0)
+            convex = np.where(l < 0, 0, theta)
+            value = np.sum(l * quartic**2 / 2 + quartic**4 / 4) + np.sum(abs(l) * (np.exp(convex) - 3 * convex))
+            return float(value), np.where(l < 0, l * theta + theta**3, l * (np.exp(theta) - 3))
+
+        def hvp(self, theta, v):
+            return np.where(l < 0, l + 3 * theta**2, l * np.exp(theta)) * v
+    lowest = np.sum(-l[l < 0] * 1 - l[l < 0] ** 2 / 4) + np.sum(l[l > 0]) * (3 - 3 * np.log(3))
+    start = np.where(l < 0, 0.0, 1.0)
+    result = minimize(method(start.copy()), Saddle(), 300)
+    assert result.value == pytest.approx(lowest, rel=1e-12), result
+
+
+@pytest.mark.parametrize("method", [NewtonCG, KrylovSaddleFree])
+def test_a_minimum_is_not_taken_for_a_saddle(method):
+    J = problems.Counting(problems.bard())
+    opt = method(J.start.copy())
+    result = minimize(opt, J, 300)
+    assert "no decrease" in result.reason and "saddle" not in opt.note
