@@ -4,3 +4,5 @@ from minigrad.strategies.sparse_coding import SparseCode, dictionary, sparse_cod
 from minigrad.strategies.continuation import (
     Annealing, Blurred, Continuation, blurred, continuation, simulated_annealing,
 )
+from minigrad.strategies.pretraining import greedy_pretrain, transfer, unsupervised_pretrain
+from minigrad.strategies.fitnets import fitnet, hint_loss

@@ -56,3 +56,11 @@ def test_easy_to_optimize(tmp_path):
     assert len(rows) == 5 and all(g > 20 * plain[0] for g, *_ in rows.values())
     assert rows.pop("auxiliary heads")[1:] == plain[1:] and all(least > 1e6 * plain[2] for *_, least in rows.values())
     assert rows["orthogonal, zigzag"][1:] == (1, 1)
+
+
+def test_greedy_pretraining(tmp_path):
+    said = quick("strategies/greedy_pretraining.py", tmp_path)
+    errors = {name: float(error) for name, error in re.findall(r"^(\S.*?)  +[\d.]+ \+- [\d.]+ +([\d.]+) \+-", said,
+                                                               re.MULTILINE)}
+    assert errors["random start, tanh"] < 25 and {"random start", "greedy supervised", "autoencoders"} < errors.keys()
+    assert "after denoising 500 unlabelled digits" in said
