@@ -69,7 +69,7 @@ def at_the_start(kind, depth, x, y):
     blocks = build("plain" if kind == "auxiliary heads" else kind, 0, depth)[1:-1]
     h = model[0](Tensor(x[:1])).data
     J = jacobian(blocks, h)                               # (1, WIDTH, 1, WIDTH)
-    return norms, np.linalg.svd(np.asarray(J).reshape(WIDTH, WIDTH), compute_uv=False)
+    return norms, np.linalg.svd(J.data.reshape(WIDTH, WIDTH), compute_uv=False)
 
 
 def learn(kind, lr, seed, depth, train, test, epochs):
