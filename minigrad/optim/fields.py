@@ -7,10 +7,10 @@
 
 The lines make the constructor, Momentum(params, lr, momentum=0.9, *, groups=None, ...), as `help`, `inspect.signature`,
 editors and type checkers show it, and the attributes: `opt.lr = 0.1` is checked, `opt.v = ...` copies into the array.
-Its own lines come first, then those it inherits; what follows `_: KW_ONLY` is given by name. An annotated name
-with another value, `tries: int = 60`, is an argument that becomes a plain attribute; `prepare()`, called when all are
-there, may check it. State need not be zeros: state(0) is an int, state(0.0) a float, state(lambda opt: ...) what the
-function makes of the optimizer.
+Its own lines come first, then those it inherits; what follows `_: KW_ONLY` is given by name. An annotated name with
+another value, `tries: int = 60`, is an argument that becomes a plain attribute; `prepare()`, called when all are there,
+may check it. State need not be zeros: state(0) is an int, state(0.0) a float, state(lambda opt: ...) what the function
+makes of the optimizer.
 
 A step does not change what the optimizer is: `update`, `begin` and `point` run on a View of it. New names may be set
 on a View and while an optimizer is made, by whatever function; afterwards they are refused, as nobody would read them.
@@ -30,25 +30,22 @@ Array = np.ndarray
 REQUIRED, PLACE, NAME = Parameter.empty, Parameter.POSITIONAL_OR_KEYWORD, Parameter.KEYWORD_ONLY
 
 # Where a hyperparameter may lie, by name, if its class does not say. Elsewhere: any finite number.
-RANGES = {
-    "lr": "[0, inf)", "momentum": "[0, 1)", "rho": "[0, 1)", "rho1": "[0, 1)", "rho2": "[0, 1)", "delta": "[0, inf)",
-    "weight_decay": "[0, inf)", "damping": "[0, inf)",
-}
+RANGES = {"lr": "[0, inf)", "delta": "[0, inf)", "weight_decay": "[0, inf)", "damping": "[0, inf)",
+          "momentum": "[0, 1)", "rho": "[0, 1)", "rho1": "[0, 1)", "rho2": "[0, 1)"}
 
 
 class Field:
     """A declared attribute: its value is in the optimizer's table of this kind, under its name."""
 
+    def __init__(self, default=None, interval=None):
+        self.default, self.interval = default, interval
+
     def __set_name__(self, owner, name):
-        self.name = name
+        above = getattr(super(owner, owner), name, None)        # the interval, if none is given, as in the class above
+        self.name, self.interval = name, self.interval or getattr(above, "interval", None) or RANGES.get(name)
 
     def __get__(self, opt, owner=None):
-        if opt is None:
-            return self
-        try:
-            return getattr(opt, self.table)[self.name]
-        except KeyError:
-            raise AttributeError(f"{type(opt).__name__} has no {self.name} yet") from None
+        return self if opt is None else getattr(opt, self.table)[self.name]
 
     def __set__(self, opt, value):
         self.put(opt, value)
@@ -59,27 +56,17 @@ class Hyperparameter(Field):
     """A number in an interval, or a schedule."""
     table = "_hyper"
 
-    def __init__(self, default=REQUIRED, interval=None):
-        self.default, self.interval = default, interval
-
-    def __set_name__(self, owner, name):
-        super().__set_name__(owner, name)
-        if self.interval is None:                               # as in the class above, or as usual for the name
-            above = getattr(super(owner, owner), name, None)
-            self.interval = getattr(above, "interval", None) or RANGES.get(name, "(-inf, inf)")
-
     def put(self, opt, value):
         opt._hyper[self.name] = self.checked(opt, value)
 
     def checked(self, opt, value):
         """A number as a Python float (so that float32 stays float32), or a schedule. ValueError out of range."""
-        if callable(value):
-            return value
+        interval = self.interval or "(-inf, inf)"
         try:
-            return number(type(opt).__name__, self.name, value, self.interval)
+            return value if callable(value) else number(type(opt).__name__, self.name, value, interval)
         except ValueError:
             real = isinstance(value, Real) and not isinstance(value, bool)
-            wanted = f"in {self.interval}" if real else f"a number in {self.interval} or a schedule k -> number"
+            wanted = f"in {interval}" if real else f"a number in {interval} or a schedule k -> number"
             raise ValueError(f"{type(opt).__name__}: {self.name} must be {wanted}, got {value!r:.60}") from None
 
 
@@ -87,18 +74,15 @@ class State(Field):
     """What a step leaves for the next one: an array, copied into when it is assigned, or a number of one kind."""
     table = "_state"
 
-    def __init__(self, initial=None):
-        self.initial = initial
-
     def put(self, opt, value):
         if not assigned(opt._state[self.name], value):
             opt._state[self.name] = type(opt._state[self.name])(value)
 
     def start(self, opt):
         """Its value before the first step."""
-        if self.initial is None:
+        if self.default is None:
             return np.zeros(opt.n, opt.dtype)
-        return self.initial(opt) if callable(self.initial) else self.initial
+        return self.default(opt) if callable(self.default) else self.default
 
 
 def assigned(mine, value):
@@ -118,6 +102,13 @@ def state(initial: Any = None, *, init: bool = False) -> Any:
     return State(initial)
 
 
+def declare(cls, name, field):
+    """Add a field to a class."""
+    setattr(cls, name, field)
+    field.__set_name__(cls, name)
+    return field
+
+
 class Made(type):
     """Making an optimizer: arguments that it does not have are refused, and from then on new attributes are."""
 
@@ -132,10 +123,11 @@ class Made(type):
 
 @dataclass_transform(eq_default=False, field_specifiers=(state,))
 class Declared(metaclass=Made):
-    """The root of all optimizers: reads the lines of a class when it is defined, fills them in when one is made."""
-    arguments = {}                  # name -> Parameter, as declared
-    state = ()                      # names of the (n,) arrays of the state; `kept`: of all of the state
-    kept = ()
+    """The root of all optimizers: reads the lines of a class when it is defined, fills them in when one is made.
+
+    declared: name -> Parameter of its arguments. kept: the names of its state; `state`: of the (n,) arrays among it.
+    """
+    declared, kept, state = {}, (), ()
 
     def __init_subclass__(cls, view=False, **options):
         super().__init_subclass__(**options)
@@ -144,26 +136,17 @@ class Declared(metaclass=Made):
         own, kind = {}, PLACE
         for name, hint in cls.__annotations__.items():
             value, hint = vars(cls).get(name, REQUIRED), str(hint)
-            if value is REQUIRED and (hint == str(Hyper) or hint.endswith("Hyper")):
+            kind = NAME if "KW_ONLY" in hint else kind
+            if value is REQUIRED and hint.endswith(("Hyper", str(Hyper))):
                 value = declare(cls, name, hyper())
-            if "KW_ONLY" in hint:
-                kind = NAME
-            elif isinstance(value, Hyperparameter):
-                own[name] = Parameter(name, kind, default=value.default)
-            elif value is not REQUIRED and not isinstance(value, State) and "ClassVar" not in hint:
-                own[name] = Parameter(name, kind, default=value)
-        both = own | {name: one for name, one in cls.arguments.items() if name not in own}
-        cls.arguments = dict(sorted(both.items(), key=lambda item: (item[1].kind, item[1].default is not REQUIRED)))
+            if not (value is REQUIRED or isinstance(value, State) or "ClassVar" in hint):
+                own[name] = Parameter(name, kind, default=getattr(value, "default", value))
+        both = own | {name: one for name, one in cls.declared.items() if name not in own}
+        cls.declared = dict(sorted(both.items(), key=lambda item: (item[1].kind, item[1].default is not REQUIRED)))
         if isinstance(vars(cls).get("state"), tuple):           # as before there were fields: state = ("v",)
-            cls.kept = cls.state
-            for name in cls.state:
-                declare(cls, name, State())
-        else:
-            own = [name for name, field in vars(cls).items() if isinstance(field, State)]
-            cls.kept = tuple(dict.fromkeys([*cls.kept, *own]))
-            cls.state = tuple(name for name in cls.kept if getattr(cls, name).initial is None)
-        if hasattr(cls.__init__, "generic"):
-            cls.__init__ = constructor(cls)
+            cls.kept = tuple(declare(cls, name, State()).name for name in cls.state)
+        cls.kept = tuple(dict.fromkeys([*cls.kept, *(key for key, one in vars(cls).items() if isinstance(one, State))]))
+        cls.state = tuple(name for name in cls.kept if getattr(cls, name).default is None)
         cls.__signature__ = signature_of(cls)
 
     def __init__(self, params, *args, **given):
@@ -171,7 +154,6 @@ class Declared(metaclass=Made):
         self.attach(params)
         self.fill(args, given)
         self.prepare()
-    __init__.generic = True
 
     def attach(self, params):
         """Keep what is optimized."""
@@ -185,20 +167,17 @@ class Declared(metaclass=Made):
     def fill(self, args, given):
         """The arguments as attributes, then the state. TypeError for one that is missing or one too many."""
         cls, who = type(self), type(self).__name__
-        places = [name for name, one in cls.arguments.items() if one.kind is PLACE]
+        places = [name for name, one in cls.declared.items() if one.kind is PLACE]
         if len(args) > len(places) or not given.keys().isdisjoint(places[:len(args)]):
             raise TypeError(f"{who}: too many arguments: {who}{cls.__signature__}")
-        given = dict(zip(places, args)) | given
-        for name, one in cls.arguments.items():
-            value = given.pop(name, one.default)
+        given = {name: one.default for name, one in cls.declared.items()} | dict(zip(places, args)) | given
+        for name, value in given.items():
             if value is REQUIRED:
                 raise TypeError(f"{who}: missing argument {name!r}: {who}{cls.__signature__}")
+            if name not in cls.declared:                        # what an `__init__` of the class's own adds
+                declare(cls, name, hyper(interval=getattr(cls, "ranges", {}).get(name)))
             setattr(self, name, value)
-        for name, value in given.items():                       # what an `__init__` of the class's own adds
-            declare(cls, name, Hyperparameter(interval=getattr(cls, "ranges", {}).get(name)))
-            setattr(self, name, value)
-        for name in cls.kept:
-            self._state[name] = getattr(cls, name).start(self)
+        self._state.update((name, getattr(cls, name).start(self)) for name in cls.kept)
 
     if not TYPE_CHECKING:                                       # a type checker that saw it would allow every name
         def __setattr__(self, name, value):
@@ -207,30 +186,14 @@ class Declared(metaclass=Made):
             object.__setattr__(self, name, value)
 
 
-def declare(cls, name, field):
-    """Add a field to a class."""
-    setattr(cls, name, field)
-    field.__set_name__(cls, name)
-    return field
-
-
-def constructor(cls):
-    """The `__init__` of a class that declares its arguments."""
-    def __init__(self, params, *args, **given):
-        Declared.__init__(self, params, *args, **given)
-    __init__.generic = True
-    __init__.__signature__ = Signature([*(Parameter(name, PLACE) for name in ("self", "params")),
-                                        *cls.arguments.values()])
-    return __init__
-
-
 def signature_of(cls):
-    """The arguments of a class: those of its `__init__`; for **options what the class above has by name."""
+    """The arguments of a class: those declared; if it has an `__init__` of its own, those of that."""
+    if cls.__init__ is Declared.__init__:
+        return Signature([Parameter("params", PLACE), *cls.declared.values()])
     own = list(signature(cls.__init__).parameters.values())[1:]
-    if own[-1].kind is Parameter.VAR_KEYWORD:
-        names = [one.name for one in own]
-        own[-1:] = [one.replace(kind=NAME) for one in super(cls, cls).__signature__.parameters.values()
-                    if one.name not in names]
+    if own[-1].kind is Parameter.VAR_KEYWORD:                   # **options: what the class above has, by name
+        above = super(cls, cls).__signature__.parameters.values()
+        own[-1:] = [one.replace(kind=NAME) for one in above if one.name not in [mine.name for mine in own]]
     return Signature(own)
 
 
@@ -262,10 +225,10 @@ class View:
 def view(opt, parts):
     """The View of `opt` with these parts, a dict of arrays and numbers."""
     cls, names = type(opt), tuple(parts)
-    if cls.__dict__.get("_viewed") != names:                    # once for a class
-        cls._viewed, cls._view = names, type(cls)(
-            cls.__name__, (View, cls), {name: Part(name) for name in names}, view=True)
-    seen = object.__new__(cls._view)
-    seen.__dict__ = opt.__dict__
-    seen._parts, seen._whole = parts, opt
+    views = vars(cls).get("_views", {})
+    if names not in views:                                      # once for a class
+        made = type(cls)(cls.__name__, (View, cls), {name: Part(name) for name in names}, view=True)
+        cls._views = views | {names: made}
+    seen = object.__new__(cls._views[names])
+    seen.__dict__, seen._parts, seen._whole = opt.__dict__, parts, opt
     return seen

@@ -1,39 +1,18 @@
-"""What every optimizer shares: the vector theta, the objective's value and gradient, a step's record, the trace."""
+"""What every optimizer shares: the vector theta, the value and gradient of J, the record of a step."""
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
-from minigrad.optim.fields import Declared, Hyperparameter, State, declare
+from minigrad.optim.fields import Hyperparameter, State, declare, hyper
 from minigrad.optim.parameters import as_parameters
+from minigrad.optim.records import NonFiniteError, Step, Trace
 from minigrad.optim.saving import Saved
 
-
-class NonFiniteError(ValueError, ArithmeticError):
-    """A gradient or a value of J is NaN or infinite; raised before anything was changed."""
+__all__ = ["NonFiniteError", "Optimizer", "Step", "as_parameters"]
 
 
-class Step(float):
-    """What `opt.step(J)` returns: the value of J where the step took its gradient, as a float, and
-
-    grad_norm: |g| there (None if not computed); evaluations: how many values and gradients of J the step cost;
-    reason: "" if the step was made, else why it was not ("line search failed: ..."): `minimize` then stops.
-    """
-
-    def __new__(cls, value, grad_norm=None, evaluations=1, reason=""):
-        step = super().__new__(cls, value)
-        step.grad_norm, step.evaluations, step.reason = grad_norm, evaluations, reason
-        return step
-
-
-class Trace(list):
-    """One dict of symbols per step; trace["v"] stacks one symbol over the steps, trace[3] is the fourth step."""
-
-    def __getitem__(self, key):
-        return np.array([step[key] for step in self]) if isinstance(key, str) else super().__getitem__(key)
-
-
-class Optimizer(Saved, Declared):
+class Optimizer(Saved):
     """The base of all optimizers.
 
     params: a float array (n,), updated in place, or an object with theta (n,), g (n,) and slices (name -> slice), such
@@ -81,29 +60,27 @@ class Optimizer(Saved, Declared):
                              f"and is {theta.shape} {theta.dtype} now: make a new one")
         return theta
 
-    # ---- hyperparameters
-
     def now(self, name, k=None):
         """The value of a hyperparameter at step k (default: the step being made, self.k + 1)."""
         return self.at_step(name, self._hyper[name], self.k + 1 if k is None else k)
 
     def at_step(self, name, value, k):
-        """A number as it is; of a schedule its value at k, checked."""
+        """A number as it is; of a schedule its value at step k, checked."""
         if not callable(value):
             return value
         try:
-            number = value(k)
-            if callable(number):
-                raise ValueError(f"it returned {number!r}")
-            return self.validated(name, number)
+            found = self.validated(name, value(k))
+            if callable(found):
+                raise ValueError(f"it returned {found!r}")
+            return found
         except ValueError as error:
             raise ValueError(f"{error} (schedule {value!r} at k = {k})") from None
 
     def validated(self, name, value):
-        """A value that the hyperparameter `name` may have; ValueError else."""
+        """A value that the hyperparameter may have, a number or a schedule. ValueError else."""
         field = getattr(type(self), name, None)
-        if not isinstance(field, Hyperparameter):
-            field = Hyperparameter(interval=getattr(self, "ranges", {}).get(name))
+        if not isinstance(field, Hyperparameter):               # an argument that is none of them: `ranges`
+            field = hyper(interval=getattr(self, "ranges", {}).get(name))
             field.__set_name__(type(self), name)
         return field.checked(self, value)
 

@@ -61,7 +61,6 @@ def test_the_lines_of_a_class_are_its_signature():
     assert list(inspect.signature(optim.AdamW).parameters) == ["params", "lr", "weight_decay", "eta", "rho1", "rho2",
                                                                "delta", "groups", "check_finite"]
     assert str(inspect.signature(Heavy)).startswith("(params, lr, momentum=0.9, gain=1.0, tries=3, *, note=None, ")
-    assert list(inspect.signature(Heavy.__init__).parameters)[:3] == ["self", "params", "lr"]
 
 
 @EVERY

@@ -19,25 +19,22 @@ class InterimPoint(Optimizer):
     point, freezes it there (inside `with opt.at_theta():` at theta), and that is its theta from then on.
     """
     abstract = True
-    has_point = False
-    _home = _some = _left = None                    # theta while the parameters are elsewhere; some of what is there
-    _ahead = ()                                     # (start, stop, group) of what is at the interim point
-    _paused = False                                 # at theta for the time of `at_theta`
-
-    def __init_subclass__(cls, **options):
-        super().__init_subclass__(**options)
-        cls.has_point = cls.point is not InterimPoint.point
+    _home = _some = _left = None            # theta while the parameters are elsewhere; 64 elements, what they are there
+    _ahead = ()                             # (start, stop, group) of what is at the interim point
+    _paused = False                         # at theta for the time of `at_theta`
 
     def point(self):
         """Where the gradient belongs, for methods that do not take it at theta."""
         raise NotImplementedError
 
+    def __init_subclass__(cls, **options):
+        super().__init_subclass__(**options)
+        cls.has_point = cls.point is not InterimPoint.point
+
     def interim(self):
         """Where the next gradient belongs: theta itself, or a fresh array with `point()` of the next step."""
-        if not self.has_point:
-            return self.params.theta
-        theta = self.home() if self._ahead else self.params.theta
-        return self.write_point(theta, theta.copy(), self.movable())
+        theta = self.home()
+        return self.write_point(theta, theta.copy(), self.movable()) if self.has_point else theta
 
     def write_point(self, theta, out, pieces):
         """out <- point() in the pieces given; out."""
@@ -60,28 +57,39 @@ class InterimPoint(Optimizer):
         return [(start, stop, group) for start, stop, name, group in self._pieces
                 if name not in frozen and not self.groups[group].frozen]
 
-    # ---- there and back
-
     def home(self):
-        """theta while the parameters are at the interim point; what has been frozen there stays there."""
+        """theta, wherever the parameters are. ValueError if somebody (who loaded a model, say) changed them at the
+        interim point: the next step would undo it. What was frozen there is at home there."""
+        live = self.params.theta
+        if not self._ahead:
+            return live
+        if live[self._some].tobytes() != self._left:
+            raise ValueError(f"{type(self).__name__}: the parameters were at the interim point, where the next "
+                             f"backward belongs, and were changed there: change them inside `with opt.at_theta():`")
         pieces = self.movable()
         if pieces != self._ahead:
-            home = self.params.theta.copy()
+            home = live.copy()
             for start, stop, _ in pieces:
                 home[start:stop] = self._home[start:stop]
             self._home = home
         return self._home
 
-    def leave(self, theta):
-        """Move the parameters from theta, which is kept in _home, to the interim point.
+    def home_of_step(self, runs):
+        """theta for a step by backward. ValueError if its gradient was not taken at the interim point."""
+        if not self._ahead or self._ahead != self.movable():
+            there, live = self.interim(), self.params.theta
+            if any(not np.array_equal(there[a:b], live[a:b], equal_nan=True) for a, b, *_ in runs):
+                raise ValueError(f"{type(self).__name__}.step: the gradient was taken at theta, but it belongs at the "
+                                 "interim point: opt.zero_grad() or opt.look_ahead() before the forward goes there")
+        return self.home()
 
-        64 of their elements are remembered, to tell later whether somebody else (who loaded a model, say) moved them.
-        An error (in a schedule, in a `point` of one's own) leaves them at theta.
-        """
+    # ---- there and back
+
+    def leave(self, theta):
+        """Move the parameters to the interim point; an error (in a schedule, in a `point`) leaves them at theta."""
         live = self.params.theta
         if self._home is None:
-            self._home = np.empty_like(theta)
-            self._some = np.linspace(0, self.n - 1, min(self.n, 64)).astype(int)
+            self._home, self._some = np.empty_like(theta), np.linspace(0, self.n - 1, min(self.n, 64)).astype(int)
         if theta is not self._home:
             self._home[...] = theta
         try:
@@ -91,6 +99,7 @@ class InterimPoint(Optimizer):
             self.put_home(self._home)
             raise
         self._ahead, self._left = pieces, live[self._some].tobytes()
+        self.changed()
 
     def put_home(self, theta):
         """The parameters are at theta from now on."""
@@ -99,46 +108,20 @@ class InterimPoint(Optimizer):
             self.params.theta[...] = theta
         self.changed()
 
-    def untouched(self):
-        return self.params.theta[self._some].tobytes() == self._left
-
-    def check_untouched(self):
-        """ValueError if somebody changed the parameters at the interim point: the next step would undo it."""
-        if not self.untouched():
-            raise ValueError(f"{type(self).__name__}: the parameters were at the interim point, where the next "
-                             f"backward belongs, and were changed there: change them inside `with opt.at_theta():`")
-
-    def home_of_step(self, runs):
-        """The theta of a step by backward. ValueError if its gradient was not taken at the interim point."""
-        if self._ahead:
-            self.check_untouched()
-        if not self._ahead or self._ahead != self.movable():
-            there, live = self.interim(), self.params.theta
-            if any(not np.array_equal(there[a:b], live[a:b], equal_nan=True) for a, b, *_ in runs):
-                raise ValueError(f"{type(self).__name__}.step: the gradient was taken at theta, but it belongs at the "
-                                 "interim point: opt.zero_grad() or opt.look_ahead() before the forward goes there")
-        return self.home() if self._ahead else self.params.theta
-
     def go_home(self):
         """Put theta back, to the bit, if the parameters are at the interim point."""
         if self._ahead:
-            self.check_untouched()
             self.put_home(self.home())
 
     def look_ahead(self):
-        """Put the parameters from theta to the interim point, for the next backward; the opposite of `go_home`."""
-        if self._ahead:
-            self.follow()
-        elif self.has_point and not np.array_equal(self.interim(), self.params.theta, equal_nan=True):
-            self.leave(self.params.theta)
-            self.changed()
+        """Put the parameters at the interim point, for the next backward; the opposite of `go_home`."""
+        if self.has_point and not np.array_equal(self.interim(), self.params.theta, equal_nan=True):
+            self.leave(self.home())
 
     def follow(self):
         """The interim point depends on hyperparameters and state: go where it is now."""
         if self._ahead:
-            self.check_untouched()
-            self.leave(self.home())
-            self.changed()
+            self.look_ahead()
 
     def zero_grad(self):
         """Forget the gradient: the next backward stores instead of adding.
@@ -156,21 +139,26 @@ class InterimPoint(Optimizer):
 
         If the block raises and the way back does too, the block's error is the one that counts, and theta stays.
         """
-        was_ahead = bool(self._ahead)
+        was_ahead, paused = bool(self._ahead), self._paused
         self.go_home()
-        self._paused = self._paused or was_ahead
+        self._paused = paused or was_ahead
         try:
             yield self.params.theta
         except BaseException:
             with suppress(Exception):
-                self.resume(was_ahead)
+                self.resume(was_ahead, paused)
             raise
-        self.resume(was_ahead)
+        self.resume(was_ahead, paused)
 
-    def resume(self, was_ahead):
-        """The end of `at_theta`: to the interim point again, if the parameters were there before."""
-        if was_ahead:
-            self._paused = False
-            if not self._ahead:
-                self.leave(self.params.theta)
-                self.changed()
+    def resume(self, was_ahead, paused):
+        """At the end of `at_theta`, or when a state was loaded: ahead, if the parameters were there."""
+        self._paused = paused
+        if was_ahead and not paused and not self._ahead:
+            self.leave(self.params.theta)
+
+    def restore_point(self, was_ahead):
+        """When a state was loaded: home from where the old one had led, then ahead if the new one says so."""
+        with suppress(ValueError):
+            self.go_home()
+        self._ahead = ()
+        self.resume(was_ahead, self._paused)
