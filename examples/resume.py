@@ -64,7 +64,10 @@ def train(checkpoint, examples, accident=None, step=0):
 
 
 def in_a_new_process(*arguments):
-    """Run this file with these arguments. Returns what it printed, or how it ended."""
+    """Run this file with these arguments. Returns what it printed, or how it ended.
+
+    Ctrl-C means there what it means to Python, also where a shell that runs us in its background has it ignored.
+    """
     done = subprocess.run([sys.executable, __file__, "--child", *map(str, arguments)], capture_output=True, text=True)
     if done.returncode > 0:
         raise RuntimeError(done.stderr)
@@ -95,6 +98,7 @@ def main(argv=None):
     parser.add_argument("--child", nargs="+", help=argparse.SUPPRESS)
     args = parser.parse_args(argv)
     if args.child:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         checkpoint, examples, *accident = args.child
         train(checkpoint, int(examples), *accident[:1], *map(int, accident[1:]))
         return
@@ -106,7 +110,10 @@ def main(argv=None):
         print(f"in one go      {straight}")
         ends = [straight]
         for what, step in stops.items():
-            print(f"{what:<14} {in_a_new_process(files[what], examples, what, step)}")
+            accident = in_a_new_process(files[what], examples, what, step)
+            print(f"{what:<14} {accident}")
+            if accident.startswith("finished"):
+                raise RuntimeError(f"the run with {what} was not interrupted: what follows would prove nothing")
             ends.append(in_a_new_process(files[what], examples))
             print(f"  resumed      {ends[-1]}")
         print("the same bits" if len(set(ends)) == 1 else "NOT the same bits")

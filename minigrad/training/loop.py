@@ -236,10 +236,14 @@ def _figures(run):
 
 @contextmanager
 def _ctrl_c(run):
-    """The first Ctrl-C asks the run to stop after its step, the second one interrupts as usual."""
+    """The first Ctrl-C asks the run to stop after its step (it may be ending already), a second one interrupts."""
+    asked = False
+
     def interrupt(*_):
-        if run.reason:
+        nonlocal asked
+        if asked:
             raise KeyboardInterrupt
+        asked = True
         run.stop("interrupted")
 
     before = signal.getsignal(signal.SIGINT)

@@ -11,10 +11,11 @@ pytest.importorskip("matplotlib")
 ROOT = Path(__file__).parents[2]
 
 
-def quick(name, folder):
+def quick(name, folder, *before):
+    """What the example prints; `before` goes in front of its command line."""
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    done = subprocess.run([sys.executable, ROOT / "examples" / f"{name}.py", "--quick", "--out", folder], text=True,
-                          capture_output=True, timeout=300, env=environment)
+    done = subprocess.run([*before, sys.executable, ROOT / "examples" / f"{name}.py", "--quick", "--out", folder],
+                          text=True, capture_output=True, timeout=300, env=environment)
     assert done.returncode == 0, done.stderr
     assert (folder / f"{name}.png").read_bytes()[:4] == b"\x89PNG"
     return done.stdout
@@ -35,8 +36,10 @@ def test_batch_size(tmp_path):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals to oneself")
-def test_resume(tmp_path):
-    said = quick("resume", tmp_path)
+@pytest.mark.parametrize("before", [[], ["sh", "-c", "trap '' INT; exec \"$@\"", "sh"]], ids=["", "SIGINT ignored"])
+def test_resume(tmp_path, before):
+    """Also where Ctrl-C is ignored, as in a shell's background: there nothing was interrupted, and nothing proved."""
+    said = quick("resume", tmp_path, *before)
     assert "\nthe same bits\n" in said and "interrupted at epoch 2" in said and "killed by signal 9" in said
     hashes = re.findall(r"finished at epoch 8, step 80, parameters (\w+)", said)
     assert len(hashes) == 3 and len(set(hashes)) == 1

@@ -545,6 +545,17 @@ def test_a_second_ctrl_c_interrupts_at_once(ctrl_c):
     assert log.events == ["start", "gradient", "end", "close"] and signal.getsignal(signal.SIGINT) is before
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="signals to oneself")
+@pytest.mark.parametrize("at", [("step", 3), ("end", 4), ("close", 5)])
+def test_one_ctrl_c_while_a_run_ends_anyway_does_not_cost_the_last_checkpoint(at, tmp_path, ctrl_c):
+    model = net()
+    run = fit(model, optim.SGD(model.parameters(), lr=0.1), [(X, Y)] * 3, epochs=1,
+              callbacks=[Log(("step", 3), lambda run: run.stop("enough")), Log(at, interrupt),
+                         training.Checkpoint(tmp_path / "run", every_epochs=None)])
+    assert run.reason == "enough"
+    assert mg.files.load_tensors(tmp_path / "run")[0]["run/losses"].shape == (run.steps,)
+
+
 def test_in_another_thread_ctrl_c_is_left_alone():
     found = []
 
