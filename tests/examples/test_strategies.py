@@ -64,3 +64,13 @@ def test_greedy_pretraining(tmp_path):
                                                                re.MULTILINE)}
     assert errors["random start, tanh"] < 25 and {"random start", "greedy supervised", "autoencoders"} < errors.keys()
     assert "after denoising 500 unlabelled digits" in said
+
+
+def test_ensemble(tmp_path):
+    said = quick("strategies/ensemble.py", tmp_path)
+    for name in ("snapshots of one run", "independent models"):
+        together, alone, logits, loss, losses, differ = (
+            float(number) for number in re.search(
+                rf"^5 {name} +([\d.]+) \+- [\d.]+ % +([\d.]+) % +([\d.]+) % +([\d.]+) +([\d.]+) +([\d.]+) %", said,
+                re.MULTILINE).groups())
+        assert together < alone and loss < losses and differ > 1 and abs(together - logits) < 1
