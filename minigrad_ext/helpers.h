@@ -35,7 +35,7 @@ static int mg_helpers(void) { return 0; }
 
 enum { MG_THREADS = 1 };
 enum { PIECES = 4 };           /* a seat's share: fewer, and a thread that is held up holds up more; more cost more */
-enum { SPIN = 50 * 1000 };     /* ns a thread looks for work before it sleeps: about what it takes to wake it */
+enum { SPIN = 200 * 1000 };    /* ns a thread watches for work before it sleeps: the gap between two kernels of a step */
 enum { STACK = 1024 * 1024 };
 
 /* Where a thread waits for a counter to change. */
