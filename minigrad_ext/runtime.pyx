@@ -1,9 +1,8 @@
-"""Threads, instruction set and memory of the compiled kernels: what holds for all families at once."""
+"""Threads and instruction set of the compiled kernels: what holds for all families at once."""
 import os
 
 cdef extern from "simd.h" nogil:
     int mg_isa_found()
-    int mg_keep_memory(long bytes)
 
 cdef extern from "helpers.h" nogil:
     enum: MOST_THREADS
@@ -98,16 +97,6 @@ cdef extern from *:
     int PLAIN_C "MG_IS_PLAIN"
 
 
-def keep_memory(long size=1 << 30):
-    """Let malloc keep freed blocks up to `size` bytes instead of giving them back to the system; True where it could.
-
-    A fresh array per op costs a page fault per 4 KiB and step (1,761 faults a step of a convolution net, 0 with it). It
-    is glibc's mallopt (M_MMAP_THRESHOLD, M_TRIM_THRESHOLD), so it holds for the whole process, not for minigrad alone,
-    and memory goes back to the system only at exit. MINIGRAD_KEEP_MEMORY=0 leaves malloc as it is.
-    """
-    return bool(mg_keep_memory(size))
-
-
 def _processors():
     """How many processors this process may run on."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -141,8 +130,6 @@ def _start():
     _limit = min(_of_openmp("OMP_THREAD_LIMIT") or MOST_THREADS, MOST_THREADS)
     set_num_threads(_positive("MINIGRAD_NUM_THREADS", _of_openmp("OMP_NUM_THREADS") or _processors()))
     _grain = _positive("MINIGRAD_THREAD_GRAIN", 3_000_000)
-    if os.environ.get("MINIGRAD_KEEP_MEMORY") != "0":
-        keep_memory()
 
 
 _start()

@@ -75,17 +75,4 @@ static inline int mg_isa_found(void) {
     return 0;
 }
 
-/* Keep freed blocks instead of returning them to the system: a fresh array per op otherwise costs thousands of page
-   faults per step. This holds for the whole process, not for minigrad alone. Only glibc; 0 where there is none. */
-#if defined(__GLIBC__)
-#include <malloc.h>
-static inline int mg_keep_memory(long bytes) {
-    int most = bytes > 0x7fffffffL ? 0x7fffffff : (int)bytes;
-    int largest = 32 << 20; /* glibc takes no higher M_MMAP_THRESHOLD */
-    return mallopt(M_MMAP_THRESHOLD, most < largest ? most : largest) && mallopt(M_TRIM_THRESHOLD, most);
-}
-#else
-static inline int mg_keep_memory(long bytes) { (void)bytes; return 0; }
-#endif
-
 #endif

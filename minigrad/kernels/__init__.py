@@ -9,6 +9,8 @@ wants that); `MINIGRAD_REQUIRE_EXT=1` turns a missing extension into an error.
     missing              the families that should be compiled and are not
     set_num_threads(n)   kernels use at most n threads (default: MINIGRAD_NUM_THREADS, else OMP_NUM_THREADS, else all
                          processors allowed; never more than OMP_THREAD_LIMIT)
+    empty(shape, dtype)  an array for a result; the memory of the large ones that died last is used again, up to
+                         MINIGRAD_KEEP_MEMORY MiB (default 64; 0: numpy.empty)
 """
 import importlib
 import importlib.util
@@ -37,7 +39,7 @@ def _sources():
     if spec is None:
         return []
     folder = Path(spec.origin).parent
-    return [name for name in ("runtime", *FAMILIES)
+    return [name for name in ("runtime", "memory", *FAMILIES)
             if (folder / f"{name}.pyx").exists() or (folder / f"{name}.pyi").exists()]
 
 
@@ -55,11 +57,26 @@ _modules = {} if _switched_off else {name: _load(name) for name in _sources()}
 if os.environ.get("MINIGRAD_REQUIRE_EXT") == "1" and not _modules:
     reason = "MINIGRAD_KERNELS=numpy switches the kernels off" if _switched_off else "minigrad_ext is not installed"
     raise ImportError(f"MINIGRAD_REQUIRE_EXT=1, but {reason}")
-_runtime = _modules.get("runtime")
+_runtime, _memory = _modules.get("runtime"), _modules.get("memory")
 
 missing = [name for name, module in _modules.items() if module is None]
 compiled = bool(_modules) and not missing
 isa = _runtime.isa() if _runtime else "numpy"
+
+
+def _kept_memory():
+    """MINIGRAD_KEEP_MEMORY in bytes."""
+    wish = os.environ.get("MINIGRAD_KEEP_MEMORY") or "64"
+    if not wish.isdecimal():
+        raise ValueError(f"MINIGRAD_KEEP_MEMORY={wish}: must be an int >= 0, in MiB")
+    return int(wish) << 20
+
+
+empty = np.empty                             # where ops get the arrays they return: shape (a tuple), dtype
+if _memory and _kept_memory():
+    _memory.use(np.empty, np.ndarray)
+    _memory.keep(_kept_memory())
+    empty = _memory.empty
 
 
 def kernel(family):

@@ -22,21 +22,21 @@ from minigrad.core import contiguous, primitive
 
 @primitive
 def _conv2d(x, w, windows, size):
-    y = np.empty((x.shape[0], *size, w.shape[3]), x.dtype)
+    y = kernels.empty((x.shape[0], *size, w.shape[3]), x.dtype)
     kernels.conv.conv2d(contiguous(x), contiguous(w), None, y, windows)
     return y
 
 
 @primitive
 def _conv2d_x(g, w, windows, size):
-    dx = np.empty((g.shape[0], *size, w.shape[2] * windows[6]), g.dtype)
+    dx = kernels.empty((g.shape[0], *size, w.shape[2] * windows[6]), g.dtype)
     kernels.conv.conv2d_x(contiguous(g), contiguous(w), dx, windows)
     return dx
 
 
 @primitive
 def _conv2d_w(x, g, windows, size):
-    dw = np.empty((*size, x.shape[3] // windows[6], g.shape[3]), x.dtype)
+    dw = kernels.empty((*size, x.shape[3] // windows[6], g.shape[3]), x.dtype)
     kernels.conv.conv2d_w(contiguous(x), contiguous(g), dw, None, windows)
     return dw
 
@@ -54,7 +54,7 @@ _conv2d_w.vjps(lambda u, y, x, g, windows, size: _conv2d_x(g, u, windows, x.shap
 @primitive
 def _conv2d_bias(x, w, b, windows, size):
     """conv2d(x, w) + b in one pass: the sums start at b (o,)."""
-    y = np.empty((x.shape[0], *size, w.shape[3]), x.dtype)
+    y = kernels.empty((x.shape[0], *size, w.shape[3]), x.dtype)
     kernels.conv.conv2d(contiguous(x), contiguous(w), contiguous(b), y, windows)
     return y
 
@@ -71,8 +71,8 @@ def _conv2d_bias_backward(g, y, wanted, out, x, w, b, windows, size):
     dx = _conv2d_x(g, w, windows, x.shape[1:3]) if wanted[0] else None
     dw = db = None
     if wanted[1] or wanted[2]:
-        dw, add_w = out[1] or (np.empty(w.shape, w.dtype), False)
-        db, add_b = (out[2] or (np.empty(b.shape, b.dtype), False)) if wanted[2] else (None, False)
+        dw, add_w = out[1] or (kernels.empty(w.shape, w.dtype), False)
+        db, add_b = (out[2] or (kernels.empty(b.shape, b.dtype), False)) if wanted[2] else (None, False)
         kernels.conv.conv2d_w(contiguous(x), g, dw, db, windows, add_w, add_b)
     return [dx, dw if wanted[1] else None, db, None, None]
 

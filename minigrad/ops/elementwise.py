@@ -15,7 +15,7 @@ from minigrad.core import Tensor, contiguous, data_of, primitive
 def _one_pass(kernel, x):
     """y, which a kernel fills from x in one pass."""
     x = contiguous(x)
-    y = np.empty(x.shape, x.dtype)
+    y = kernels.empty(x.shape, x.dtype)
     kernel(x, y)
     return y
 
@@ -29,7 +29,7 @@ def floating(x):
 def _gate(kernel, g, y):
     """The gradient that a kernel fills from g and y, of one shape and dtype, in one pass."""
     g, y = contiguous(g), contiguous(y)
-    d = np.empty(g.shape, g.dtype)
+    d = kernels.empty(g.shape, g.dtype)
     kernel(g, y, d)
     return d
 

@@ -17,7 +17,7 @@ def _matmul(a, b):
     """(..., m, k) @ (..., k, n) -> (..., m, n), leading axes broadcast."""
     if a.dtype != b.dtype or a.dtype.kind != "f":
         return np.matmul(a, b)
-    out = np.empty((*_lead(a, b), a.shape[-2], b.shape[-1]), a.dtype)
+    out = kernels.empty((*_lead(a, b), a.shape[-2], b.shape[-1]), a.dtype)
     kernels.matmul.matmul(a, b, out)
     return out
 
@@ -79,7 +79,7 @@ def _linear(x, w, b):
     """x (m, i) W (i, o) + b (o,) -> (m, o)."""
     if x.dtype.kind != "f":
         return np.matmul(x, w) + b
-    out = np.empty((x.shape[0], w.shape[1]), x.dtype)
+    out = kernels.empty((x.shape[0], w.shape[1]), x.dtype)
     kernels.matmul.matmul(x, w, out, False, contiguous(b))
     return out
 
@@ -92,7 +92,7 @@ _linear.vjps(lambda g, y, x, w, b: _matmul(g, swapaxes(w, 0, 1)),
 @_linear.fused
 def _linear_backward(g, y, wanted, out, x, w, b):
     """All three gradients in one kernel call, those of W and b straight into their slices of g where they may."""
-    dx = np.empty(x.shape, x.dtype) if wanted[0] else None
+    dx = kernels.empty(x.shape, x.dtype) if wanted[0] else None
     dw, add_w = gradient_array(wanted[1], out[1], w)
     db, add_b = gradient_array(wanted[2], out[2], b)
     kernels.matmul.linear_backward(g, x, w, dx, dw, db, add_w, add_b)

@@ -37,7 +37,7 @@ def _leading(x):
 def _batch_norm(x, gamma, beta, delta, relu, moments):
     """moments (2, c) receives mean and variance, for the fused backward."""
     c = x.shape[-1]
-    y = np.empty(x.shape, x.dtype)
+    y = kernels.empty(x.shape, x.dtype)
     kernels.norm.batch_norm(contiguous(x).reshape(-1, c), contiguous(gamma), contiguous(beta), delta, relu,
                             y.reshape(-1, c), moments[0], moments[1])
     return y
@@ -59,7 +59,7 @@ _batch_norm.vjps(
 def _batch_norm_backward(g, y, wanted, out, x, gamma, beta, delta, relu, moments):
     """All three gradients in one kernel call, those of gamma and beta straight into their slices of g if they may."""
     c = x.shape[-1]
-    dx = np.empty(x.shape, x.dtype) if wanted[0] else None
+    dx = kernels.empty(x.shape, x.dtype) if wanted[0] else None
     dgamma, add_gamma = gradient_array(wanted[1], out[1], gamma)
     dbeta, add_beta = gradient_array(wanted[2], out[2], beta)
     kernels.norm.batch_norm_backward(
@@ -85,7 +85,7 @@ def batch_norm(x, gamma, beta, delta=1e-5, relu=False, moments=None):
                          f"got {getattr(moments, 'dtype', type(moments).__name__)} {np.shape(moments)}")
     if 0 in shape:
         raise ValueError(f"batch_norm: nothing to take the mean of (x {shape})")
-    kept = np.empty((2, shape[-1]), x.dtype)
+    kept = kernels.empty((2, shape[-1]), x.dtype)
     y = _batch_norm(x, gamma, beta, float(delta), bool(relu), kept)
     if moments is not None:
         moments[...] = kept
@@ -114,7 +114,7 @@ def _check(name, x, gamma, beta, delta):
 @primitive
 def _layer_norm(x, gamma, beta, delta):
     c = x.shape[-1]
-    y = np.empty(x.shape, x.dtype)
+    y = kernels.empty(x.shape, x.dtype)
     kernels.norm.layer_norm(contiguous(x).reshape(-1, c), contiguous(gamma), contiguous(beta), delta, y.reshape(-1, c))
     return y
 
@@ -130,7 +130,7 @@ _layer_norm.vjps(
 def _layer_norm_backward(g, y, wanted, out, x, gamma, beta, delta):
     """All three gradients in one kernel call, those of gamma and beta straight into their slices of g if they may."""
     c = x.shape[-1]
-    dx = np.empty(x.shape, x.dtype) if wanted[0] else None
+    dx = kernels.empty(x.shape, x.dtype) if wanted[0] else None
     dgamma, add_gamma = gradient_array(wanted[1], out[1], gamma)
     dbeta, add_beta = gradient_array(wanted[2], out[2], beta)
     kernels.norm.layer_norm_backward(

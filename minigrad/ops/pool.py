@@ -54,7 +54,7 @@ def _check(name, x):
 def _max_pool2d(x, index, rows, columns, y):
     """x at the places of its maxima (the gather). y: the result, where the search for them has found it already."""
     if y is None:
-        y = np.empty(index.shape, x.dtype)
+        y = kernels.empty(index.shape, x.dtype)
         kernels.pool.max_pool2d_take(contiguous(x), index, rows, columns, y)
     return y
 
@@ -62,7 +62,7 @@ def _max_pool2d(x, index, rows, columns, y):
 @primitive
 def _max_pool2d_x(g, index, rows, columns, size):
     """g added up at the places of the maxima (the scatter), zeros elsewhere. size: (h, w) of the images."""
-    dx = np.empty((g.shape[0], *size, g.shape[3]), g.dtype)
+    dx = kernels.empty((g.shape[0], *size, g.shape[3]), g.dtype)
     kernels.pool.max_pool2d_x(contiguous(g), index, rows, columns, dx)
     return dx
 
@@ -78,7 +78,7 @@ def _maxima(x, rows, columns):
     """The maxima over windows: found once, in the values; then they are places, and pooling is linear."""
     values = contiguous(data_of(x))
     shape = (x.shape[0], len(rows), len(columns), x.shape[3])
-    y, index = np.empty(shape, values.dtype), np.empty(shape, np.int32)
+    y, index = kernels.empty(shape, values.dtype), kernels.empty(shape, np.dtype(np.int32))
     kernels.pool.max_pool2d(values, rows, columns, y, index)
     return _max_pool2d(x, index, rows, columns, y)
 
@@ -98,14 +98,14 @@ def max_pool2d(x, size, stride=None, padding=0):
 
 @primitive
 def _avg_pool2d(x, rows, columns, scale):
-    y = np.empty((x.shape[0], len(rows), len(columns), x.shape[3]), x.dtype)
+    y = kernels.empty((x.shape[0], len(rows), len(columns), x.shape[3]), x.dtype)
     kernels.pool.avg_pool2d(contiguous(x), rows, columns, scale, y)
     return y
 
 
 @primitive
 def _avg_pool2d_x(g, rows, columns, scale, size):
-    dx = np.empty((g.shape[0], *size, g.shape[3]), g.dtype)
+    dx = kernels.empty((g.shape[0], *size, g.shape[3]), g.dtype)
     kernels.pool.avg_pool2d_x(contiguous(g), rows, columns, scale, dx)
     return dx
 

@@ -70,7 +70,7 @@ _softmax_cross_entropy.vjps(
 
 @_softmax_cross_entropy.fused
 def _softmax_cross_entropy_backward(g, y, wanted, out, x, labels):
-    dx = np.empty(x.shape, x.dtype)
+    dx = kernels.empty(x.shape, x.dtype)
     kernels.softmax.cross_entropy_backward(contiguous(x), labels, g, dx)
     return [dx, None]
 
