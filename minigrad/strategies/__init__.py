@@ -7,3 +7,4 @@ from minigrad.strategies.continuation import (
 from minigrad.strategies.pretraining import greedy_pretrain, transfer, unsupervised_pretrain
 from minigrad.strategies.fitnets import fitnet, hint_loss
 from minigrad.strategies.ensemble import Ensemble, Snapshots, ensemble
+from minigrad.strategies.curriculum import curriculum, weighted, weighted_curriculum

@@ -74,3 +74,11 @@ def test_ensemble(tmp_path):
                 rf"^5 {name} +([\d.]+) \+- [\d.]+ % +([\d.]+) % +([\d.]+) % +([\d.]+) +([\d.]+) +([\d.]+) %", said,
                 re.MULTILINE).groups())
         assert together < alone and loss < losses and differ > 1 and abs(together - logits) < 1
+
+
+def test_curriculum(tmp_path):
+    said = quick("strategies/curriculum.py", tmp_path)
+    rows = re.findall(r"^(\S.*?)  +([\d.]+) \+- [\d.]+ +[\d.]+ \+-", said, re.MULTILINE)
+    assert len(rows) == 10
+    noisy = {name: float(loss) for name, loss in rows[:5]}
+    assert noisy["plain curriculum"] < noisy["difficult first"]
