@@ -11,7 +11,32 @@ import math
 import numpy as np
 
 from minigrad import ops
-from minigrad.core import Number, Tensor, data_of, shape_of
+from minigrad.arguments import number
+from minigrad.core import Tensor, data_of, shape_of
+from minigrad.ops.softmax import class_labels
+
+__all__ = ["absolute_error", "binary_cross_entropy", "cross_entropy", "gaussian_nll", "hinge", "huber", "kl_divergence",
+           "mean_squared_error", "zero_one_error"]
+
+OTHER_NAMES = {                           # what other libraries call them
+    "CrossEntropyLoss": "cross_entropy", "NLLLoss": "cross_entropy", "nll_loss": "cross_entropy",
+    "mse": "mean_squared_error", "softmax_cross_entropy": "cross_entropy", "MSELoss": "mean_squared_error",
+    "mse_loss": "mean_squared_error", "L1Loss": "absolute_error", "l1_loss": "absolute_error",
+    "mean_absolute_error": "absolute_error", "BCEWithLogitsLoss": "binary_cross_entropy",
+    "binary_cross_entropy_with_logits": "binary_cross_entropy", "BCELoss": "binary_cross_entropy, of the logits",
+    "SmoothL1Loss": "huber", "HuberLoss": "huber", "huber_loss": "huber",
+    "KLDivLoss": "kl_divergence, of the logits", "kl_div": "kl_divergence, of the logits",
+    "MultiMarginLoss": "hinge", "GaussianNLLLoss": "gaussian_nll", "accuracy": "1 - zero_one_error(logits, labels)",
+}
+
+
+def __dir__():
+    return __all__
+
+
+def __getattr__(name):
+    instead = OTHER_NAMES.get(name)
+    raise AttributeError(f"minigrad.losses has no {name!r}" + (f": {instead}" if instead else ""))
 
 
 def _reduce(name, values, reduction):
@@ -69,14 +94,10 @@ def _target(name, prediction, target):
 
 
 def _labels(name, scores, labels):
-    """labels (m,) as integers of [0, k), for scores (m, k): a copy, so that what is checked is what is used."""
-    labels, shape = np.array(data_of(labels)), shape_of(scores)
-    if len(shape) != 2 or labels.shape != shape[:1]:
-        raise ValueError(f"{name}: wanted logits (m, k) and labels (m,), got {shape} and {labels.shape}")
-    if labels.dtype.kind not in "iu":
-        raise ValueError(f"{name}: labels must be integers, got {labels.dtype}")
-    if labels.size and (labels.min() < 0 or labels.max() >= shape[1]):
-        raise ValueError(f"{name}: labels must lie in [0, {shape[1]}), got {labels.min()} to {labels.max()}")
+    """labels (m,) as integers of [0, k), for scores (m, k)."""
+    labels, k = class_labels(name, scores, labels), shape_of(scores)[1]
+    if labels.size and (labels.min() < 0 or labels.max() >= k):
+        raise ValueError(f"{name}: labels must lie in [0, {k}), got {labels.min()} to {labels.max()}")
     return labels
 
 
@@ -124,10 +145,8 @@ def cross_entropy(logits, labels, label_smoothing=0.0, weights=None, reduction="
         return ops.softmax_cross_entropy(logits, labels)
     labels = _labels("cross_entropy", logits, labels)
     m, k = shape_of(logits)
-    if not isinstance(label_smoothing, Number) or not 0 <= label_smoothing <= 1:
-        raise ValueError(f"cross_entropy: label_smoothing must be a number in [0, 1], got {label_smoothing!r} "
-                         "(the classes' weights are weights=)")
-    label_smoothing = float(label_smoothing)
+    label_smoothing = number("cross_entropy", "label_smoothing", label_smoothing, "[0, 1]",
+                             hint=" (the classes' weights are weights=)")
     if weights is None:
         each = np.ones(k, logits.dtype)
     else:
@@ -155,7 +174,7 @@ def hinge(scores, labels, margin=1.0, reduction="mean"):
 
     Differs: PyTorch's multi_margin_loss divides by k.
     """
-    scores = _prediction("hinge", scores)
+    scores, margin = _prediction("hinge", scores), number("hinge", "margin", margin)
     labels = _labels("hinge", scores, labels)
     rows = np.arange(len(labels))
     wrong = np.ones(shape_of(scores), scores.dtype)
@@ -242,8 +261,7 @@ def huber(prediction, target, threshold=1.0, reduction="mean"):
 
         d = prediction - target:    d^2 / 2  where |d| <= threshold,  else  threshold (|d| - threshold / 2)
     """
-    if not threshold > 0:
-        raise ValueError(f"huber: threshold must be positive, got {threshold}")
+    threshold = number("huber", "threshold", threshold, "(0, inf]")
     d = _difference("huber", prediction, target)
     q = ops.clip(d, -threshold, threshold)
     return _reduce("huber", q * (d - 0.5 * q), reduction)

@@ -314,7 +314,7 @@ def test_m_against_m_1_is_refused(name):
     (lambda: losses.binary_cross_entropy(A, np.full((6, 5), np.nan)), "targets must lie"),
     (lambda: losses.kl_divergence(LOGITS, B), "probabilities that sum to 1"),
     (lambda: losses.kl_divergence(A[0], PROBABILITIES[0]), r"wanted logits \(m, k\)"),
-    (lambda: losses.huber(A, B, 0), "threshold must be positive, got 0"),
+    (lambda: losses.huber(A, B, 0), r"threshold must be a number in \(0, inf\], got 0"),
     (lambda: losses.gaussian_nll(A, B, -1.0), "precision must be positive, got -1"),
     (lambda: losses.gaussian_nll(A, B, np.ones((6, 1, 1))), r"broadcast to the mean's shape \(6, 5\), got \(6, 1, 1\)"),
     (lambda: losses.gaussian_nll(A, B, np.ones(6)), r"broadcast to the mean's shape \(6, 5\), got \(6,\)"),

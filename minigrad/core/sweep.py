@@ -208,7 +208,8 @@ def grad(y, xs, g=None, create_graph=False, retain_graph=None):
             raise ValueError(f"grad: every x must be a Tensor with requires_grad=True, got {x!r:.60}")
     results = [None] * len(xs)
     if not isinstance(y, Tensor):
-        raise ValueError(f"grad: y must be a Tensor, got {type(y).__name__}")
+        hint = "; call it first: grad(f(x), x)" if callable(y) else ""
+        raise ValueError(f"grad: y must be a Tensor, got {type(y).__name__}{hint}")
     if y.node is not None:
         seed = _seed(y, g, "grad")
         order = _ordered(y.node, "grad")

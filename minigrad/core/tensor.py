@@ -178,7 +178,10 @@ def as_array(data, dtype=None):
         return data
     if isinstance(data, Tensor):
         data = data._data
-    array = np.asarray(data)
+    try:
+        array = np.asarray(data)
+    except ValueError as error:           # rows of unequal lengths, Tensors with history
+        raise ValueError(f"tensor: wanted numbers in rows of one length: {error}") from None
     if dtype is not None:
         wanted = np.dtype(dtype)
     elif array.dtype.kind == "f" and not isinstance(data, (ndarray, np.generic)):

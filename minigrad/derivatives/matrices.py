@@ -30,7 +30,7 @@ def jacobian(f, x):
 
     By rows (one vjp each) or by columns (one jvp each), whichever are fewer.
     """
-    xs, single, tracked = as_inputs("jacobian", x)
+    xs, single, tracked = as_inputs("jacobian", f, x)
     y, closes = call("jacobian", f, xs)
     again = tracked or closes
     if y.size <= sum(a.size for a in xs):
@@ -60,7 +60,7 @@ def hessian(f, x):
 
     For a tuple x: a list of lists of blocks, [i][j] of shape (*x_i.shape, *x_j.shape).
     """
-    xs, single, tracked = as_inputs("hessian", x)
+    xs, single, tracked = as_inputs("hessian", f, x)
     y, closes = call("hessian", f, xs, scalar=True)
     gs, again = grad(y, xs, create_graph=True), tracked or closes
     lines = []
@@ -88,7 +88,7 @@ def hessian_diagonal(f, x, samples=None, rng=None):
     random z of signs (Bekas et al. 2007), unbiased; an entry's variance is 2 sum_j H_ij^2, j != i, / samples.
     Not the gradient of the sum of the gradient, which is the sum of each row.
     """
-    xs, single, tracked = as_inputs("hessian_diagonal", x)
+    xs, single, tracked = as_inputs("hessian_diagonal", f, x)
     y, closes = call("hessian_diagonal", f, xs, scalar=True)
     gs, again = grad(y, xs, create_graph=True), tracked or closes
 

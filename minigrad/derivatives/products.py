@@ -23,8 +23,10 @@ def inner(vs, gs):
 
 # ---- arguments
 
-def as_inputs(name, x):
+def as_inputs(name, f, x):
     """(list of Tensors to differentiate by, whether x was a single one, whether one of them has a history)."""
+    if not callable(f):
+        raise ValueError(f"{name}: f must be a function of x, and comes first; got {type(f).__name__}")
     single = not isinstance(x, tuple)
     xs, tracked = [], False
     for a in (x,) if single else x:
@@ -83,7 +85,7 @@ def _closes_over(y, xs):
 
 def vjp(f, x, u):
     """J' u, where J = df/dx: u of the shape of f(x) -> the shape of x. One gradient."""
-    xs, single, tracked = as_inputs("vjp", x)
+    xs, single, tracked = as_inputs("vjp", f, x)
     y, closes = call("vjp", f, xs)
     again = tracked or closes or (is_recording() and isinstance(u, Tensor) and u.requires_grad)
     results = grad(y, xs, u, create_graph=again)
@@ -92,7 +94,7 @@ def vjp(f, x, u):
 
 def jvp(f, x, v):
     """J v, where J = df/dx: v of the shape of x -> the shape of f(x). About three gradients."""
-    xs, single, tracked = as_inputs("jvp", x)
+    xs, single, tracked = as_inputs("jvp", f, x)
     vs, moving = as_directions("jvp", v, xs, single)
     y, closes = call("jvp", f, xs)
     return _forward(y, xs, vs, tracked or moving or closes)
@@ -111,7 +113,7 @@ def _forward(y, xs, vs, again):
 
 def hvp(f, x, v):
     """H v, where H is the Hessian of f: x -> a number: the gradient of g . v. v, result: the shape of x."""
-    xs, single, tracked = as_inputs("hvp", x)
+    xs, single, tracked = as_inputs("hvp", f, x)
     vs, moving = as_directions("hvp", v, xs, single)
     y, closes = call("hvp", f, xs, scalar=True)
     gs = grad(y, xs, create_graph=True)
@@ -128,7 +130,7 @@ def ggnvp(f, loss, x, v):
     semidefinite wherever the loss is convex in z: squared error of outputs, cross-entropy of logits (softmax and
     logarithm belong to the loss, not to f). About four gradients.
     """
-    xs, single, tracked = as_inputs("ggnvp", x)
+    xs, single, tracked = as_inputs("ggnvp", f, x)
     vs, moving = as_directions("ggnvp", v, xs, single)
     z, closes = call("ggnvp", f, xs)
     again = tracked or moving or closes

@@ -16,7 +16,9 @@ from minigrad.ops.shape import (
 )
 from minigrad.ops.softmax import log_softmax, softmax, softmax_cross_entropy
 from minigrad.ops.units import drop_mask, dropout, embedding, maxout
-from minigrad.ops import from_numpy, operators
+from minigrad.ops import from_numpy, operators, other_names
+from minigrad.ops.other_names import missing_function as __getattr__
 
 operators.attach(Tensor)
 from_numpy.attach(Tensor)
+other_names.attach(Tensor)

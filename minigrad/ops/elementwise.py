@@ -14,7 +14,6 @@ from minigrad.core import Tensor, contiguous, data_of, primitive
 
 def _one_pass(kernel, x):
     """y, which a kernel fills from x in one pass."""
-    x = contiguous(x)
     y = kernels.empty(x.shape, x.dtype)
     kernel(x, y)
     return y
@@ -301,7 +300,7 @@ def _limit(x, limit, name):
 @primitive
 def relu(x):
     """Rectified linear, max(x, 0); the derivative at 0 is 0, and NaN stays NaN both ways."""
-    x = np.asarray(x)
+    x = contiguous(x)
     return _one_pass(kernels.elementwise.relu, x) if x.dtype.kind == "f" else np.maximum(x, x.dtype.type(0))
 
 
@@ -368,7 +367,7 @@ gelu.vjps(lambda g, y, x: g * (_normal_cdf(x) + x * exp(-0.5 * x * x) * (1 / mat
 @primitive
 def sigmoid(x):
     """1 / (1 + e^-x), without overflow at either end."""
-    return _one_pass(kernels.elementwise.sigmoid, floating(x))
+    return _one_pass(kernels.elementwise.sigmoid, contiguous(floating(x)))
 
 
 sigmoid.vjps(lambda g, y, x: sigmoid_gate(g, y))

@@ -24,19 +24,26 @@ OF_VALUES = {np.shape, np.ndim, np.size, np.zeros_like, np.ones_like, np.full_li
              np.isclose, np.array_equal, np.any, np.all, np.count_nonzero, np.nonzero, np.argsort, np.result_type,
              np.may_share_memory, np.shares_memory, np.array_repr, np.array_str, np.array2string}
 INSTEAD = {
-    "add.reduce": "ops.sum(x)", "multiply.reduce": "ops.prod(x)", "maximum.reduce": "ops.max(x)",
-    "minimum.reduce": "ops.min(x)", "add.accumulate": "ops.cumsum(x)", "multiply.outer": "ops.outer(a, b)",
-    "reciprocal": "1 / x", "exp2": "2.0 ** x", "log2": "ops.log(x) / math.log(2)", "log10": "ops.log(x) / math.log(10)",
-    "float_power": "a ** b", "fmax": "ops.maximum", "fmin": "ops.minimum", "logaddexp": "ops.logsumexp",
-    "vstack": "ops.concatenate(xs, 0)", "hstack": "ops.concatenate(xs, 1)", "diff": "x[1:] - x[:-1]",
-    "average": "ops.mean(x)", "moveaxis": "ops.transpose(x, axes)", "tensordot": "ops.einsum", "inner": "a @ b.T",
-    "vdot": "ops.dot(a, b)",
+    "add.reduce": "ops.sum(x, axis=0)", "multiply.reduce": "ops.prod(x, axis=0)",
+    "take": "x.ravel()[index]", "maximum.reduce": "ops.max(x, axis=0)",
+    "minimum.reduce": "ops.min(x, axis=0)", "column_stack": "ops.stack(xs, axis=1) of vectors",
+    "add.accumulate": "ops.cumsum(x, axis=0)", "multiply.outer": "ops.outer(a, b) of vectors",
+    "reciprocal": "1 / x", "exp2": "2.0 ** x", "log2": "ops.log(x) / math.log(2)",
+    "log10": "ops.log(x) / math.log(10)", "float_power": "a ** b", "fmax": "ops.maximum(a, b), where NaN stays NaN",
+    "fmin": "ops.minimum(a, b), where NaN stays NaN", "logaddexp": "ops.logsumexp(ops.stack([a, b]), axis=0)",
+    "vstack": "ops.stack(xs) of vectors, ops.concatenate(xs) of matrices",
+    "hstack": "ops.concatenate(xs) of vectors, ops.concatenate(xs, axis=1) of matrices",
+    "diff": "x[..., 1:] - x[..., :-1]", "average": "ops.mean(x) without weights", "tensordot": "ops.einsum",
+    "moveaxis": "ops.transpose(x, axes)", "inner": "a @ b.T", "vdot": "ops.dot(a.ravel(), b.ravel())",
+    "ptp": "ops.max(x) - ops.min(x)", "atleast_2d": "ops.expand_dims(x, 0) of a vector",
+    "array_split": "ops.split(x, places)",
 }
+NAMESAKES = {"erf": elementwise.erf, "expit": elementwise.sigmoid}         # ufuncs of scipy.special
 
 
 def array_ufunc(self, ufunc, method, *inputs, **options):
     """Tensor.__array_ufunc__: what NumPy calls for np.exp(x), np.add(a, x) and a * x where a is an array."""
-    op = UFUNCS.get(ufunc)
+    op = UFUNCS.get(ufunc) or NAMESAKES.get(ufunc.__name__)
     if op is not None and method == "__call__" and not options:
         if isinstance(inputs[0], np.floating):
             return op(float(inputs[0]), *inputs[1:])
@@ -47,14 +54,15 @@ def array_ufunc(self, ufunc, method, *inputs, **options):
         if ufunc in BITS:
             return BITS[ufunc](*inputs)
     name = ufunc.__name__ + ("" if method == "__call__" else f".{method}")
+    home = "np." if getattr(np, ufunc.__name__, None) is ufunc else ""                 # SciPy has ufuncs too
     if any(isinstance(out, Tensor) for out in options.get("out", ())):
-        raise TypeError(f"np.{name}: out= must be an array, not a Tensor; write x = ops.{ufunc.__name__}(...)")
+        raise TypeError(f"{home}{name}: out= must be an array, not a Tensor; write x = ops.{ufunc.__name__}(...)")
     if op is not None and method == "__call__":
         given = ", ".join(f"{option}=" for option in options)
-        values = _values(inputs, f"np.{name} of a Tensor takes no {given} and changes no array in place (a += x); "
+        values = _values(inputs, f"{home}{name} of a Tensor takes no {given} and changes no array in place (a += x); "
                                  f"use .data for the values, or a = a + x, ops.{op.__name__}(...)")
     else:
-        values = _values(inputs, _not_differentiable(name))
+        values = _values(inputs, _not_differentiable(home, name))
     return getattr(ufunc, method)(*values, **{k: _values(v, name) for k, v in options.items()})
 
 
@@ -63,15 +71,19 @@ def array_function(self, function, types, args, options):
     call = FUNCTIONS.get(function)
     if call is not None:
         return call(*args, **options)
-    inside = function.__module__.removeprefix("numpy").removeprefix(".")              # "linalg", of np.linalg.inv
-    message = None if function in OF_VALUES else _not_differentiable(f"{inside}.{function.__name__}".lstrip("."))
+    message = None if function in OF_VALUES else _not_differentiable("np.", _full_name(function))
     return function(*_values(args, message), **{k: _values(v, message) for k, v in options.items()})
 
 
-def _not_differentiable(name):
-    """The message for a function of NumPy's that is no op."""
+def _full_name(function):
+    """A function's name within np: "linalg.inv" of np.linalg.inv."""
+    return f"{function.__module__}.{function.__name__}".removeprefix("numpy.")
+
+
+def _not_differentiable(home, name):
+    """The message for a function of NumPy's (home "np.") or SciPy's that is no op."""
     hint = INSTEAD.get(name)
-    return f"np.{name} of a Tensor is not differentiable; use .data for the values{f', or {hint}' if hint else ''}"
+    return f"{home}{name} of a Tensor is not differentiable; use .data for the values{f', or {hint}' if hint else ''}"
 
 
 def _values(x, message):
@@ -102,7 +114,7 @@ def _named(function, op, *names):
         given = {renamed[name]: value for name, value in rest if name in renamed}
         for name, value in rest:
             if name not in renamed and value is not signature.parameters[name].default:
-                raise TypeError(f"np.{function.__name__} of a Tensor takes {', '.join(renamed) or 'nothing else'}; "
+                raise TypeError(f"np.{_full_name(function)} of a Tensor takes {', '.join(renamed) or 'nothing else'}; "
                                 f"not {name}={value!r:.40}")
         return op(x, **given)
 

@@ -172,6 +172,9 @@ def einsum(subscripts, *xs):
 
     An index repeated within one operand takes its diagonal.
     """
+    if not isinstance(subscripts, str):
+        hint = f': einsum("{xs[0]:.40}", x)' if xs and isinstance(xs[0], str) else ""
+        raise ValueError(f"einsum: the subscripts come first, a string{hint}; got {type(subscripts).__name__}")
     text = subscripts.replace(" ", "")
     inputs, arrow, output = text.partition("->")
     inputs = inputs.split(",")

@@ -60,7 +60,8 @@ def _dot(self, other):
 
 def _all_or_any(name, ufunc):
     def method(self, axis=None, keepdims=False):
-        return Tensor(ufunc.reduce(self.data != 0, axis=axis, keepdims=keepdims))
+        axes = None if axis is None else shape.distinct_axes(name, self, axis)
+        return Tensor(ufunc.reduce(self.data != 0, axis=axes, keepdims=keepdims))
     method.__name__, method.__doc__ = name, f"Whether {name} of the elements over axes is true; no gradient."
     return method
 

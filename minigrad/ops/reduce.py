@@ -9,22 +9,18 @@ import numpy as np
 
 from minigrad.core import Tensor, data_of, primitive, shape_of
 from minigrad.ops.elementwise import exp, floating, sqrt, where
-from minigrad.ops.shape import broadcast_to, flip, one_axis, reshape, transpose
+from minigrad.ops.other_names import unknown
+from minigrad.ops.shape import broadcast_to, distinct_axes, flip, one_axis, reshape, transpose
 
 
-def _axes(name, x, axis):
-    """axis as a sorted tuple of non-negative ints; None stays None, all of them."""
-    if axis is None:
-        return None
-    ndim = len(shape_of(x))
-    axes = tuple(axis) if isinstance(axis, (tuple, list)) else (axis,)
-    for a in axes:
-        if not -ndim <= a < ndim:
-            raise ValueError(f"{name}: axis {a} is out of range for shape {shape_of(x)}")
-    axes = tuple(sorted(a % ndim for a in axes))
-    if len(set(axes)) != len(axes):
-        raise ValueError(f"{name}: axis {axis} is repeated (shape {shape_of(x)})")
-    return axes
+def _axes(name, x, axis, keepdims=False, other=None):
+    """axis as a sorted tuple of non-negative ints; None stays None, all of them. other: arguments that do not exist."""
+    if other:
+        raise unknown(name, other)
+    if keepdims.__class__ is not bool and not isinstance(keepdims, np.bool_):
+        raise ValueError(f"{name}: keepdims must be True or False, got {keepdims!r:.60}; several axes are a tuple, "
+                         "axis=(0, 1)")
+    return None if axis is None else distinct_axes(name, x, axis)
 
 
 def _count(x, axes):
@@ -57,18 +53,20 @@ def _sum(x, axes, keepdims):
 _sum.vjps(lambda g, y, x, axes, keepdims: _spread(g, x, axes), None, None)
 
 
-def sum(x, axis=None, keepdims=False):
+def sum(x, axis=None, keepdims=False, **other):
     """Sum over axes. The sum of nothing is 0."""
-    return _sum(x, _axes("sum", x, axis), keepdims)
+    if axis is not None or keepdims is not False or other:
+        axis = _axes("sum", x, axis, keepdims, other)
+    return _sum(x, axis, keepdims)
 
 
-def prod(x, axis=None, keepdims=False):
+def prod(x, axis=None, keepdims=False, **other):
     """Product over axes. The product of nothing is 1.
 
     A tree of products, halves by halves: no division, so derivatives of every order are right where factors are 0.
     """
     x = x if isinstance(x, Tensor) else np.asarray(x)
-    axes = _axes("prod", x, axis)
+    axes = _axes("prod", x, axis, keepdims, other)
     if x.dtype.kind != "f":                                      # no gradient; NumPy knows the dtype
         product = np.multiply.reduce(data_of(x), axis=axes, keepdims=keepdims)
         return Tensor(product) if isinstance(x, Tensor) else product
@@ -96,16 +94,18 @@ def _cumsum(x, axis):
 _cumsum.vjps(lambda g, y, x, axis: flip(_cumsum(flip(g, axis), axis), axis), None)
 
 
-def cumsum(x, axis=None):
+def cumsum(x, axis=None, **other):
     """Running sums along an axis (None: of the flattened x): y_i = x_1 + ... + x_i. The same shape."""
+    if other:
+        raise unknown("cumsum", other)
     if axis is None:
         return _cumsum(reshape(x if isinstance(x, Tensor) else np.asarray(x), (-1,)), 0)
     return _cumsum(x, one_axis("cumsum", x, axis))
 
 
-def mean(x, axis=None, keepdims=False):
+def mean(x, axis=None, keepdims=False, **other):
     """Arithmetic mean over axes. Raises ValueError for the mean of nothing."""
-    axes = _axes("mean", x, axis)
+    axes = _axes("mean", x, axis, keepdims, other)
     count = _count(x, axes)
     if count == 0:
         raise ValueError(f"mean: no elements to average (shape {shape_of(x)}, axis {axis})")
@@ -114,9 +114,9 @@ def mean(x, axis=None, keepdims=False):
     return _sum(x, axes, keepdims) / count
 
 
-def var(x, axis=None, keepdims=False, ddof=0):
+def var(x, axis=None, keepdims=False, ddof=0, **other):
     """Variance over axes: the mean squared deviation, times n/(n - ddof). Two passes: a large mean does no harm."""
-    axes = _axes("var", x, axis)
+    axes = _axes("var", x, axis, keepdims, other)
     count = _count(x, axes)
     if count <= ddof:
         raise ValueError(f"var: {count} elements are too few (shape {shape_of(x)}, axis {axis}, ddof {ddof})")
@@ -124,9 +124,10 @@ def var(x, axis=None, keepdims=False, ddof=0):
     return _sum(deviation * deviation, axes, keepdims) / (count - ddof)
 
 
-def std(x, axis=None, keepdims=False, ddof=0):
+def std(x, axis=None, keepdims=False, ddof=0, **other):
     """Standard deviation over axes, the root of `var`."""
-    return sqrt(var(x, axis, keepdims, ddof))
+    axes = _axes("std", x, axis, keepdims, other)
+    return sqrt(var(x, axes, keepdims, ddof))
 
 
 def _extreme(name, ufunc):
@@ -146,8 +147,8 @@ def _extreme(name, ufunc):
 
     op.vjps(rule, None, None)
 
-    def public(x, axis=None, keepdims=False):
-        return op(x, _axes(name, x, axis), keepdims)
+    def public(x, axis=None, keepdims=False, **other):
+        return op(x, _axes(name, x, axis, keepdims, other), keepdims)
     public.__name__ = public.__qualname__ = name
     return public
 
@@ -180,9 +181,9 @@ def _logsumexp_x(g, y, x, axes, keepdims):
 _logsumexp.vjps(_logsumexp_x, None, None)
 
 
-def logsumexp(x, axis=None, keepdims=False):
+def logsumexp(x, axis=None, keepdims=False, **other):
     """log(sum(exp(x))) over axes, without overflow."""
-    axes = _axes("logsumexp", x, axis)
+    axes = _axes("logsumexp", x, axis, keepdims, other)
     if _count(x, axes) == 0:
         raise ValueError(f"logsumexp: no elements (shape {shape_of(x)}, axis {axis})")
     return _logsumexp(x, axes, keepdims)
@@ -204,18 +205,25 @@ def _norm_x(g, y, x, axes, keepdims):
 _norm.vjps(_norm_x, None, None)
 
 
-def norm(x, axis=None, keepdims=False):
+def norm(x, axis=None, keepdims=False, **other):
     """Euclidean norm over axes; the derivative at 0 is 0."""
-    return _norm(x, _axes("norm", x, axis), keepdims)
+    return _norm(x, _axes("norm", x, axis, keepdims, other), keepdims)
 
 
-def argmax(x, axis=None):
+def argmax(x, axis=None, **other):
     """Index of the (first) largest element over one axis, or of the flattened x; integers, no gradient."""
-    index = np.argmax(data_of(x), axis=axis)
-    return Tensor(index) if isinstance(x, Tensor) else index
+    return _place("argmax", np.argmax, x, axis, other)
 
 
-def argmin(x, axis=None):
+def argmin(x, axis=None, **other):
     """Index of the (first) smallest element over one axis, or of the flattened x; integers, no gradient."""
-    index = np.argmin(data_of(x), axis=axis)
+    return _place("argmin", np.argmin, x, axis, other)
+
+
+def _place(name, function, x, axis, other):
+    if other:
+        raise unknown(name, other)
+    if math.prod(shape_of(x)) == 0:
+        raise ValueError(f"{name}: no elements (shape {shape_of(x)})")
+    index = function(data_of(x), axis=None if axis is None else one_axis(name, x, axis))
     return Tensor(index) if isinstance(x, Tensor) else index

@@ -2,6 +2,10 @@
 
 Each is linear, and the derivative of each is another op of this file: indexing and scattering, padding and cropping.
 """
+import math
+import operator
+from collections.abc import Iterable
+
 import numpy as np
 
 from minigrad.core import Tensor, primitive, shape_of
@@ -19,7 +23,8 @@ reshape.vjps(lambda g, y, x, shape: reshape(g, x.shape), None)
 def flatten(x, start=1):
     """(m, ...) -> (m, product of the rest): all axes from `start` on become one."""
     shape = shape_of(x)
-    return reshape(x, (*shape[:start], int(np.prod(shape[start:], dtype=np.int64))))
+    start = start if start == len(shape) else one_axis("flatten", x, start)      # there: an axis of 1 behind the last
+    return reshape(x, (*shape[:start], math.prod(shape[start:])))
 
 
 @primitive
@@ -41,11 +46,8 @@ def transpose(x, axes=None):
 
 def swapaxes(x, a, b):
     """Axes a and b exchanged."""
-    ndim = len(shape_of(x))
-    for axis in (a, b):
-        if not -ndim <= axis < ndim:
-            raise ValueError(f"swapaxes: axis {axis} is out of range for shape {shape_of(x)}")
-    axes = list(range(ndim))
+    axes = list(range(len(shape_of(x))))
+    a, b = one_axis("swapaxes", x, a), one_axis("swapaxes", x, b)
     axes[a], axes[b] = axes[b], axes[a]
     return _transpose(x, tuple(axes))
 
@@ -156,21 +158,30 @@ _concatenate.vjps_each(None, _concatenate_part)
 
 
 def concatenate(xs, axis=0):
-    """Arrays joined along an existing axis; they agree in all other sizes."""
+    """Arrays joined along an existing axis; they agree in all other sizes. axis None: all of them flattened."""
+    xs = _several("concatenate", xs)
+    if axis is None:
+        xs, axis = [reshape(x if isinstance(x, Tensor) else np.asarray(x), (-1,)) for x in xs], 0
     shapes = [shape_of(x) for x in xs]
-    if not shapes:
-        raise ValueError("concatenate: nothing to join")
-    ndim = len(shapes[0])
-    if not -ndim <= axis < ndim:
-        raise ValueError(f"concatenate: axis {axis} is out of range for shape {shapes[0]}")
-    axis %= ndim
+    axis = one_axis("concatenate", xs[0], axis)
     if any(s[:axis] + s[axis + 1:] != shapes[0][:axis] + shapes[0][axis + 1:] for s in shapes):
         raise ValueError(f"concatenate: sizes may differ only along axis {axis}, got shapes {shapes}")
     return _concatenate(axis, *xs)
 
 
+def _several(name, xs):
+    """The arrays to be joined, as a list: of a list, a tuple, a generator, or along the first axis of one array."""
+    if not isinstance(xs, Iterable) or isinstance(xs, str | dict):
+        raise ValueError(f"{name}: wanted a list of Tensors or arrays, got {type(xs).__name__}")
+    xs = list(xs)
+    if not xs:
+        raise ValueError(f"{name}: nothing to join")
+    return xs
+
+
 def stack(xs, axis=0):
     """Arrays of one shape joined along a new axis."""
+    xs = _several("stack", xs)
     shapes = {shape_of(x) for x in xs}
     if len(shapes) != 1:
         raise ValueError(f"stack: all shapes must be equal, got {sorted(shapes)}")
@@ -215,14 +226,26 @@ def pad(x, widths, value=0.0):
 def flip(x, axis=None):
     """x in reverse order along an axis, several (a tuple), or all (None)."""
     ndim = len(shape_of(x))
-    axes = range(ndim) if axis is None else axis if isinstance(axis, tuple) else (axis,)
-    axes = {one_axis("flip", x, a) for a in axes}
+    axes = range(ndim) if axis is None else distinct_axes("flip", x, axis)
     return _getitem(x, tuple(slice(None, None, -1 if i in axes else 1) for i in range(ndim)))
 
 
 def one_axis(name, x, axis):
     """axis, checked, counted from the front."""
     ndim = len(shape_of(x))
-    if not -ndim <= axis < ndim:
+    try:
+        number = operator.index(axis)
+    except TypeError:
+        raise ValueError(f"{name}: an axis is an integer, got {axis!r:.60} (shape {shape_of(x)})") from None
+    if isinstance(axis, bool) or not -ndim <= number < ndim:
         raise ValueError(f"{name}: axis {axis} is out of range for shape {shape_of(x)}")
-    return axis % ndim
+    return number % ndim
+
+
+def distinct_axes(name, x, axes):
+    """Several axes (or one), checked, counted from the front, in order."""
+    axes = axes if isinstance(axes, tuple | list | np.ndarray) else (axes,)
+    counted = tuple(sorted([one_axis(name, x, axis) for axis in axes]))
+    if len(set(counted)) != len(counted):
+        raise ValueError(f"{name}: axis {tuple(axes)} is repeated (shape {shape_of(x)})")
+    return counted

@@ -4,14 +4,21 @@ import numpy as np
 from minigrad import kernels
 from minigrad.core import contiguous, data_of, primitive, shape_of
 from minigrad.ops.elementwise import exp, floating
+from minigrad.ops.other_names import unknown
 from minigrad.ops.reduce import sum
+from minigrad.ops.shape import one_axis
 
 
-def _axis(name, x, axis):
-    ndim = len(shape_of(x))
-    if not isinstance(axis, int) or not -ndim <= axis < ndim or shape_of(x)[axis] == 0:
-        raise ValueError(f"{name}: axis {axis} must be one non-empty axis of shape {shape_of(x)}")
-    return axis % ndim
+def _axis(name, x, axis, other):
+    if other:
+        raise unknown(name, other)
+    try:
+        number = one_axis(name, x, axis)
+    except ValueError:
+        number = None
+    if number is None or shape_of(x)[number] == 0:
+        raise ValueError(f"{name}: axis {axis!r:.60} must be one non-empty axis of shape {shape_of(x)}")
+    return number
 
 
 @primitive
@@ -26,9 +33,9 @@ def _softmax(x, axis):
 _softmax.vjps(lambda g, y, x, axis: y * (g - sum(g * y, axis, keepdims=True)), None)
 
 
-def softmax(x, axis=-1):
+def softmax(x, axis=-1, **other):
     """exp(x) / sum(exp(x)): positive, summing to 1 over `axis`."""
-    return _softmax(x, _axis("softmax", x, axis))
+    return _softmax(x, _axis("softmax", x, axis, other))
 
 
 @primitive
@@ -43,9 +50,9 @@ def _log_softmax(x, axis):
 _log_softmax.vjps(lambda g, y, x, axis: g - exp(y) * sum(g, axis, keepdims=True), None)
 
 
-def log_softmax(x, axis=-1):
+def log_softmax(x, axis=-1, **other):
     """log(softmax(x)), accurate where softmax underflows."""
-    return _log_softmax(x, _axis("log_softmax", x, axis))
+    return _log_softmax(x, _axis("log_softmax", x, axis, other))
 
 
 # -------------------------------------------------------------------------------------------------------- cross-entropy
@@ -80,13 +87,25 @@ def softmax_cross_entropy(x, labels):
 
     x (m, k): logits. labels (m,): integers in [0, k), not differentiated. Raises ValueError if a label is out of range.
     """
-    labels = data_of(labels)
-    shape = shape_of(x)
-    if len(shape) != 2 or shape_of(labels) != shape[:1]:
-        raise ValueError(f"cross_entropy: wanted logits (m, k) and labels (m,), got {shape} and {shape_of(labels)}")
-    labels = np.asarray(labels)
-    if labels.dtype.kind not in "iu":
-        raise ValueError(f"cross_entropy: labels must be integers, got {labels.dtype}")
+    shape, labels = shape_of(x), class_labels("cross_entropy", x, labels)
     if shape[0] == 0 or shape[1] == 0:
         raise ValueError(f"cross_entropy: no examples or no classes (logits {shape})")
-    return _softmax_cross_entropy(x, np.array(labels, np.int64))        # a copy: the caller's may be refilled
+    return _softmax_cross_entropy(x, labels)
+
+
+def class_labels(name, x, labels):
+    """The labels (m,) of logits (m, k) as int64: a copy, so that what is checked is what is used, whoever refills the
+    caller's array. ValueError with the way out if they are something else; that they lie in [0, k) is not looked at."""
+    labels, shape = np.array(data_of(labels)), shape_of(x)
+    if len(shape) != 2 or labels.shape != shape[:1]:
+        hint = ""
+        if labels.shape == shape:
+            hint = "; of one-hot rows take labels.argmax(axis=1), for probabilities use losses.kl_divergence"
+        elif labels.shape == (*shape[:1], 1):
+            hint = "; write labels.ravel()"
+        elif labels.ndim == 2 and shape == labels.shape[:1]:
+            hint = "; the logits come first"
+        raise ValueError(f"{name}: wanted logits (m, k) and labels (m,), got {shape} and {labels.shape}{hint}")
+    if labels.dtype.kind not in "iu":
+        raise ValueError(f"{name}: labels must be integers, got {labels.dtype}; if they are whole, labels.astype(int)")
+    return labels if labels.dtype == np.int64 else labels.astype(np.int64)

@@ -120,7 +120,7 @@ def test_comparisons_with_an_array_in_front_are_tensors_of_truth_values(x):
     (lambda x: np.log2(x), "or ops.log(x) / math.log(2)"),
     (lambda x: B % x, "np.remainder of a Tensor is not differentiable"),
     (lambda x: np.add.reduce(x), "np.add.reduce of a Tensor is not differentiable; use .data for the values, or "
-                                 "ops.sum(x)"),
+                                 "ops.sum(x, axis=0)"),
     (lambda x: np.exp(x, out=np.empty((3, 3))), "np.exp of a Tensor takes no out= and changes no array in place "
                                                 "(a += x); use .data for the values, or a = a + x, ops.exp(...)"),
     (lambda x: np.add(x, x, where=A > 0.5), "np.add of a Tensor takes no where="),
@@ -129,10 +129,10 @@ def test_comparisons_with_an_array_in_front_are_tensors_of_truth_values(x):
     (lambda x: np.sort(x), "np.sort of a Tensor is not differentiable; use .data for the values"),
     (lambda x: np.linalg.inv(x), "np.linalg.inv of a Tensor is not differentiable"),
     (lambda x: np.hstack([A, x]), "np.hstack of a Tensor is not differentiable; use .data for the values, or "
-                                  "ops.concatenate(xs, 1)"),
+                                  "ops.concatenate(xs) of vectors, ops.concatenate(xs, axis=1) of matrices"),
     (lambda x: np.sum(x, dtype=np.float32), "np.sum of a Tensor takes axis, keepdims; not dtype="),
     (lambda x: np.sum(x, where=A > 0.5), "np.sum of a Tensor takes axis, keepdims; not where="),
-    (lambda x: np.linalg.norm(x, 1), "np.norm of a Tensor takes axis, keepdims; not ord=1"),
+    (lambda x: np.linalg.norm(x, 1), "np.linalg.norm of a Tensor takes axis, keepdims; not ord=1"),
     (lambda x: np.pad(x, 1, mode="edge"), "np.pad of a Tensor pads with a constant, not mode='edge'"),
     (lambda x: np.dot(x[None], x), "np.dot of a Tensor takes vectors and matrices, got shapes (1, 3, 3) and (3, 3)"),
 ])
