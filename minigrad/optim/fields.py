@@ -145,7 +145,7 @@ class Declared(metaclass=Made):
         cls.declared = dict(sorted(both.items(), key=lambda item: (item[1].kind, item[1].default is not REQUIRED)))
         if isinstance(vars(cls).get("state"), tuple):           # as before there were fields: state = ("v",)
             cls.kept = tuple(declare(cls, name, State()).name for name in cls.state)
-        cls.kept = tuple(dict.fromkeys([*cls.kept, *(key for key, one in vars(cls).items() if isinstance(one, State))]))
+        cls.kept = tuple(dict.fromkeys([*(key for key, one in vars(cls).items() if isinstance(one, State)), *cls.kept]))
         cls.state = tuple(name for name in cls.kept if getattr(cls, name).default is None)
         cls.__signature__ = signature_of(cls)
 

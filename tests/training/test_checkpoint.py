@@ -286,6 +286,9 @@ def test_frozen_layers_come_back(tmp_path):
 
 KINDS = sorted(name for name in optim.__all__ if isinstance(getattr(optim, name), type)
                and issubclass(getattr(optim, name), optim.Optimizer) and name not in ("Optimizer", "FirstOrder"))
+# What second-order methods know of the end of a run matters there only, and with one J for all steps:
+# tests/optim/second_order/test_end_of_a_run.py shows that it does. Left out it is noticed here, as all else.
+AT_THE_END = [("optimizer", f"state.{name}") for name in ("noise", "lowest_value", "lowest_norm", "begun")]
 RATES = {"AdaDelta": 1.0, "Rprop": 0.01, "RpropMinus": 0.01, "RMSPropNesterov": 0.003}
 
 
@@ -317,7 +320,8 @@ def test_every_saved_value_of_every_optimizer_matters(kind, tmp_path):
     wanted, unnoticed = content(end), []
     own = [(path, value) for path, value in leaves(rest) if path[0] == "optimizer"]
     wounded = [(path, without(rest, path), tensors) for path, _ in own]
-    wounded += [(path, zeroed, tensors) for path, _ in own if (zeroed := with_zero(rest, path)) is not None]
+    wounded += [(path, zeroed, tensors) for path, _ in own
+                if path not in AT_THE_END and (zeroed := with_zero(rest, path)) is not None]
     for name, array in tensors.items():
         if name.startswith("optimizer/"):
             wounded.append((name, rest, {n: a for n, a in tensors.items() if n != name}))

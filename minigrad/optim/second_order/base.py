@@ -9,12 +9,16 @@ every step anyway, hands on one that does. Within one step every value, gradient
 curvature pair never mixes two batches.
 """
 import math
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 
+from minigrad.optim.fields import state
 from minigrad.optim.optimizer import Optimizer, Step
 from minigrad.optim.second_order.linesearch import Line, named, strong_wolfe
+
+Search = str | Callable | None          # "wolfe", "backtracking", "exact", "full", a function, None: the method's own
 
 STALLED = "no decrease beyond rounding"
 NO_DECREASE = "line search: no decrease"
@@ -58,9 +62,10 @@ class SecondOrder(Optimizer):
     abstract = True
     needs = ()
     why = "this method evaluates J at more than one point"
+    later, gone = (), ()            # names of state that files of earlier versions lack, or have and nobody reads
 
-    def __init__(self, params, **hyper):
-        super().__init__(params, **hyper)
+    def attach(self, params):
+        super().attach(params)
         self._known = None          # what the last step left: J, its version, theta, value, g
         self.spent = 0              # evaluations of the step being made
         self.note = ""              # what the step just made had to do, in words ("steepest descent: ...")
@@ -105,6 +110,12 @@ class SecondOrder(Optimizer):
             if self._trace is not None:
                 self.record(theta=self.theta, g=g, **self._state)
         return Step(value, grad_norm, self.spent, reason)
+
+    def load_state_dict(self, state):
+        """Continue where `state` was saved (see `Saved`), also by an earlier version: what came later starts anew."""
+        state = {key: value for key, value in state.items() if key.removeprefix("state.") not in self.gone}
+        later = {f"state.{name}": getattr(type(self), name).start(self) for name in self.later}
+        super().load_state_dict(state if later.keys() & state.keys() else state | later)
 
     def advance(self, J, theta, value, g):
         raise NotImplementedError
@@ -173,19 +184,22 @@ class Descent(SecondOrder):
     abstract = True
     default_search = staticmethod(strong_wolfe)
     patience = 0                                     # nothing is learned that more steps could learn better
+    search: Search = None
+    noise: float = state(0.0)                        # the part of |J| that searches found to be rounding
+    lowest_value: float = state(math.inf)            # of J and |g|, the lowest so far
+    lowest_norm: float = state(math.inf)
+    begun: float = state(math.inf)                   # J when the method last began anew
+    idle_steps: int = state(0)                       # in a row
+    unscaled: int = state(0)                         # 1: begun anew, so without a first guess of the scale
+    later = ("noise", "lowest_value", "lowest_norm", "begun", "idle_steps", "unscaled")
 
-    def __init__(self, params, search=None, **hyper):
-        super().__init__(params, **hyper)
-        self.search = self.default_search if search is None else named(search)
+    def prepare(self):
+        self.search = self.default_search if self.search is None else named(self.search)
         self.patience = min(self.n, self.patience)
-        self.begin(math.inf)
 
     def begin(self, value):
-        self.noise = 0.0                             # the part of |J| that searches found to be rounding
-        self.lowest = (value, math.inf)              # J and |g|, the lowest so far
-        self.begun = math.inf                        # J when the method last began anew
-        self.idle_steps = 0                          # idle steps in a row
-        self.unscaled = False                        # begun anew, so without a first guess of the scale
+        self.noise, self.begun, self.idle_steps, self.unscaled = 0.0, math.inf, 0, 0
+        self.lowest_value, self.lowest_norm = value, math.inf
 
     def direction(self, J, theta, value, g):
         raise NotImplementedError
@@ -205,7 +219,7 @@ class Descent(SecondOrder):
         return math.isfinite(slope) and slope < 0
 
     def advance(self, J, theta, value, g):
-        self.lowest = (min(self.lowest[0], value), min(self.lowest[1], norm(g)))
+        self.lowest_value, self.lowest_norm = min(self.lowest_value, value), min(self.lowest_norm, norm(g))
         d = self.direction(J, theta, value, g)
         if d is not None:
             reason = self.attempt(J, theta, value, g, d, self.length(value, g, d))
@@ -221,7 +235,7 @@ class Descent(SecondOrder):
         """May the method begin anew? Once, and again only where J has clearly fallen since."""
         if value >= self.begun - self.noise * abs(value):
             return False
-        self.begun, self.idle_steps, self.unscaled = value, 0, True
+        self.begun, self.idle_steps, self.unscaled = value, 0, 1
         self.restarted = self.patience > 0
         return True
 
@@ -253,4 +267,4 @@ class Descent(SecondOrder):
         """Did the step leave J where it was, and neither J nor |g| lower than ever? The full step promises nothing."""
         if found.reason == "full step" or abs(found.value - value) > self.noise * abs(value):
             return False
-        return found.value >= self.lowest[0] and norm(new_g) >= self.lowest[1]
+        return found.value >= self.lowest_value and norm(new_g) >= self.lowest_norm

@@ -1,11 +1,13 @@
 """Conjugate gradients (section 8.6.2): linear, nonlinear (algorithm 8.9), scaled (Moller 1993)."""
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from minigrad.arguments import count, number
-from minigrad.optim.second_order.base import Descent, SecondOrder, dot, norm
+from minigrad.optim.fields import Array, Hyper, hyper, state
+from minigrad.optim.second_order.base import Descent, Search, SecondOrder, dot, norm
 from minigrad.optim.second_order.linesearch import strong_wolfe
 
 
@@ -113,27 +115,27 @@ class ConjugateGradient(Descent):
     also 0 where successive gradients are far from orthogonal, |g.g-| >= orthogonality g.g (Powell 1977; inf: never),
     and where d has almost turned sideways, g.d > -0.01 |g|^2.
     """
-    patience = 20
+    beta: Callable = polak_ribiere
+    reset: int | None = None
+    search: Search = None
+    orthogonality: float = 0.2
+    d: Array = state()
+    coefficient: float = state(0.0)              # beta for the next direction
+    progress: float = state(0.0)                 # t phi'(0) of the last step, what it gained to first order
+    patience, gone = 20, ("since",)
 
-    def __init__(self, params, beta=polak_ribiere, reset=None, search=None, orthogonality=0.2):
-        super().__init__(params, search)
-        self.beta = beta
-        self.reset = None if reset is None else count("ConjugateGradient", "reset", reset, hint=" (None: never)")
-        self.orthogonality = number("ConjugateGradient", "orthogonality", orthogonality, "[0, inf]")
-        self.declare("d", np.zeros(self.n, self.dtype))
-        # beta for the next direction; the slope t phi'(0) of the last step
-        self.declare("coefficient", np.zeros(1))
-        self.declare("progress", np.zeros(1))
-        self.declare("since", np.zeros(1, np.int64))
+    def prepare(self):
+        super().prepare()
+        if self.reset is not None:
+            self.reset = count("ConjugateGradient", "reset", self.reset, hint=" (None: never)")
+        self.orthogonality = number("ConjugateGradient", "orthogonality", self.orthogonality, "[0, inf]")
 
     @staticmethod
     def default_search(phi, step):
         return strong_wolfe(phi, step, c2=0.1)
 
     def direction(self, J, theta, value, g):
-        if self.coefficient[0] == 0:
-            return -g
-        return -g + self.dtype.type(self.coefficient[0]) * self.d
+        return -g + self.coefficient * self.d if self.coefficient else -g
 
     def descends(self, g, d):
         """A CG direction that has almost turned sideways is of no use: want g.d <= -0.01 |g|^2, as SciPy does."""
@@ -142,20 +144,18 @@ class ConjugateGradient(Descent):
 
     def length(self, value, g, d):
         """As if this step gained as much to first order as the last (Nocedal and Wright 3.5); at first |d| = 1."""
-        if self.progress[0]:
-            return self.progress[0] / dot(g, d)
-        return min(1.0, 1 / norm(g))
+        return self.progress / dot(g, d) if self.progress else min(1.0, 1 / norm(g))
 
     def learn(self, s, y, t, d, g, new_g):
         self.d = d
-        self.progress[0] = t * dot(g, d)
+        self.progress = t * dot(g, d)
         far = abs(dot(new_g, g)) >= self.orthogonality * dot(new_g, new_g)
         t = self.k + 2                                        # the step that the new beta is for; this one is k + 1
         due = self.reset is not None and t % self.reset == 0
-        self.coefficient[0] = 0.0 if far or due or not new_g.any() else self.beta(new_g, g, d)
+        self.coefficient = 0.0 if far or due or not new_g.any() else self.beta(new_g, g, d)
 
     def forget(self):
-        self.coefficient[0] = self.progress[0] = 0.0
+        self.coefficient = self.progress = 0.0
 
 
 class ScaledConjugateGradient(SecondOrder):
@@ -171,15 +171,16 @@ class ScaledConjugateGradient(SecondOrder):
     Differs: where J has hvp, d.H d is exact and sigma is not needed; else it is differenced over sigma / |d|. At most
     100 delta / |d|^2 are added to lambda at a time: after a trial where J explodes lambda could never come back.
     """
-    ranges = {"sigma": "(0, inf)", "damping": "(0, inf)"}
+    sigma: Hyper = hyper(1e-4, "(0, inf)")
+    d: Array = state()
+    coefficient: float = state(0.0)              # beta for the next direction
+    lambda_: float = state(1e-6)
+    since: int = state(0)                        # steps since the last restart
 
     def __init__(self, params, damping=1e-6, sigma=1e-4, tries=40):
         super().__init__(params, sigma=sigma)
+        self.lambda_ = number("ScaledConjugateGradient", "damping", damping, "(0, inf)")
         self.tries = count("ScaledConjugateGradient", "tries", tries)
-        self.declare("d", np.zeros(self.n, self.dtype))
-        self.declare("coefficient", np.zeros(1))
-        self.declare("lambda_", np.array([self.validated("damping", damping)]))
-        self.declare("since", np.zeros(1, np.int64))
 
     def curvature(self, J, theta, g, d):
         """d . H d."""
@@ -187,25 +188,25 @@ class ScaledConjugateGradient(SecondOrder):
         if hasattr(J, "hvp"):
             return dot(d, J.hvp(theta, d))
         h = self.now("sigma") / norm(d)
-        return dot(d, self.evaluate(J, theta + self.dtype.type(h) * d)[1] - g) / h
+        return dot(d, self.evaluate(J, theta + h * d)[1] - g) / h
 
     def advance(self, J, theta, value, g):
-        d = -g + self.dtype.type(self.coefficient[0]) * self.d
-        if self.coefficient[0] == 0 or not dot(g, d) < 0:
+        d = -g + self.coefficient * self.d
+        if self.coefficient == 0 or not dot(g, d) < 0:
             d = -g
-            self.since[0] = 0
+            self.since = 0
         mu, dd = -dot(g, d), dot(d, d)
         bare = self.curvature(J, theta, g, d)
         if not math.isfinite(bare):
             return "curvature is not finite"
-        damping = float(self.lambda_[0])
+        damping = self.lambda_
         for _ in range(self.tries):
             delta = bare + damping * dd
             if delta <= 0:                                    # Moller's step 4: twice what makes it zero
                 damping = 2 * (damping - delta / dd)
                 delta = bare + damping * dd
             t = mu / delta
-            new = theta + self.dtype.type(t) * d
+            new = theta + t * d
             new_value, new_g = self.evaluate(J, new)
             self.spent += 1
             comparison = 2 * delta * (value - new_value) / mu**2
@@ -219,12 +220,8 @@ class ScaledConjugateGradient(SecondOrder):
             if comparison >= 0:
                 if comparison > 0.75:
                     damping /= 4
-                self.since += 1
-                due = self.since[0] >= self.n
-                if due:
-                    self.since[0] = 0
-                self.coefficient[0] = 0.0 if due else (dot(new_g, new_g) - dot(new_g, g)) / mu
-                self.d = d
-                self.lambda_[0] = max(damping, 1e-300)
+                self.since = (self.since + 1) % self.n
+                self.coefficient = (dot(new_g, new_g) - dot(new_g, g)) / mu if self.since else 0.0
+                self.d, self.lambda_ = d, max(damping, 1e-300)
                 return self.move(J, new, new_value, new_g)
         return "no decrease"

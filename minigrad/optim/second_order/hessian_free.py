@@ -3,7 +3,8 @@ import math
 
 import numpy as np
 
-from minigrad.arguments import count
+from minigrad.arguments import count, number
+from minigrad.optim.fields import Array, Hyper, hyper, state
 from minigrad.optim.second_order.base import Descent, dot
 from minigrad.optim.second_order.conjugate_gradient import linear_cg
 from minigrad.optim.second_order.linesearch import backtracking
@@ -24,19 +25,21 @@ class HessianFree(Descent):
     Differs: Martens sums over examples, J is their mean, and so are the squared gradients in P.
     """
     needs = ("ggnvp", "value")
-    ranges = {"damping": "(0, inf)", "warm": "[0, 1)", "progress": "(0, 1)"}
     default_search = staticmethod(backtracking)
+    warm: Hyper = hyper(0.95, "[0, 1)")
+    progress: Hyper = hyper(5e-4, "(0, 1)")
+    lambda_: float = state(1.0)
+    solution: Array = state()
 
     def __init__(self, params, damping=1.0, warm=0.95, progress=5e-4, iterations=250, precondition=True, search=None):
-        super().__init__(params, search, warm=warm, progress=progress)
+        super().__init__(params, warm=warm, progress=progress, search=search)
+        self.lambda_ = number("HessianFree", "damping", damping, "(0, inf)")
         self.iterations, self.precondition = count("HessianFree", "iterations", iterations), precondition
-        self.declare("lambda_", np.array([self.validated("damping", damping)]))
-        self.declare("solution", np.zeros(self.n, self.dtype))
         self.ratio = math.nan                      # of the last step
         self.pending = None                        # what `learn` will keep, once the step is made
 
     def direction(self, J, theta, value, g):
-        damping, b = self.dtype.type(self.lambda_[0]), -g
+        damping, b = self.lambda_, -g
         solved, kept = self.solve(J, theta, g, b, damping)
         self.note = f"CG: {solved.reason}"
         if not kept:
@@ -57,13 +60,13 @@ class HessianFree(Descent):
 
         preconditioner = None
         if self.precondition and (squares := self.gradient_squares(J, theta)) is not None:
-            P = (squares + damping) ** self.dtype.type(0.75)
+            P = (squares + damping) ** 0.75
             preconditioner = lambda r: r / P
         kept, model = [], []
         mark = 1.0
 
         def keep(x, r):
-            kept.append((x, dot(x, b) - dot(x, r) - float(damping) * dot(x, x)))
+            kept.append((x, dot(x, b) - dot(x, r) - damping * dot(x, x)))
 
         def stop(x, r, i):
             nonlocal mark
@@ -76,7 +79,7 @@ class HessianFree(Descent):
                 return "progress"
             return ""
 
-        start = self.dtype.type(self.now("warm")) * self.solution if self.solution.any() else None
+        start = self.now("warm") * self.solution if self.solution.any() else None
         solved = linear_cg(product, b, start, preconditioner, tolerance=1e-12 * math.sqrt(dot(b, b)),
                            iterations=self.iterations, stop=stop)
         if np.isfinite(solved.x).all() and solved.x.any() and not (kept and kept[-1][0] is solved.x):

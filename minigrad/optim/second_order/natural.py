@@ -10,6 +10,7 @@ Fisher matrix of each layer is near the identity too. The eigenvalues of that co
 import numpy as np
 
 from minigrad.arguments import count
+from minigrad.optim.fields import Array, Hyper, hyper, state
 from minigrad.optim.second_order.base import SecondOrder
 
 
@@ -57,12 +58,14 @@ class PRONG(SecondOrder):
     """
     why = "it asks J for the inputs of its layers"
     needs = ("layer_inputs",)
-    ranges = {"delta": "(0, inf)"}
+    lr: Hyper = hyper(0.1)
+    momentum: Hyper = hyper(0.0)
+    delta: Hyper = hyper(1e-2, "(0, inf)")
+    interval: int = 100
+    v: Array = state()
 
-    def __init__(self, params, lr=0.1, momentum=0.0, delta=1e-2, interval=100):
-        super().__init__(params, lr=lr, momentum=momentum, delta=delta)
-        self.interval = count("PRONG", "interval", interval)
-        self.declare("v", np.zeros(self.n, self.dtype))
+    def prepare(self):
+        self.interval = count("PRONG", "interval", self.interval)
         self.layers = {}
         for name, w in self.params.slices.items():
             stem = name.removesuffix("w")
@@ -101,7 +104,7 @@ class PRONG(SecondOrder):
             c, U = self._state[f"{stem}c"], self._state[f"{stem}U"]
             dW, db = whitened_step(g[w].reshape(shape).astype(np.float64), g[b].astype(np.float64), c, U)
             step[w], step[b] = dW.ravel(), db
-        v = self.dtype.type(self.now("momentum")) * self.v + (self.now("lr") * step).astype(self.dtype)
+        v = self.now("momentum") * self.v + (self.now("lr") * step).astype(self.dtype)
         if not np.isfinite(v).all():
             return "the step is not finite"
         self.v = v

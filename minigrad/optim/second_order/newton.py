@@ -7,9 +7,10 @@ import math
 
 import numpy as np
 
-from minigrad.arguments import count
-from minigrad.optim.second_order.base import STALLED, Descent, SecondOrder
-from minigrad.optim.second_order.linesearch import full_step, strong_wolfe
+from minigrad.arguments import count, number
+from minigrad.optim.fields import Array, Hyper, hyper, state
+from minigrad.optim.second_order.base import STALLED, Descent, Search, SecondOrder
+from minigrad.optim.second_order.linesearch import full_step
 
 
 def dense_hessian(opt, J, theta):
@@ -68,9 +69,6 @@ class Newton(Descent):
     """
     default_search = staticmethod(full_step)
 
-    def __init__(self, params, search=None):
-        super().__init__(params, search)
-
     def direction(self, J, theta, value, g):
         H = dense_hessian(self, J, theta)
         d = solve(H, -g)
@@ -94,15 +92,15 @@ class DampedNewton(SecondOrder):
     ratio of actual to predicted decrease: below 1/4 it grows, above 3/4 it shrinks by 4.
     Differs: (8.28) is written for f and means J; the book leaves alpha's choice open.
     """
-    ranges = {"damping": "(0, inf)"}
+    alpha: float = state(1.0)
 
     def __init__(self, params, damping=1.0, tries=60, adaptive=True):
         super().__init__(params)
+        self.alpha = number("DampedNewton", "damping", damping, "(0, inf)")
         self.tries, self.adaptive = count("DampedNewton", "tries", tries), adaptive
-        self.declare("alpha", np.array([self.validated("damping", damping)]))
 
     def advance(self, J, theta, value, g):
-        H, g64, alpha = dense_hessian(self, J, theta), g.astype(np.float64), float(self.alpha[0])
+        H, g64, alpha = dense_hessian(self, J, theta), g.astype(np.float64), self.alpha
         if not self.adaptive:
             return self.as_printed(J, theta, H + alpha * np.eye(self.n), g64)
         for _ in range(self.tries):
@@ -121,7 +119,7 @@ class DampedNewton(SecondOrder):
             if ratio > 1e-4:
                 if self.stalled(value, g, new_value, new_g):
                     return STALLED
-                self.alpha[0] = max(alpha, 1e-300)
+                self.alpha = max(alpha, 1e-300)
                 return self.move(J, new, new_value, new_g)
         return "no decrease"
 
@@ -145,11 +143,8 @@ class SaddleFreeNewton(Descent):
     Differs: the paper damps, |H| + lambda I with the best lambda of some; here small |l| are raised to the floor, and
     the search finds the length.
     """
-    ranges = {"floor": "(0, 1)"}
-    default_search = staticmethod(strong_wolfe)
-
-    def __init__(self, params, floor=1e-8, search=None):
-        super().__init__(params, search, floor=floor)
+    floor: Hyper = hyper(1e-8, "(0, 1)")
+    search: Search = None
 
     def direction(self, J, theta, value, g):
         return self.absolute(dense_hessian(self, J, theta), g)
@@ -181,14 +176,14 @@ class LevenbergMarquardt(SecondOrder):
     QR, and stops by tolerances of his own.
     """
     needs = ("residuals", "jacobian")
-    ranges = {"radius": "(0, inf)"}
+    factor: float = state(100.0)                     # the argument `radius`
+    radius: float = state(0.0)                       # 0: not yet known
+    scale: Array = state(lambda opt: np.zeros(opt.n))
 
     def __init__(self, params, radius=100.0, tries=60):
         super().__init__(params)
+        self.factor = number("LevenbergMarquardt", "radius", radius, "(0, inf)")
         self.tries = count("LevenbergMarquardt", "tries", tries)
-        self.declare("factor", np.array([self.validated("radius", radius)]))
-        self.declare("radius", np.zeros(1))          # 0: not yet known
-        self.declare("scale", np.zeros(self.n))
         self._residuals = None                       # r where the last step ended
 
     def advance(self, J, theta, value, g):
@@ -205,7 +200,7 @@ class LevenbergMarquardt(SecondOrder):
         D[D == 0] = 1.0
         U, s, Vt = np.linalg.svd(A / D, full_matrices=False)
         c = U.T @ r
-        radius = float(self.radius[0]) or self.factor[0] * (np.linalg.norm(D * theta) or 1.0)
+        radius = self.radius or self.factor * float(np.linalg.norm(D * theta) or 1.0)
         for _ in range(self.tries):
             lambda_ = damping_for(s, c, radius)
             z = shrunk(s, c, lambda_)                # D d in the frame V
@@ -231,9 +226,7 @@ class LevenbergMarquardt(SecondOrder):
             if ratio > 1e-4:
                 new_value, new_g = self.trial(J, new)
                 if math.isfinite(new_value):
-                    self.radius[0] = radius
-                    self.scale = D
-                    self._residuals = new_r
+                    self.radius, self.scale, self._residuals = radius, D, new_r
                     return self.move(J, new, new_value, new_g)
                 radius = 0.1 * length
         return "no decrease"

@@ -8,7 +8,8 @@ import math
 import numpy as np
 
 from minigrad.arguments import count, number
-from minigrad.optim.second_order.base import NO_DECREASE, STALLED, Descent, SecondOrder, dot, norm
+from minigrad.optim.fields import Array, Hyper, hyper, state
+from minigrad.optim.second_order.base import NO_DECREASE, STALLED, Descent, Search, SecondOrder, dot, norm
 from minigrad.optim.second_order.conjugate_gradient import linear_cg
 from minigrad.optim.second_order.newton import SaddleFreeNewton
 
@@ -41,8 +42,8 @@ class LeavesSaddles:
         p = solved.direction / norm(solved.direction)
         p = p if dot(g, p) <= 0 else -p
         curvature = solved.curvature / dot(solved.direction, solved.direction)
-        for t in max(1.0, norm(theta)) * 0.25 ** np.arange(20):
-            new = theta + self.dtype.type(t) * p
+        for t in (max(1.0, norm(theta)) * 0.25**i for i in range(20)):
+            new = theta + t * p
             new_value, new_g = self.trial(J, new)
             if new_value < value + t * t * curvature / 8 and new_value < value - self.noise * abs(value):
                 self.note = f"left a saddle: curvature {curvature:.3g} in a direction that the gradients do not show"
@@ -59,8 +60,6 @@ class NewtonCG(LeavesSaddles, Descent):
     Differs: at its first step the algorithm takes -g as it is. Before it ends it looks for negative curvature in a
     random direction (`LeavesSaddles`).
     """
-    def __init__(self, params, search=None):
-        super().__init__(params, search)
 
     def direction(self, J, theta, value, g):
         hvp = self.products(J, theta, "hvp")
@@ -68,7 +67,7 @@ class NewtonCG(LeavesSaddles, Descent):
         self.note = solved.reason
         if solved.reason == "negative curvature" and not solved.x.any():
             curvature = abs(dot(g, hvp(g)))
-            return -g * self.dtype.type(dot(g, g) / curvature if curvature else 1.0)
+            return -g * (dot(g, g) / curvature if curvature else 1.0)
         return solved.x
 
 
@@ -84,16 +83,17 @@ class TrustRegion(SecondOrder):
     rounding of J is added to both decreases, so that the ratio of two that are rounding is 1.
     """
     needs = ("hvp",)
-    ranges = {"radius": "(0, inf)", "largest": "(0, inf)"}
+    largest: Hyper = hyper(1000.0, "(0, inf)")
+    radius: float = state(1.0)
 
     def __init__(self, params, radius=1.0, largest=1000.0, accept=0.15, tries=60):
         super().__init__(params, largest=largest)
-        self.acceptance = number("TrustRegion", "accept", accept, "[0, 0.25)")
+        self.radius = number("TrustRegion", "radius", radius, "(0, inf)")
+        self.accept = number("TrustRegion", "accept", accept, "[0, 0.25)")
         self.tries = count("TrustRegion", "tries", tries)
-        self.declare("radius", np.array([self.validated("radius", radius)]))
 
     def advance(self, J, theta, value, g):
-        radius, known, hvp = float(self.radius[0]), [], self.products(J, theta, "hvp")
+        radius, known, hvp = self.radius, [], self.products(J, theta, "hvp")
         for _ in range(self.tries):
             walk = iter(known)
 
@@ -115,10 +115,10 @@ class TrustRegion(SecondOrder):
                 radius = norm(d) / 4
             elif ratio > 0.75 and solved.reason in ("boundary", "negative curvature"):
                 radius = min(2 * radius, self.now("largest"))
-            if ratio > self.acceptance:
+            if ratio > self.accept:
                 if self.stalled(value, g, new_value, new_g):
                     return STALLED
-                self.radius[0] = radius
+                self.radius = radius
                 return self.move(J, new, new_value, new_g)
             if np.array_equal(new, theta):
                 break
@@ -147,10 +147,14 @@ class KrylovSaddleFree(LeavesSaddles, SaddleFreeNewton):
     negative curvature in a random direction (`LeavesSaddles`).
     """
 
-    def __init__(self, params, dimension=20, floor=1e-8, search=None):
-        super().__init__(params, floor, search)
-        self.dimension = count("KrylovSaddleFree", "dimension", dimension)
-        self.declare("last", np.zeros(self.n, self.dtype))
+    dimension: int = 20
+    floor: Hyper = hyper(1e-8, "(0, 1)")
+    search: Search = None
+    last: Array = state()
+
+    def prepare(self):
+        super().prepare()
+        self.dimension = count("KrylovSaddleFree", "dimension", self.dimension)
 
     def direction(self, J, theta, value, g):
         Q, HQ, hvp = [], [], self.products(J, theta, "hvp")

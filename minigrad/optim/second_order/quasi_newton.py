@@ -6,7 +6,8 @@ from the same J, so a minibatch may change between steps but never inside a pair
 import numpy as np
 
 from minigrad.arguments import count
-from minigrad.optim.second_order.base import Descent, dot, norm
+from minigrad.optim.fields import Array, state
+from minigrad.optim.second_order.base import Descent, Search, dot, norm
 
 CURVATURE = 1e-10       # a pair with s.y <= CURVATURE |s||y| would make M indefinite (or nearly): it is skipped
 
@@ -31,25 +32,23 @@ class BFGS(Descent):
     s.y / y.y measures the steepest directions, and the flat ones are then walked in steps too short to be seen: where
     J no longer falls beyond its rounding, M begins anew as I, this time without scale.
     """
+    search: Search = None
+    scale: bool = True
+    M: Array = state(lambda opt: np.eye(opt.n, dtype=opt.dtype))
+    pairs: int = state(0)                                   # learned since M was the identity
     patience = 20
-
-    def __init__(self, params, search=None, scale=True):
-        super().__init__(params, search)
-        self.scale = scale
-        self.declare("M", np.eye(self.n, dtype=self.dtype))
-        self.declare("pairs", np.zeros(1, np.int64))        # learned since M was the identity
 
     def direction(self, J, theta, value, g):
         return -(self.M @ g)
 
     def length(self, value, g, d):
-        return 1.0 if self.pairs[0] else min(1.0, 1 / norm(g))
+        return 1.0 if self.pairs else min(1.0, 1 / norm(g))
 
     def learn(self, s, y, t, d, g, new_g):
         if not worth_learning(s, y):
             return
         M = self.M
-        if self.scale and not self.unscaled and self.pairs[0] == 0:
+        if self.scale and not self.unscaled and self.pairs == 0:
             M *= dot(s, y) / dot(y, y)
         r = 1 / dot(s, y)
         My = M @ y
@@ -60,7 +59,7 @@ class BFGS(Descent):
 
     def forget(self):
         self.M = np.eye(self.n)
-        self.pairs[0] = 0
+        self.pairs = 0
 
 
 class LBFGS(Descent):
@@ -77,21 +76,23 @@ class LBFGS(Descent):
     Differs: the book begins with M = I, here gamma I (scale=False: the book's); where J no longer falls beyond its
     rounding, the pairs are forgotten and M begins anew with I.
     """
+    memory: int = 10
+    search: Search = None
+    scale: bool = True
+    s: Array = state(lambda opt: opt.ring())
+    y: Array = state(lambda opt: opt.ring())
+    sy: Array = state(lambda opt: np.zeros(opt.memory))         # s_i . y_i
+    gamma: float = state(1.0)
+    pairs: int = state(0)                                       # stored since the last forgetting
     patience = 20
 
-    def __init__(self, params, memory=10, search=None, scale=True):
-        super().__init__(params, search)
-        self.memory, self.scale = count("LBFGS", "memory", memory), scale
-        self.declare("s", np.zeros((self.memory, self.n), self.dtype))
-        self.declare("y", np.zeros((self.memory, self.n), self.dtype))
-        self.declare("sy", np.zeros(self.memory))               # s_i . y_i
-        self.declare("gamma", np.ones(1))
-        self.declare("pairs", np.zeros(1, np.int64))             # stored since the last forgetting
+    def ring(self):
+        """Room for the last pairs, (memory, n)."""
+        return np.zeros((count("LBFGS", "memory", self.memory), self.n), self.dtype)
 
     def stored(self):
         """Rows of the ring, oldest first."""
-        pairs = int(self.pairs[0])
-        return [i % self.memory for i in range(max(0, pairs - self.memory), pairs)]
+        return [i % self.memory for i in range(max(0, self.pairs - self.memory), self.pairs)]
 
     def direction(self, J, theta, value, g):
         s, y, sy, order = self.s, self.y, self.sy, self.stored()
@@ -101,27 +102,26 @@ class LBFGS(Descent):
         a = {}
         work = np.empty_like(r)
         for i in reversed(order):
-            a[i] = dot(s[i], r) / sy[i]
-            r -= np.multiply(y[i], self.dtype.type(a[i]), out=work)
-        r *= self.dtype.type(self.gamma[0])
+            a[i] = float(dot(s[i], r) / sy[i])
+            r -= np.multiply(y[i], a[i], out=work)
+        r *= self.gamma
         for i in order:
-            b = dot(y[i], r) / sy[i]
-            r += np.multiply(s[i], self.dtype.type(a[i] - b), out=work)
+            b = float(dot(y[i], r) / sy[i])
+            r += np.multiply(s[i], a[i] - b, out=work)
         return r
 
     def length(self, value, g, d):
-        return 1.0 if self.pairs[0] else min(1.0, 1 / norm(g))
+        return 1.0 if self.pairs else min(1.0, 1 / norm(g))
 
     def learn(self, s, y, t, d, g, new_g):
         sy, yy = dot(s, y), dot(y, y)
         if not (np.isfinite(sy) and sy > CURVATURE * norm(s) * yy**0.5):
             return
-        at = int(self.pairs[0]) % self.memory
+        at = self.pairs % self.memory
         self.s[at], self.y[at], self.sy[at] = s, y, sy
         if self.scale and not self.unscaled:
-            self.gamma[0] = sy / yy
+            self.gamma = sy / yy
         self.pairs += 1
 
     def forget(self):
-        self.pairs[0] = 0
-        self.gamma[0] = 1.0
+        self.pairs, self.gamma = 0, 1.0

@@ -185,7 +185,8 @@ def test_float32_stays_float32_and_arrives(method):
     result = minimize(opt, J, 500, tolerance=1e-3)
     assert opt.theta.dtype == np.float32 and result.theta.dtype == np.float32
     assert result.value < 1e-5 or method is Newton, result
-    assert all(array.dtype != np.float64 or array.size <= 10 for array in opt._state.values())
+    arrays = [np.asarray(part) for part in opt._state.values()]
+    assert all(array.dtype != np.float64 or array.size <= 10 for array in arrays)
 
 
 @every
@@ -204,6 +205,40 @@ def test_saved_and_loaded_goes_on_bit_by_bit(method):
         resumed.step(J)
     np.testing.assert_array_equal(middle, theta)
     assert resumed.k == through.k
+
+
+def as_saved_before(state):
+    """The same state as version 0.2 wrote it: numbers as arrays of one, nothing of how a run ends, CG's `since`."""
+    later = {"noise", "lowest_value", "lowest_norm", "begun", "idle_steps", "unscaled"}
+    kept = {key: value for key, value in state.items() if key.removeprefix("state.") not in later}
+    old = {key: np.array([value]) if key.startswith("state.") and not isinstance(value, np.ndarray) else value
+           for key, value in kept.items()}
+    return old | ({"state.since": np.zeros(1, np.int64)} if state["kind"] == "ConjugateGradient" else {})
+
+
+@every
+def test_files_saved_before_numbers_were_numbers_still_load(method):
+    J = problems.rosenbrock(4)
+    through = method(J.start.copy())
+    for _ in range(3):
+        through.step(J)
+    resumed = method(through.theta.copy())
+    resumed.load_state_dict(as_saved_before(through.state_dict()))
+    for _ in range(4):
+        through.step(J), resumed.step(J)
+    np.testing.assert_array_equal(resumed.theta, through.theta)
+    assert all(isinstance(value, float | int | np.ndarray) for value in resumed._state.values())
+
+
+@every
+def test_state_of_another_shape_or_without_a_part_is_refused(method):
+    opt = method(np.ones(4))
+    state = opt.state_dict()
+    for name in opt._state:
+        with pytest.raises(ValueError, match=f"state.{name} is missing"):
+            opt.load_state_dict({key: value for key, value in state.items() if key != f"state.{name}"})
+        with pytest.raises(ValueError, match=f"state.{name} is "):
+            opt.load_state_dict(state | {f"state.{name}": np.zeros((2, 7))})
 
 
 @every

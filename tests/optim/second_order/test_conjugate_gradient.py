@@ -80,7 +80,7 @@ def test_resets_where_the_box_does(reset):
     J = problems.quadratic(12, 100)
     opt, zero = ConjugateGradient(J.start.copy(), reset=reset, orthogonality=math.inf, search="exact"), []
     for t in range(1, 12):
-        if opt.coefficient[0] == 0:
+        if opt.coefficient == 0:
             zero.append(t)
         assert opt.step(J).reason == ""
     assert zero == sorted({1, *range(reset, 12, reset)})
@@ -104,7 +104,7 @@ def test_the_box_with_its_reset_transcribed():
 def test_a_direction_that_does_not_descend_becomes_steepest_descent():
     J = problems.rosenbrock()
     opt = ConjugateGradient(J.start.copy())
-    opt.d, opt.coefficient[0], opt.progress[0] = J.grad(J.start), 100.0, -1.0     # d = -g + 100 g climbs
+    opt.d, opt.coefficient, opt.progress = J.grad(J.start), 100.0, -1.0     # d = -g + 100 g climbs
     before = J.value(opt.theta)
     assert opt.step(J).reason == "" and "steepest descent" in opt.note
     assert J.value(opt.theta) < before

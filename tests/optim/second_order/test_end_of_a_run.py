@@ -202,3 +202,19 @@ def test_the_full_step_by_another_name_is_the_full_step():
     mine = minimize(Newton(start.copy(), search=lambda phi, step: full_step(phi, step)), J, 6)
     np.testing.assert_array_equal(mine.path, plain.path)
     np.testing.assert_array_equal(mine.theta, 0)
+# -------------------------------------------------------------------------------------------------- and it is saved
+
+@pytest.mark.parametrize("method", [BFGS, LBFGS, ConjugateGradient])
+def test_what_a_run_knows_of_its_end_is_saved(method):
+    """Float32 Rosenbrock from far away, saved at every step around the one that begins anew: the same bits go on."""
+    J = problems.rosenbrock()
+    through, saved = method(np.array([-30, 1000], np.float32)), []
+    for _ in range(16):
+        saved.append((through.theta.copy(), through.state_dict()))
+        through.step(J)
+    for theta, state in saved:
+        resumed = method(theta)
+        resumed.load_state_dict(state)
+        while resumed.k < through.k:
+            assert resumed.step(J).reason == ""
+        np.testing.assert_array_equal(resumed.theta, through.theta)

@@ -47,16 +47,16 @@ def test_damping_follows_the_ratio():
     for k in range(4):
         opt.step(Linear())
         assert opt.ratio == pytest.approx(1.0)
-        assert opt.lambda_[0] == pytest.approx((2 / 3) ** (k + 1))
+        assert opt.lambda_ == pytest.approx((2 / 3) ** (k + 1))
 
 
 def test_damping_grows_where_the_model_fails():
     opt = HessianFree(np.array([-1.2, 1.0]), damping=1e-6)
-    before = opt.lambda_[0]
+    before = opt.lambda_
     while opt.ratio != opt.ratio or opt.ratio >= 0.25:
-        before = opt.lambda_[0]
+        before = opt.lambda_
         assert opt.step(problems.rosenbrock()).reason == ""
-    assert opt.lambda_[0] == pytest.approx(1.5 * before)
+    assert opt.lambda_ == pytest.approx(1.5 * before)
 
 
 def test_cg_starts_from_095_of_the_last_solution():

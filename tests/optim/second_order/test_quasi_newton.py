@@ -112,7 +112,7 @@ def test_both_gradients_of_a_pair_are_of_the_same_minibatch(method):
 def test_lbfgs_memory_is_two_rows_of_n_per_pair():
     n, memory = 10_000, 7
     opt = LBFGS(np.zeros(n, np.float32), memory=memory)
-    held = sum(array.nbytes for array in opt._state.values())
+    held = sum(np.asarray(part).nbytes for part in opt._state.values())
     assert 2 * memory * n * 4 <= held <= 2 * memory * n * 4 + 1000
 
 
