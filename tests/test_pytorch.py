@@ -205,6 +205,42 @@ def test_tied_weights_and_shared_layers(listed):
     assert ours[2].w is ours[0].w
 
 
+def test_a_tied_weight_may_hold_what_is_no_number():
+    theirs, ours = tied()
+    with torch.no_grad():
+        theirs[0].weight[0, 0] = torch.nan
+    load_pytorch(ours, theirs.state_dict())
+    assert np.isnan(ours[2].w.data[0, 0]) and np.isfinite(ours[2].w.data.ravel()[1:]).all()
+
+
+class Twice(nn.Module):
+    """One layer under two names, each of which sees flattened images."""
+
+    def __init__(self, layer):
+        self.left = self.right = layer
+
+    def forward(self, x):
+        return self.left(ops.flatten(x)) + self.right(ops.flatten(x * x))
+
+
+class TheirTwice(torch.nn.Module):
+    def __init__(self, layer):
+        super().__init__()
+        self.left = self.right = layer
+
+    def forward(self, x):
+        return self.left(x.flatten(1)) + self.right((x * x).flatten(1))
+
+
+@pytest.mark.parametrize("by", ["x", "flattened"])
+def test_a_shared_layer_that_sees_flattened_images(by):
+    theirs, ours = settled(TheirTwice(torch.nn.Linear(12, 5)), 2, 3, 2), Twice(nn.Linear(12, 5))
+    x = rng.normal(size=(3, 2, 3, 2)).astype(np.float32)
+    assert "right.weight" in theirs.state_dict()
+    load_pytorch(ours, theirs.state_dict(), **({"x": last(x)} if by == "x" else {"flattened": {"left": (3, 2, 2)}}))
+    agree(training.predict(ours, last(x)), theirs(torch.tensor(x)))
+
+
 def test_what_is_one_here_and_two_there_is_refused():
     (theirs, _), (_, ours) = tied(tie=False), tied()
     before = ours.state_dict()

@@ -78,7 +78,8 @@ class Linearized:
         name, options = self.objective.named_loss()
         if name not in LIKELIHOODS or options.get("weights") is not None:
             raise ValueError("Objective.fishervp: the loss must be a negative log-likelihood "
-                             f"({', '.join(LIKELIHOODS)}), got {name}; ggnvp takes any loss")
+                             f"({', '.join(LIKELIHOODS)}), got {name}"
+                             + (" with weights" if name in LIKELIHOODS else "") + "; ggnvp takes any loss")
         return self.vjp(self.graph.loss_hvp(self.jvp(v)))
 
     def jvp(self, v):

@@ -106,7 +106,7 @@ class Examples:
             layer = names[id(own["w"])].removesuffix("w")
             if names[id(own["b"])] == layer + "b":
                 h = inputs[0].data if isinstance(inputs[0], Tensor) else np.asarray(inputs[0])
-                rows.setdefault(layer.removesuffix("."), []).append(h.reshape(-1, h.shape[-1]).copy())
+                rows.setdefault(layer.removesuffix("."), []).append(h.reshape(-1, h.shape[-1]))
 
         with self.at(theta), no_grad(), observe(note):
             self.model(self.x)

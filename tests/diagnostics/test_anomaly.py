@@ -7,6 +7,7 @@ import pytest
 
 from minigrad import losses, nn, ops
 from minigrad.core import grad, no_grad, tensor, watch, watchers
+from minigrad.diagnostics import anomaly
 from minigrad.diagnostics.anomaly import detect_anomaly
 from minigrad.optim import NonFiniteError
 
@@ -121,6 +122,24 @@ def test_nothing_stays_behind():
     assert watch.get() is None and watchers == []
     with np.errstate(all="ignore"):
         assert np.isnan(ops.log(tensor([-1.0])).data).all()
+
+
+def test_of_very_many_calls_the_oldest_are_forgotten(monkeypatch):
+    monkeypatch.setattr(anomaly, "REMEMBERED", 5)
+    with detect_anomaly() as watching:
+        y = x = tensor([0.0], requires_grad=True)
+        for _ in range(20):
+            y = y + 1
+        y = ops.sqrt(y - 20)                  # at 0: the gradient is infinite
+        assert len(watching.lines) == len(watching.sums) == 5
+        with pytest.raises(NonFiniteError, match=r"backward pass of sqrt .* called in .*y = ops\.sqrt\(y - 20\)"):
+            y.backward()
+    with detect_anomaly():
+        y = ops.sqrt(x)
+        for _ in range(20):
+            y = y + 1
+        with pytest.raises(NonFiniteError, match="backward pass of sqrt .* called in a line outside detect_anomaly"):
+            y.backward()
 
 
 def test_a_forward_pass_outside_is_said_to_be_unknown():

@@ -129,6 +129,17 @@ def test_everything_a_model_holds_is_copied_once(copied):
 
 
 @EVERY_COPY
+def test_a_copy_knows_the_names_of_its_parameters(copied):
+    model = mlp()
+    parameters = model.parameters()
+    other, its = copied((model, parameters))
+    loss = losses.cross_entropy(other(Tensor(x)), y)
+    other[3].w.data = np.zeros((5, 3))
+    with pytest.raises(RuntimeError, match=r"saved the value of 3\.w, which has changed"):
+        loss.backward()
+
+
+@EVERY_COPY
 def test_a_copied_objective_has_the_same_values_and_its_own_model(copied):
     model = mlp()
     J = Objective(model, losses.cross_entropy, x, y)

@@ -114,8 +114,8 @@ def test_running_averages_are_put_back_after_a_block_exception_or_not():
     parameters = model.parameters()
     before = model.state_dict()
     with pytest.raises(ZeroDivisionError), parameters.buffers_put_back():
-        model(Tensor(X))
         model[2].running_var[...] = 7                                # in place too
+        model(Tensor(X))
         assert not np.array_equal(model[0].running_mean, before["0.running_mean"])
         raise ZeroDivisionError
     for name, value in model.state_dict().items():
@@ -206,6 +206,10 @@ def test_what_cannot_be_loaded_says_what_to_do():
         model.load_state_dict({"gamma": np.ones(1)}, strict=False)            # none of its names is known
     assert all(np.array_equal(value, state[name]) for name, value in model.state_dict().items())
     model.load_state_dict({}, strict=False)
+    given = model.state_dict()
+    model.load_state_dict(given)
+    given["1.running_mean"][...] = 9
+    assert (model[1].running_mean != 9).all()                        # what is loaded is a copy
     model.load_state_dict({name: Tensor(value + 1) for name, value in state.items()})
     model.load_state_dict(dict(model.named_parameters()), strict=False)
     assert all(np.array_equal(value, state[name] + 1) for name, value in model.state_dict().items())

@@ -269,6 +269,16 @@ def test_astype_between_forward_and_backward_is_refused():
         loss.backward()
 
 
+def test_a_graph_older_than_a_change_of_theta_is_refused_by_the_name_of_a_parameter():
+    model = mlp()
+    params, loss = model.parameters(), loss_of(model)
+    params.theta[...] *= 2
+    params.changed()
+    with pytest.raises(RuntimeError, match=r"saved the value of [02]\.[wb], which has changed since"):
+        loss.backward()
+    loss_of(model).backward()
+
+
 @pytest.mark.parametrize("laid_out", [False, True])
 @pytest.mark.parametrize("constant", ["frozen", "detached"])
 def test_assigning_a_parameter_that_a_graph_saved_as_a_constant_is_noticed(constant, laid_out):

@@ -110,6 +110,13 @@ def test_dropconnect_gradient_reaches_kept_weights_only():
     np.testing.assert_array_equal(layer.w.grad == 0, y == 0)
 
 
+def test_a_block_that_is_dropped_leaves_its_shortcut():
+    f, shortcut = nn.Linear(6, 3, rng=0, dtype=np.float64), nn.Linear(6, 3, rng=1, dtype=np.float64)
+    for per in ("example", "batch"):
+        layer = nn.StochasticDepth(f, 1.0, per=per, shortcut=shortcut, rng=0)
+        np.testing.assert_array_equal(layer(Tensor(X)).data, shortcut(Tensor(X)).data)
+
+
 # ----------------------------------------------------------------------------------------------------- stochastic depth
 
 @pytest.mark.parametrize("per", ["batch", "example"])

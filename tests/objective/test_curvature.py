@@ -214,6 +214,9 @@ def test_fisher_refuses_what_is_no_likelihood():
     J, theta, v = objective("mlp")
     with pytest.raises(ValueError, match="negative log-likelihood.*hinge"):
         Objective(J.model, losses.hinge, J.x, J.y).fishervp(theta, v)
+    weighted = functools.partial(losses.cross_entropy, weights=[1.0, 2.0, 0.5])
+    with pytest.raises(ValueError, match="negative log-likelihood.*got cross_entropy with weights"):
+        Objective(J.model, weighted, J.x, J.y).fishervp(theta, v)
     with pytest.raises(ValueError, match="a function of your own"):
         Objective(J.model, lambda z, y: ops.sum(z * z), J.x, J.y).fishervp(theta, v)
     smooth = Objective(J.model, functools.partial(losses.cross_entropy, label_smoothing=0.1), J.x, J.y)

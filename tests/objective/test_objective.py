@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from minigrad import Objective, losses, nn, ops, optim
-from minigrad.core import Tensor, tensor
+from minigrad.core import Tensor, no_grad, tensor
 
 rng = np.random.default_rng(0)
 x, labels = rng.standard_normal((7, 4)), rng.integers(0, 3, 7)
@@ -216,6 +216,25 @@ def test_an_objective_of_a_bare_function():
 
     J = Objective(Bowl(), lambda y, _: y, tensor([1.0, 10.0], dtype=np.float64), None)
     assert J.value() == 19 and J.grad().tolist() == [6, -20] and J.hvp(None, np.ones(2)).tolist() == [2, 20]
+
+
+def test_theta_comes_back_also_if_the_model_is_laid_out_anew_meanwhile():
+    J = an_objective()
+    before = J.parameters.theta.copy()
+    with J.at(before + 1):
+        larger = nn.Sequential(nn.Linear(4, 4, rng=9).astype(np.float64), J.model).parameters()
+        assert np.array_equal(larger.theta[-43:], before + 1)
+    assert np.array_equal(J.parameters.theta, before) and np.array_equal(larger.theta[-43:], before)
+    assert np.array_equal(J.model[2].b.data, before[-3:])
+
+
+def test_derivatives_do_not_depend_on_whether_ops_are_recorded_outside():
+    J = an_objective()
+    theta, v = J.parameters.theta + 1, np.ones(43)
+    for call in (J.value, J.grad, lambda theta: J.hvp(theta, v), lambda theta: J.ggnvp(theta, v), J.example_grads):
+        wanted = call(theta)
+        with no_grad():
+            np.testing.assert_array_equal(call(theta), wanted)
 
 
 # --------------------------------------------------------------------------------------------------------------- misuse
