@@ -27,7 +27,8 @@
     M(delta_bar_delta, "theta, const g, rate, d, number kappa, number phi, number rho")                                \
     M(rprop, "theta, const g, rate, g_before, number up, number down, number smallest, number largest")                \
     M(rprop_minus, "theta, const g, rate, g_before, number up, number down, number smallest, number largest")          \
-    M(vsgd, "theta, const g, average g_bar, average v_bar, average h_bar, tau, const g2, const h, number delta")
+    M(vsgd, "theta, const g, average g_bar, average v_bar, average h_bar, tau, const g2, const h, number delta, "   \
+            "number m")
 #endif
 
 #define UPDATE(name) static void NAME(name)(void *const *a, const double *c, ptrdiff_t i, const ptrdiff_t stop)
@@ -200,13 +201,15 @@ UPDATE(rprop_minus) {
 
 UPDATE(vsgd) {
     ARRAY(theta); INPUT(g); ARRAY(g_bar); ARRAY(v_bar); ARRAY(h_bar); ARRAY(tau);
-    INPUT(g2); INPUT(h); NUMBER(delta);
+    INPUT(g2); INPUT(h); NUMBER(delta); NUMBER(m);
+    DERIVED(rest, 1 - 1 / exact_m);
     EACH {
         const REAL now = 1 / tau[i], past = 1 - now, size = ABS(h[i]);
         g_bar[i] = past * g_bar[i] + now * g[i];
         v_bar[i] = past * v_bar[i] + now * g2[i];
         h_bar[i] = past * h_bar[i] + now * (size < delta ? delta : size);
-        const REAL ratio = g_bar[i] * g_bar[i] / v_bar[i], some = v_bar[i] == 0 ? 0 : ratio;
+        const REAL square = g_bar[i] * g_bar[i], ratio = square / (v_bar[i] / m + rest * square);
+        const REAL some = v_bar[i] == 0 ? 0 : ratio;
         const REAL share = some > 1 ? 1 : some;
         tau[i] = (1 - share) * tau[i] + 1;
         theta[i] -= share / h_bar[i] * g[i];

@@ -12,6 +12,11 @@ from minigrad.objective.curvature import LARGEST
 class Examples:
     """The methods of `Objective` that know the examples one by one."""
 
+    @property
+    def m(self):
+        """How many examples J is the mean of."""
+        return len(self.x.data)
+
     def example_grads(self, theta=None, largest=LARGEST):
         """The gradient of each example, (m, n); their mean is the gradient of J (the regularizer is in each).
 

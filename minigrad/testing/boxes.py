@@ -325,14 +325,14 @@ def rprop_minus(theta, grad, lr=0.1, up=1.2, down=0.5, smallest=1e-6, largest=50
         yield {"g": g, "rate": rate, "g_before": before, "theta": w}
 
 
-def vsgd(theta, grad, example_grads, hessian_diagonal, slow=2.0, delta=1e-5):
-    """Schaul, Zhang and LeCun 2013, vSGD-l.
+def vsgd(theta, grad, example_grads, hessian_diagonal, slow=2.0, delta=1.0):
+    """Schaul, Zhang and LeCun 2013, vSGD-l, on batches of m examples, whose mean has a variance of (v_bar - g_bar^2)/m.
 
     g_bar <- (1 - 1/tau) g_bar + 1/tau g
     v_bar <- (1 - 1/tau) v_bar + 1/tau mean of the examples' g*g
     h_bar <- (1 - 1/tau) h_bar + 1/tau max(|h|, delta)
-    tau <- (1 - g_bar^2/v_bar) tau + 1, with the old tau in the lines above
-    theta <- theta - g_bar^2 / (h_bar v_bar) g
+    tau <- (1 - g_bar^2 / (g_bar^2 + variance)) tau + 1, with the old tau in the lines above
+    theta <- theta - g_bar^2 / (g_bar^2 + variance) / h_bar g
     """
     w = [float(x) for x in theta]
     g_bar = v_bar = h_bar = tau = None
@@ -346,9 +346,11 @@ def vsgd(theta, grad, example_grads, hessian_diagonal, slow=2.0, delta=1e-5):
             g_bar[i] = (1 - 1 / tau[i]) * g_bar[i] + 1 / tau[i] * g[i]
             v_bar[i] = (1 - 1 / tau[i]) * v_bar[i] + 1 / tau[i] * g2[i]
             h_bar[i] = (1 - 1 / tau[i]) * h_bar[i] + 1 / tau[i] * h[i]
+            variance = (v_bar[i] - g_bar[i] ** 2) / len(each)
             if v_bar[i] > 0:
-                tau[i] = (1 - g_bar[i] ** 2 / v_bar[i]) * tau[i] + 1
-                w[i] -= g_bar[i] ** 2 / (h_bar[i] * v_bar[i]) * g[i]
+                share = g_bar[i] ** 2 / (g_bar[i] ** 2 + variance)
+                tau[i] = (1 - share) * tau[i] + 1
+                w[i] -= share / h_bar[i] * g[i]
             else:
                 tau[i] = tau[i] + 1
         yield {"g": g, "g_bar": g_bar, "v_bar": v_bar, "h_bar": h_bar, "tau": tau, "theta": w}

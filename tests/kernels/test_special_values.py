@@ -189,7 +189,7 @@ def test_normalization(dtype):
 SIGNATURES = {name: twin.numpy.__doc__.split(":")[0].partition("(")[2][:-1].split(", ")
               for name, twin in TWINS.items() if twin.family == "optim"}
 NUMBERS = dict(lr=0.01, momentum=0.9, next_momentum=0.95, rho=0.9, rho1=0.8, rho2=0.99, delta=1e-6, t=3, eta=0.7,
-               weight_decay=0.01, kappa=0.001, phi=0.1, up=1.2, down=0.5, smallest=1e-6, largest=50.0)
+               weight_decay=0.01, kappa=0.001, phi=0.1, up=1.2, down=0.5, smallest=1e-6, largest=50.0, m=7)
 NOT_NEGATIVE = {"r", "u", "v_bar", "h_bar", "tau", "rate", "g2"}
 
 

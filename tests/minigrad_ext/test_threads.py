@@ -77,7 +77,7 @@ def update(name, make, positive, n):
         "rmsprop_nesterov": (4, [0.1, 0.9, 0.8, 1e-6]), "adadelta": (4, [1, 0.9, 1e-6]),
         "adam": (4, [0.1, 0.9, 0.999, 1e-8, 3]), "adamax": (4, [0.1, 0.9, 0.999, 3]),
         "adamw": (4, [0.1, 0.9, 0.999, 1e-8, 0.01, 1, 3]), "delta_bar_delta": (4, [0.01, 0.1, 0.9]),
-        "rprop": (4, [1.2, 0.5, 1e-6, 50]), "rprop_minus": (4, [1.2, 0.5, 1e-6, 50]), "vsgd": (8, [1e-6]),
+        "rprop": (4, [1.2, 0.5, 1e-6, 50]), "rprop_minus": (4, [1.2, 0.5, 1e-6, 50]), "vsgd": (8, [1e-6, 7]),
     }[name]
     return (*(make(n) if i < 2 else positive(n) for i in range(arrays)), *numbers,
             *([make(n)] if name == "interim" else []))

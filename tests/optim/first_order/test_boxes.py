@@ -43,7 +43,7 @@ def test_the_numpy_text_equals_the_box(method, box):
     (optim.Rprop, boxes.rprop, dict(up=1, down=1)),
     (optim.Rprop, boxes.rprop, dict(largest=0.2, smallest=0.05)),
     (optim.DeltaBarDelta, boxes.delta_bar_delta, dict(kappa=0.02, phi=0.5, rho=0.2)),
-    (optim.VSGD, boxes.vsgd, dict(slow=10)),
+    (optim.VSGD, boxes.vsgd, dict(slow=10)), (optim.VSGD, boxes.vsgd, dict(delta=1e-5)),
 ], ids=lambda value: getattr(value, "__name__", str(value)))
 def test_equals_its_box_with_other_hyperparameters(method, box, hyper):
     check_optimizer(method, box, steps=200, tolerance=1e-12, **hyper)

@@ -29,11 +29,70 @@ class Noisy:
         return self.h
 
 
+class Expected:
+    """A quadratic whose examples have the optima mean + noise: what vSGD is given, without the noise of sampling it."""
+
+    def __init__(self, h, distance, sigma, m):
+        self.h, self.distance, self.sigma, self.m = h, distance, sigma, m
+
+    def value_and_grad(self, theta):
+        return 0.5 * float(self.h * self.distance**2), np.array([self.h * self.distance])
+
+    def example_grad_squares(self, theta):
+        return np.array([self.h**2 * (self.distance**2 + self.sigma**2)])
+
+    def hessian_diagonal(self, theta):
+        return np.array([self.h])
+
+
+@pytest.mark.parametrize("m", [1, 2, 10, 1000])
+@pytest.mark.parametrize(("h", "distance", "sigma"), [(1.0, 1.0, 1.0), (0.1, 3.0, 5.0), (20, 0.2, 1.0), (1.0, 2.0, 0)])
+def test_the_rate_is_the_best_one_for_the_noise_of_the_batch(h, distance, sigma, m):
+    """What the paper derives its rule from. A step theta - rate g with a batch of m noisy examples ends, in the mean,
+    at E (theta - rate g - optimum)^2 = (1 - rate h)^2 distance^2 + (rate h sigma)^2/m; the rate minimizes this."""
+    from scipy.optimize import minimize_scalar
+    best = minimize_scalar(lambda rate: (1 - rate * h)**2 * distance**2 + (rate * h * sigma)**2 / m,
+                           bounds=(0, 2 / h), method="bounded", options={"xatol": 1e-12}).x
+    theta = np.zeros(1)
+    optim.VSGD(theta, slow=1, delta=1e-5).step(Expected(h, distance, sigma, m))
+    assert -theta[0] / (h * distance) == pytest.approx(best, rel=1e-5)
+
+
+def test_batches_of_any_size_end_at_the_same_noise_per_example_seen():
+    """m examples at once are worth m steps where noise rules: the tenfold batch goes as far in a tenth of the steps."""
+    def end(m, steps):
+        theta, J = np.full(50, 3.0), Noisy(np.ones(50), sigma=1.0, m=m)
+        opt = optim.VSGD(theta)
+        for _ in range(steps):
+            J.draw()
+            opt.step(J)
+        return float(np.mean(theta**2))
+    assert end(10, 200) < 2 * end(1, 2000) and end(10, 200) < 0.01
+
+
+def test_the_floor_of_the_curvature_bounds_the_rate():
+    """h = 0 (a plateau): the rate is share / delta and no more; negative curvature counts by its size."""
+    for h, wanted in ((0.0, 1 / 0.01), (0.001, 1 / 0.01), (-4.0, 1 / 4)):
+        theta = np.zeros(1)
+        J = Expected(1.0, 1.0, 0.0, 5)
+        J.hessian_diagonal = lambda theta, h=h: np.array([h])
+        opt = optim.VSGD(theta, slow=1, delta=0.01)
+        opt.step(J)
+        assert -theta[0] == pytest.approx(wanted) and opt.h_bar[0] >= 0.01
+
+
+def test_an_objective_must_say_how_many_examples_it_has():
+    J = Expected(1.0, 1.0, 1.0, 3)
+    del J.m
+    with pytest.raises(ValueError, match="VSGD.step: Expected must say of how many examples it is the mean: J.m"):
+        optim.VSGD(np.zeros(1)).step(J)
+
+
 def test_no_noise_is_newtons_rate_per_parameter():
     """All examples equal: v_bar = g_bar^2 in the end, so that the rate is 1/h whatever the curvature."""
     theta = np.array([1.0, 1.0, 1.0])
     J = Noisy([1e-3, 1.0, 1e3], sigma=0.0)
-    opt = optim.VSGD(theta, slow=1)
+    opt = optim.VSGD(theta, slow=1, delta=1e-5)
     opt.step(J)
     np.testing.assert_allclose(theta, 0, atol=1e-12)
 
