@@ -2,7 +2,7 @@
 
 If not: which line, at which step, with which numbers.
 
-    class MyAdam(optim.FirstOrder): ...
+    class MyAdam(optim.FirstOrder): ...                 # or any class with step(g)
     check_optimizer(MyAdam, boxes.adam, rho1=0.8)
 """
 import re
@@ -11,6 +11,8 @@ from inspect import signature
 from itertools import islice
 
 import numpy as np
+
+from minigrad.optim import FirstOrder, Optimizer
 
 
 class Disagreement(AssertionError):
@@ -66,11 +68,13 @@ def decaying(k):
 def check_optimizer(make, reference, steps=25, tolerance=1e-10, objective=None, **hyper):
     """Run `make(theta, **hyper)` and the box `reference` side by side; Disagreement at the first symbol that differs.
 
-    make: an optimizer class, or a function theta -> optimizer. reference: a generator of `testing.boxes`. lr, where the
-    box has one and none is given, decays. Compared are theta, the gradient, and each symbol of the box that is an
-    attribute of the optimizer (its state, or `self.s_hat = ...`), in the order of the box's lines, after each step.
-    The lines of symbols that are not are quoted with the next that is. Also: the gradient handed over must be left as
-    it was. Returns a Report.
+    make: an optimizer class, or a function theta -> optimizer. It need not be one of ours: any object with `step(g)`
+    will do, whose theta is its attribute or the array it was given, or with `step(theta, g)`, which returns the new
+    theta; if it has `point()`, g is taken there. reference: a generator of `testing.boxes`. lr, where the box has one
+    and none is given, decays. Compared are theta, the gradient, and each symbol of the box that is an attribute of the
+    optimizer (its state, or `self.s_hat = ...`), in the order of the box's lines, after each step. The lines of symbols
+    that are not are quoted with the next that is. Also: the gradient handed over must be left as it was. Returns a
+    Report. TypeError where the class cannot be run, with what it lacks.
     """
     J = LeastSquares() if objective is None else objective
     known = signature(reference).parameters
@@ -78,29 +82,90 @@ def check_optimizer(make, reference, steps=25, tolerance=1e-10, objective=None, 
         hyper.setdefault("lr", decaying)
     extra = {name: getattr(J, name) for name in ("example_grads", "hessian_diagonal") if name in known}
     theta = np.linspace(-1.0, 1.5, J.x.shape[1]) if hasattr(J, "x") else np.array(J.start, dtype=float)
-    opt = make(theta.copy(), **hyper)
-    who = type(opt).__name__
+    opt = made(make, theta.copy(), hyper)
+    who = type(opt).__name__ if isinstance(opt, Optimizer) else type(opt.opt).__name__
     guarded = Guarded(J)
     box = reference(theta, J.grad, **extra, **hyper)
     report = Report(steps)
-    with opt.trace() as trace:
-        for k, wanted in enumerate(islice(box, steps), 1):
-            with np.errstate(all="ignore"):                   # a NaN is compared below, and its line named
-                opt.step(guarded)
-            if guarded.changed():
-                raise Disagreement(f"{who} at step {k}: the gradient it was given was written to: leave g as it is",
-                                   symbol="g", step=k, index=None, got=None, wanted=None, line="g is not to be written")
-            kept = {name: value for name, value in vars(opt).items() if isinstance(value, np.ndarray)}
-            seen = kept | trace[-1] | {"theta": opt.theta}
-            report.skipped = tuple(symbol for symbol in wanted if symbol not in seen and symbol != "interim")
-            unseen = []
-            for symbol, value in wanted.items():
-                if symbol in seen:
-                    compare(who, reference, symbol, k, seen[symbol], value, tolerance, report, unseen)
-                    unseen = []
-                else:
-                    unseen.append(symbol)
+    for k, wanted in enumerate(islice(box, steps), 1):
+        seen = symbols_after_step(opt, guarded, known)
+        if guarded.changed():
+            raise Disagreement(f"{who} at step {k}: the gradient it was given was written to: leave g as it is",
+                               symbol="g", step=k, index=None, got=None, wanted=None, line="g is not to be written")
+        report.skipped = tuple(symbol for symbol in wanted if symbol not in seen and symbol != "interim")
+        unseen = []
+        for symbol, value in wanted.items():
+            if symbol in seen:
+                compare(who, reference, symbol, k, seen[symbol], value, tolerance, report, unseen)
+                unseen = []
+            else:
+                unseen.append(symbol)
     return report
+
+
+def made(make, theta, hyper):
+    """The optimizer: one of ours, or an Adapter. TypeError that says what a class lacks."""
+    who = getattr(make, "__name__", type(make).__name__)
+    try:
+        opt = make(theta, **hyper)
+    except TypeError as error:
+        raise TypeError(f"{error}. check_optimizer calls {who}(theta, {', '.join(hyper)}=...), as the box names its "
+                        f"arguments") from error
+    if isinstance(opt, FirstOrder) and type(opt).update is FirstOrder.update:
+        instead = "step, which is the loop around it" if type(opt).step is not FirstOrder.step else "none"
+        raise TypeError(f"{who}: a FirstOrder writes update(self, g), one pass of the box on self.theta; "
+                        f"this one has {instead}")
+    return opt if isinstance(opt, Optimizer) else Adapter(opt, theta)
+
+
+def symbols_after_step(opt, J, known):
+    """One step, then every symbol that can be seen: state, gradient, theta, and what was kept as an attribute."""
+    try:
+        with np.errstate(all="ignore"):                         # a NaN is compared, and its line named
+            if isinstance(opt, Adapter):
+                return opt.step(J)
+            with opt.trace() as trace:
+                opt.step(J)
+    except AttributeError as error:
+        if not isinstance(error.obj, type(opt.opt) if isinstance(opt, Adapter) else type(opt)) or not error.name:
+            raise
+        line = f"{error.name}: Hyper = hyper(...)" if error.name in known else f"{error.name}: Array = state()"
+        way = f"declare it on the class, {line}" if isinstance(opt, Optimizer) else "set it in __init__"
+        raise TypeError(f"{type(error.obj).__name__} uses self.{error.name}, which it does not have: {way}") from error
+    kept = {name: value for name, value in vars(opt).items() if isinstance(value, np.ndarray)}
+    return kept | trace[-1] | {"theta": opt.theta}
+
+
+class Adapter:
+    """An object of anybody's with step(g) or step(theta, g), driven as `check_optimizer` drives ours."""
+
+    def __init__(self, opt, theta):
+        self.opt, self.given = opt, theta
+        step = getattr(opt, "step", None)
+        wanted = f"{type(opt).__name__}: an optimizer has step(g), or step(theta, g) that returns the new theta"
+        if not callable(step):
+            raise TypeError(f"{wanted}; this one has {', '.join(n for n in dir(opt) if n[0] != '_') or 'nothing'}")
+        self.places = len([one for one in signature(step).parameters.values() if one.default is one.empty])
+        if self.places not in (1, 2):
+            raise TypeError(f"{wanted}; this one is step{signature(step)}")
+
+    @property
+    def theta(self):
+        return getattr(self.opt, "theta", self.given)
+
+    def step(self, J):
+        """One step with J's gradient at `point()`, or at theta. Returns the symbols that can be seen."""
+        at = self.opt.point() if hasattr(self.opt, "point") else self.theta
+        g = J.value_and_grad(np.array(at, dtype=float))[1]
+        found = self.opt.step(g) if self.places == 1 else self.opt.step(self.theta, g)
+        if found is not None and np.shape(found) == np.shape(self.given):
+            self.given = np.array(found, dtype=float)
+            if hasattr(self.opt, "theta"):
+                self.opt.theta = self.given
+        shape = np.shape(self.given)
+        kept = {name: value for name, value in vars(self.opt).items() if np.shape(value) == shape} \
+            if hasattr(self.opt, "__dict__") else {}
+        return kept | {"g": g, "theta": self.theta}
 
 
 def compare(who, reference, symbol, k, got, wanted, tolerance, report, unseen=()):

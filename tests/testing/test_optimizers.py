@@ -114,3 +114,169 @@ def test_symbols_that_the_optimizer_has_not_are_reported():
 
 def test_a_factory_will_do():
     check_optimizer(lambda theta, lr: optim.SGD(theta, lr), boxes.sgd)
+
+
+# ---- classes that are not ours, and riddles answered
+
+class PlainAdam:
+    """A student's own class, which knows nothing of the library; state as lists, theta updated in place."""
+    def __init__(self, theta, lr=0.001, rho1=0.9, rho2=0.999, delta=1e-8):
+        self.theta, self.lr, self.rho1, self.rho2, self.delta, self.t = theta, lr, rho1, rho2, delta, 0
+        self.s, self.r = [0.0] * len(theta), [0.0] * len(theta)
+
+    def step(self, g):
+        self.t += 1
+        lr = self.lr(self.t) if callable(self.lr) else self.lr
+        self.s = [self.rho1 * a + (1 - self.rho1) * d for a, d in zip(self.s, g)]
+        self.r = [self.rho2 * a + (1 - self.rho2) * d * d for a, d in zip(self.r, g)]
+        s_hat = np.array(self.s) / (1 - self.rho1**self.t)
+        r_hat = np.array(self.r) / (1 - self.rho2**self.t)
+        self.theta -= lr * s_hat / (np.sqrt(r_hat) + self.delta)
+
+
+class Rebinding:
+    """theta is another array after each step."""
+    def __init__(self, theta, lr):
+        self.theta, self.lr = theta, lr
+
+    def step(self, g):
+        self.theta = self.theta - self.lr * g
+
+
+class Hidden(Rebinding):
+    """Moves the array it was given, under another name."""
+    def __init__(self, theta, lr):
+        self.w, self.lr = theta, lr
+
+    def step(self, g):
+        self.w -= self.lr * g
+
+
+class Returning:
+    """step(theta, g) -> the new theta, as in a functional library."""
+    __slots__ = "lr"
+
+    def __init__(self, theta, lr):
+        self.lr = lr
+
+    def step(self, theta, g):
+        return theta - self.lr * g
+
+
+class PlainNesterov:
+    def __init__(self, theta, lr, momentum=0.9):
+        self.theta, self.lr, self.momentum, self.v = theta, lr, momentum, np.zeros_like(theta)
+
+    def point(self):
+        return self.theta + self.momentum * self.v
+
+    def step(self, g):
+        self.v = self.momentum * self.v - self.lr * g
+        self.theta = self.theta + self.v
+
+
+def test_any_class_with_step_will_do():
+    report = check_optimizer(PlainAdam, boxes.adam)
+    assert set(report.differences) == {"g", "s", "r", "theta"}
+    for kind in (Rebinding, Hidden, Returning):
+        assert set(check_optimizer(kind, boxes.sgd, lr=0.1).differences) == {"g", "theta"}
+    assert set(check_optimizer(PlainNesterov, boxes.nesterov, lr=0.05).differences) == {"g", "v", "theta"}
+
+
+def test_a_mistake_in_any_class_is_found_at_its_line():
+    class NoCorrection(PlainAdam):
+        def step(self, g):
+            super().step(g)
+            self.r = [a + 1e-3 for a in self.r]
+    with pytest.raises(Disagreement, match=r"NoCorrection disagrees with the box adam .* at step 1 in r\[0\]"):
+        check_optimizer(NoCorrection, boxes.adam)
+
+    class Late(PlainNesterov):
+        point = property()                                       # no point: the gradient is taken at theta
+
+        def __getattribute__(self, name):
+            if name == "point":
+                raise AttributeError(name)
+            return super().__getattribute__(name)
+    with pytest.raises(Disagreement, match="Late disagrees .* at step 2 in g"):
+        check_optimizer(Late, boxes.nesterov, lr=0.05)
+
+    class Rude(Rebinding):
+        def step(self, g):
+            g *= self.lr
+            self.theta = self.theta - g
+    with pytest.raises(Disagreement, match="the gradient it was given was written to"):
+        check_optimizer(Rude, boxes.sgd, lr=0.1)
+
+
+class Undeclared(optim.FirstOrder):
+    lr: Hyper = hyper(0.1)
+
+    def update(self, g):
+        self.v = 0.9 * self.v - self.lr * g
+        self.theta = self.theta + self.v
+
+
+class NoRate(optim.FirstOrder):
+    def __init__(self, params, lr):
+        super().__init__(params)
+
+    def update(self, g):
+        self.theta = self.theta - self.lr * g
+
+
+class StepForUpdate(optim.FirstOrder):
+    lr: Hyper = hyper(0.1)
+
+    def step(self, g):
+        self.theta = self.theta - self.lr * g
+
+
+class Nothing(optim.FirstOrder):
+    lr: Hyper = hyper(0.1)
+
+
+class Renamed:
+    def __init__(self, theta, learning_rate):
+        self.theta = theta
+
+
+class Stepless:
+    def __init__(self, theta, lr):
+        self.theta = theta
+
+    def update(self, g):
+        pass
+
+
+class ThreePlaces(Stepless):
+    def step(self, a, b, c):
+        pass
+
+
+class Forgetful(Rebinding):
+    def step(self, g):
+        self.v = 0.9 * self.v - self.lr * g
+
+
+@pytest.mark.parametrize(("kind", "box", "message"), [
+    (Undeclared, boxes.momentum, r"Undeclared uses self.v, which it does not have: .* class, v: Array = state\(\)"),
+    (NoRate, boxes.sgd, r"NoRate uses self.lr, which it does not have: declare it on the class, lr: Hyper = hyper\("),
+    (StepForUpdate, boxes.sgd, r"a FirstOrder writes update\(self, g\), .*; this one has step, which is the loop"),
+    (Nothing, boxes.sgd, r"Nothing: a FirstOrder writes update\(self, g\), .*; this one has none"),
+    (Renamed, boxes.sgd, r"unexpected keyword argument 'lr'. check_optimizer calls Renamed\(theta, lr=...\)"),
+    (Stepless, boxes.sgd, r"Stepless: an optimizer has step\(g\), .*; this one has theta, update"),
+    (ThreePlaces, boxes.sgd, r"this one is step\(a, b, c\)"),
+    (Forgetful, boxes.sgd, "Forgetful uses self.v, which it does not have: set it in __init__"),
+], ids=lambda value: getattr(value, "__name__", ""))
+def test_what_a_class_lacks_is_said(kind, box, message):
+    with pytest.raises(TypeError, match=message):
+        check_optimizer(kind, box, lr=0.1)
+
+
+def test_an_attribute_error_of_something_else_is_left_as_it_is():
+    class Wrong(optim.SGD):
+        def update(self, g):
+            g.transposed()
+    with pytest.raises(AttributeError, match="transposed"):
+        check_optimizer(Wrong, boxes.sgd)
