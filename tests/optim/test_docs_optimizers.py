@@ -92,6 +92,87 @@ def test_the_ranges_are_those_of_the_page():
                     makers[name](np.ones(2), **({"lr": 0.1} | {name: value}))
 
 
+# ---- the rows for arguments of PyTorch's that are something else here
+
+def both(ours, theirs, steps=60, sign=1):
+    """Trajectories of an optimizer of ours and of one of PyTorch's from the same gradients, the latter with a sign."""
+    torch = pytest.importorskip("torch")
+    theta, w = START.copy(), torch.nn.Parameter(torch.tensor(START))
+    opt, other, found = ours(theta), theirs(torch.optim, [w]), []
+    for k in range(steps):
+        opt.step(g=grad(theta, k))
+        w.grad = torch.tensor(sign * grad(w.detach().numpy(), k))
+        other.step()
+        found.append((theta.copy(), w.detach().numpy().copy()))
+    return (*map(np.array, zip(*found)), opt, other, w)
+
+
+def test_dampening_is_a_smaller_rate_but_for_the_first_gradient():
+    assert "`MomentumNotes(p, lr=lr * (1 - d), momentum=m)`" in PAGE
+    ours, theirs, *_ = both(lambda p: optim.MomentumNotes(p, lr=0.05 * 0.7, momentum=0.6),
+                            lambda torch, w: torch.SGD(w, lr=0.05, momentum=0.6, dampening=0.3), 1)
+    np.testing.assert_allclose(ours[0] - theirs[0], 0.05 * 0.3 * grad(START, 0), rtol=1e-12)
+    ours, theirs, *_ = both(lambda p: optim.MomentumNotes(p, lr=0.05 * 0.7, momentum=0.6),
+                            lambda torch, w: torch.SGD(w, lr=0.05, momentum=0.6, dampening=0.3), 600)
+    np.testing.assert_allclose(ours[-1], theirs[-1], atol=1e-3)
+
+
+def test_the_initial_accumulator_is_an_assignment():
+    assert "`opt.r = 0.1`" in PAGE
+
+    def made(p):
+        opt = optim.AdaGrad(p, lr=0.1, delta=1e-10)
+        opt.r = 0.1
+        return opt
+    ours, theirs, *_ = both(made, lambda torch, w: torch.Adagrad(w, lr=0.1, initial_accumulator_value=0.1))
+    np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-12)
+
+
+def test_asgd_is_sgd_with_polyaks_average():
+    lr, c, a = 0.1, 0.01, 0.75
+    assert "`SGD(p, lr=lambda k: lr / (1 + c * lr * (k - 1))**a, weight_decay=c)` with `PolyakAverage(opt)`" in PAGE
+    torch = pytest.importorskip("torch")
+    theta, w = START.copy(), torch.nn.Parameter(torch.tensor(START))
+    opt = optim.SGD(theta, lr=lambda k: lr / (1 + c * lr * (k - 1))**a, weight_decay=c)
+    average, other = optim.PolyakAverage(opt), torch.optim.ASGD([w], lr=lr, lambd=c, alpha=a, t0=0)
+    for k in range(40):
+        opt.step(g=grad(theta, k))
+        average.update()
+        w.grad = torch.tensor(grad(w.detach().numpy(), k))
+        other.step()
+        np.testing.assert_allclose(theta, w.detach().numpy(), rtol=0, atol=1e-6)     # PyTorch's rate is a float32
+    np.testing.assert_allclose(average.mean, other.state[w]["ax"].numpy(), rtol=0, atol=1e-6)
+
+
+def test_to_maximize_is_to_minimize_the_negative():
+    assert "`(-loss).backward()`" in PAGE
+    ours, theirs, *_ = both(lambda p: optim.Adam(p, lr=0.05), lambda torch, w: torch.Adam(w, lr=0.05, maximize=True),
+                            sign=-1)
+    np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-10)
+
+
+def test_eps_hat_is_a_delta_that_shrinks():
+    """Kingma and Ba's section 2: theta - lr sqrt(1 - rho2^t)/(1 - rho1^t) s/(sqrt(r) + e)."""
+    assert "`Adam(p, lr=lr, delta=lambda k: e / sqrt(1 - 0.999**k))`" in PAGE
+    e, lr, theta, other = 1e-3, 0.05, START.copy(), START.copy()
+    opt = optim.Adam(theta, lr=lr, delta=lambda k: e / np.sqrt(1 - 0.999**k))
+    s, r = np.zeros(6), np.zeros(6)
+    for k in range(50):
+        g = grad(other, k)
+        s, r = 0.9 * s + 0.1 * g, 0.999 * r + 0.001 * g * g
+        other = other - lr * np.sqrt(1 - 0.999**(k + 1)) / (1 - 0.9**(k + 1)) * s / (np.sqrt(r) + e)
+        opt.step(g=grad(theta, k))
+    np.testing.assert_allclose(theta, other, rtol=1e-10)
+
+
+def test_the_constant_of_8_6_may_be_0():
+    assert "`RMSPropNesterov` alone takes delta = 0" in PAGE
+    optim.RMSPropNesterov(np.ones(2), delta=0)
+    for kind in (optim.AdaGrad, optim.RMSProp, optim.AdaDelta, optim.Adam, optim.AdamW, optim.VSGD):
+        with pytest.raises(ValueError, match=re.escape("delta must be in (0, inf), got 0")):
+            kind(np.ones(2), delta=0)
+
+
 def test_the_schedules_of_the_page_are_all_there_are():
     section = PAGE.split("## Hyperparameters\n")[1]
     assert all(re.search(rf"\b{name}\b", section) for name in schedules.KINDS)

@@ -97,7 +97,9 @@ class MomentumNotes(Momentum):
         v <- alpha v + g
         theta <- theta - lr v
 
-    Equal to algorithm 8.2 for a constant lr. When lr changes, this scales all of the past at once, the book's does not.
+    lr: units of theta^2/J. momentum: none. v starts at 0.
+    Differs: from algorithm 8.2 in where lr stands. Equal to it for a constant lr; when lr changes, this scales all of
+    the past at once, the book's does not.
     """
 
     @compiled_as("momentum_notes(theta, g, v, lr, momentum)")
