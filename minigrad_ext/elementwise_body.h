@@ -1,4 +1,4 @@
-/* Elementwise kernels of one pass; elementwise.pyx includes them for every instruction set and width. */
+/* Elementwise kernels of one pass; elementwise.h includes them for every instruction set and width. */
 
 static void NAME(relu)(ptrdiff_t n, const REAL *MG_RESTRICT x, const REAL *unused, REAL *MG_RESTRICT y) {
     (void)unused;
@@ -13,8 +13,7 @@ static void NAME(relu_gate)(ptrdiff_t n, const REAL *MG_RESTRICT g, const REAL *
 static void NAME(sigmoid)(ptrdiff_t n, const REAL *MG_RESTRICT x, const REAL *unused, REAL *MG_RESTRICT y) {
     (void)unused;
     for (ptrdiff_t i = 0; i < n; i++) {
-        REAL below = x[i] < 0 ? x[i] : -x[i], d;
-        MG_PASTE(exp_negative, WIDTH)(below, d);
+        const REAL d = EXP_NEGATIVE(x[i] < 0 ? x[i] : -x[i]);
         y[i] = (x[i] < 0 ? d : 1) / (1 + d);
     }
 }

@@ -65,26 +65,22 @@ static void NAME(block_moments)(const REAL *x, ptrdiff_t rows, ptrdiff_t c, REAL
 }
 
 /* y = (x - mean) a + beta, with relu max(y, 0), for the rows of one block. */
-static void NAME(block_normalize)(const REAL *x, ptrdiff_t rows, ptrdiff_t c, const REAL *mean, const REAL *a,
-                                  const REAL *beta, int relu, REAL *y)
+MG_INLINE void NAME(block_normalize)(const REAL *MG_RESTRICT x, ptrdiff_t rows, ptrdiff_t c, const REAL *MG_RESTRICT mean,
+                                     const REAL *MG_RESTRICT a, const REAL *MG_RESTRICT beta, const int relu,
+                                     REAL *MG_RESTRICT y)
 {
-    ptrdiff_t j = 0;
-    for (; j + LANES <= c; j += LANES) {
-        const vec zero = {0}, mj = LOAD(mean + j), aj = LOAD(a + j), bj = LOAD(beta + j);
-        if (relu)
-            for (ptrdiff_t i = 0; i < rows; i++) {
-                const vec v = (LOAD(x + i * c + j) - mj) * aj + bj;
-                STORE(y + i * c + j, POSITIVE(v, v));
+    for (ptrdiff_t i = 0; i < rows; i++, x += c, y += c) {
+        ptrdiff_t j = 0;
+        for (; j + LANES <= c; j += LANES) /* one vector: a loop over 16 columns costs more to begin than to run */
+            for (int k = 0; k < LANES; k++) {
+                const REAL v = (x[j + k] - mean[j + k]) * a[j + k] + beta[j + k];
+                y[j + k] = relu && v <= 0 ? 0 : v;
             }
-        else
-            for (ptrdiff_t i = 0; i < rows; i++)
-                STORE(y + i * c + j, (LOAD(x + i * c + j) - mj) * aj + bj);
-    }
-    for (; j < c; j++)
-        for (ptrdiff_t i = 0; i < rows; i++) {
-            const REAL v = (x[i * c + j] - mean[j]) * a[j] + beta[j];
-            y[i * c + j] = relu && v <= 0 ? 0 : v;
+        for (; j < c; j++) {
+            const REAL v = (x[j] - mean[j]) * a[j] + beta[j];
+            y[j] = relu && v <= 0 ? 0 : v;
         }
+    }
 }
 
 /* Sums of g and of g (x - mean) over one block: part[0, j], part[1, j]. With relu g counts where the output was > 0. */
@@ -184,8 +180,13 @@ static int NAME(normalize)(const void *shared, ptrdiff_t first, ptrdiff_t past)
     const REAL *x = v->x;
     REAL *y = v->y;
     for (ptrdiff_t b = first; b < past; b++)
-        NAME(block_normalize)(x + b * block * c, rows_in_block(v, block, b), c, v->mean, s->a, v->beta, v->relu,
-                              y + b * block * c);
+    {
+        const ptrdiff_t at = b * block * c, rows = rows_in_block(v, block, b);
+        if (v->relu)
+            NAME(block_normalize)(x + at, rows, c, v->mean, s->a, v->beta, 1, y + at);
+        else
+            NAME(block_normalize)(x + at, rows, c, v->mean, s->a, v->beta, 0, y + at);
+    }
     return 0;
 }
 

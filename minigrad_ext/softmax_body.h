@@ -2,20 +2,12 @@
 
 /* e <- exp(d), d <= 0 */
 static void NAME(exponentials)(ptrdiff_t n, const REAL *MG_RESTRICT d, REAL *MG_RESTRICT e) {
-    for (ptrdiff_t j = 0; j < n; j++) {
-        REAL x = d[j], y;
-        MG_PASTE(exp_negative, WIDTH)(x, y);
-        e[j] = y;
-    }
+    for (ptrdiff_t j = 0; j < n; j++) e[j] = EXP_NEGATIVE(d[j]);
 }
 
 /* In place: for dz, whose rows are then scaled at once. */
 static void NAME(exponentials_here)(ptrdiff_t n, REAL *e) {
-    for (ptrdiff_t j = 0; j < n; j++) {
-        REAL x = e[j], y;
-        MG_PASTE(exp_negative, WIDTH)(x, y);
-        e[j] = y;
-    }
+    for (ptrdiff_t j = 0; j < n; j++) e[j] = EXP_NEGATIVE(e[j]);
 }
 
 /* Sixteen partial sums for a long row, so that it vectorises; always the same ones: the bits depend on k alone. */
