@@ -1,6 +1,5 @@
 """Products of matrices by the micro-kernel of tile.h. See minigrad/kernels/matmul.py for what each function means."""
 from cpython.buffer cimport Py_buffer
-from libc.stdint cimport uint64_t
 
 from minigrad_ext.gate cimport (
     Gate,
@@ -8,8 +7,6 @@ from minigrad_ext.gate cimport (
     enter,
     input,
     leave,
-    mg_flush_off,
-    mg_flush_on,
     no_memory,
     output,
     refuse,
@@ -20,47 +17,25 @@ from minigrad_ext.gate cimport (
     strided,
     want,
 )
-from minigrad_ext.real cimport real
-from minigrad_ext.runtime cimport Team, Work, isa_level, run_parts, team_for
+from minigrad_ext.runtime cimport Team, isa_level, run_parts, team_for
 
 
 cdef extern from "gemm.h" nogil:
-    ctypedef struct gemm_t_f32:
+    ctypedef struct Product:
         Py_ssize_t m, n, k
-        const float *a
+        const void *a
         Py_ssize_t ra, ca
-        const float *b
+        const void *b
         Py_ssize_t rb, cb
-        float *c
+        void *c
         Py_ssize_t rc, cc
-        const float *bias
+        const void *bias
         Py_ssize_t bi, bj
-        int add
-
-    ctypedef struct gemm_t_f64:
-        Py_ssize_t m, n, k
-        const double *a
-        Py_ssize_t ra, ca
-        const double *b
-        Py_ssize_t rb, cb
-        double *c
-        Py_ssize_t rc, cc
-        const double *bias
-        Py_ssize_t bi, bj
-        int add
-
-    ctypedef struct kernels_f32:
-        void (*columns)(Py_ssize_t m, Py_ssize_t n, const float *g, Py_ssize_t rg, Py_ssize_t cg, float *sums,
-                        int add) noexcept nogil
-
-    ctypedef struct kernels_f64:
-        void (*columns)(Py_ssize_t m, Py_ssize_t n, const double *g, Py_ssize_t rg, Py_ssize_t cg, double *sums,
-                        int add) noexcept nogil
-
-    const kernels_f32 **KERNELS_f32
-    const kernels_f64 **KERNELS_f64
-    int gemm_f32(int isa, Team team, gemm_t_f32 g)
-    int gemm_f64(int isa, Team team, gemm_t_f64 g)
+        bint add
+        Team team
+    int mg_gemm(char code, int isa, const Product *g)
+    void mg_columns(char code, int isa, Py_ssize_t m, Py_ssize_t n, const void *g, Py_ssize_t rg, Py_ssize_t cg,
+                    void *sums, bint add)
 
 
 cdef enum:
@@ -77,16 +52,6 @@ cdef struct Stack:
     Py_ssize_t c[MOST_AXES]
 
 
-cdef int product(Team team, Py_ssize_t m, Py_ssize_t n, Py_ssize_t k, const real *a, Py_ssize_t ra, Py_ssize_t ca,
-                 const real *b, Py_ssize_t rb, Py_ssize_t cb, real *c, Py_ssize_t rc, const real *bias,
-                 bint add) noexcept nogil:
-    """c <- [c +] a b [+ bias], one matrix. 0, or -1 where memory is lacking."""
-    if real is float:
-        return gemm_f32(isa_level(), team, gemm_t_f32(m, n, k, a, ra, ca, b, rb, cb, c, rc, 1, bias, 0, 1, add))
-    else:
-        return gemm_f64(isa_level(), team, gemm_t_f64(m, n, k, a, ra, ca, b, rb, cb, c, rc, 1, bias, 0, 1, add))
-
-
 cdef inline void one_of(Stack *stack, Py_ssize_t index, Py_ssize_t *a, Py_ssize_t *b, Py_ssize_t *c) noexcept nogil:
     """Offsets of matrix number `index` of the stack."""
     cdef int axis
@@ -101,48 +66,51 @@ cdef inline void one_of(Stack *stack, Py_ssize_t index, Py_ssize_t *a, Py_ssize_
 
 
 cdef struct Products:
-    # The matrices of the stack: c <- [c +] a b [+ bias] of each, shared by `team`.
-    Team team
+    # The matrices of the stack: the first of them, and where the others lie.
+    Product first
     Stack *stack
-    Py_buffer *a
-    Py_buffer *b
-    Py_buffer *c
-    const void *bias
-    bint add
+    char code
+    Py_ssize_t itemsize
 
 
-cdef int some_products(const Products *s, Py_ssize_t first, Py_ssize_t past, const real *width) noexcept nogil:
-    """Matrices first to past of the stack, one after the other. `width` is NULL: it only says which copy this is."""
-    cdef Py_ssize_t m = s.c.shape[s.c.ndim - 2], n = s.c.shape[s.c.ndim - 1], k = s.a.shape[s.a.ndim - 1]
+cdef int some_products(const void *context, Py_ssize_t first, Py_ssize_t past) noexcept nogil:
+    """Matrices first to past of the stack, one after the other. 0, or -1 where memory is lacking."""
+    cdef const Products *s = <const Products *> context
+    cdef Product g = s.first
     cdef Py_ssize_t index, in_a, in_b, in_c
     cdef int failed = 0
     for index in range(first, past):
         one_of(s.stack, index, &in_a, &in_b, &in_c)
-        failed |= product[real](s.team, m, n, k, <const real *> s.a.buf + in_a, step(s.a, s.a.ndim - 2),
-                                step(s.a, s.a.ndim - 1), <const real *> s.b.buf + in_b, step(s.b, s.b.ndim - 2),
-                                step(s.b, s.b.ndim - 1), <real *> s.c.buf + in_c, step(s.c, s.c.ndim - 2),
-                                <const real *> s.bias, s.add)
+        g.a = <const char *> s.first.a + in_a * s.itemsize
+        g.b = <const char *> s.first.b + in_b * s.itemsize
+        g.c = <char *> s.first.c + in_c * s.itemsize
+        failed |= mg_gemm(s.code, isa_level(), &g)
     return failed
 
 
-cdef int some_f32(const void *s, Py_ssize_t first, Py_ssize_t past) noexcept nogil:
-    return some_products[float](<const Products *> s, first, past, NULL)
-
-
-cdef int some_f64(const void *s, Py_ssize_t first, Py_ssize_t past) noexcept nogil:
-    return some_products[double](<const Products *> s, first, past, NULL)
-
-
-cdef int products(char code, Products *s) noexcept nogil:
+cdef int products(Products *s) noexcept nogil:
     """All matrices of the stack. Many: each by one thread. Few: the threads share each one. 0, or -1: no memory."""
-    cdef Py_ssize_t m = s.c.shape[s.c.ndim - 2], n = s.c.shape[s.c.ndim - 1], k = s.a.shape[s.a.ndim - 1]
-    cdef Work some = some_f32 if code == c"f" else some_f64
-    cdef Team all = team_for(<double> m * n * k * s.stack.count)
-    s.team = all
+    cdef Team all = team_for(<double> s.first.m * s.first.n * s.first.k * s.stack.count)
+    s.first.team = all
     if s.stack.count < all.threads:
-        return some(s, 0, s.stack.count)
-    s.team.threads = 1
-    return run_parts(all, some, s, s.stack.count)
+        return some_products(s, 0, s.stack.count)
+    s.first.team.threads = 1
+    return run_parts(all, some_products, s, s.stack.count)
+
+
+cdef Product product(Py_buffer *a, bint a_turned, Py_buffer *b, bint b_turned, Py_buffer *c, bint add) noexcept nogil:
+    """c <- [c +] a b by one thread, of the last two axes of each; a, b `turned`: their transposes."""
+    cdef Product g
+    cdef int i = a.ndim - 2 + a_turned, j = b.ndim - 2 + b_turned
+    cdef int p = a.ndim - 1 - a_turned, q = b.ndim - 1 - b_turned
+    g.m, g.n, g.k = a.shape[i], b.shape[q], a.shape[p]
+    g.a, g.ra, g.ca = a.buf, step(a, i), step(a, p)
+    g.b, g.rb, g.cb = b.buf, step(b, j), step(b, q)
+    g.c, g.rc, g.cc = c.buf, step(c, c.ndim - 2), 1
+    g.bias, g.bi, g.bj = NULL, 0, 1
+    g.add = add
+    g.team = team_for(<double> g.m * g.n * g.k)
+    return g
 
 
 cdef int lay_out(Gate *gate, Stack *stack, Py_buffer *a, Py_buffer *b, Py_buffer *c) except -1:
@@ -178,12 +146,11 @@ def matmul(a, b, out, bint accumulate=False, bias=None):
     """out <- [out +] a b [+ bias]. a (..., m, k), b (..., k, n) of any strides, out (..., m, n), bias (n,) or None."""
     cdef Gate gate
     cdef Stack stack
+    cdef Products all
     cdef Py_buffer *a_
     cdef Py_buffer *b_
     cdef Py_buffer *out_
-    cdef Py_buffer *bias_
-    cdef void *start = NULL
-    cdef Products all
+    cdef Py_buffer *bias_ = NULL
     cdef int failed
     enter(&gate, "matmul")
     try:
@@ -194,39 +161,31 @@ def matmul(a, b, out, bint accumulate=False, bias=None):
         if bias is not None:
             bias_ = input(&gate, bias, "bias", 1)
             want(&gate, bias_, "bias", 0, out_.shape[out_.ndim - 1])
-            start = bias_.buf
         disjoint(&gate)
-        all.stack, all.a, all.b, all.c, all.bias, all.add = &stack, a_, b_, out_, start, accumulate
+        all.first = product(a_, False, b_, False, out_, accumulate)
+        all.first.bias = bias_.buf if bias_ != NULL else NULL
+        all.stack, all.code, all.itemsize = &stack, gate.code, out_.itemsize
         with nogil:
-            failed = products(gate.code, &all)
+            failed = products(&all)
         if failed:
             no_memory(&gate)
     finally:
         leave(&gate)
 
 
-cdef int backward(Py_buffer *g, Py_buffer *x, Py_buffer *w, Py_buffer *dx, Py_buffer *dw, Py_buffer *db,
-                  bint add_dw, bint add_db, const real *width) noexcept nogil:
-    """0, or -1 where memory is lacking. `width` is NULL: it only says which copy this is."""
-    cdef Py_ssize_t m = g.shape[0], o = g.shape[1], i
+cdef int backward(char code, Py_buffer *g, Py_buffer *x, Py_buffer *w, Py_buffer *dx, Py_buffer *dw, Py_buffer *db,
+                  bint add_dw, bint add_db) noexcept nogil:
+    """0, or -1 where memory is lacking."""
+    cdef Product p
     cdef int failed = 0
-    cdef Py_ssize_t rg = step(g, 0), cg = step(g, 1)
-    cdef uint64_t before
     if dx != NULL:                                    # dx = g w^T
-        i = dx.shape[1]
-        failed |= product[real](team_for(<double> m * i * o), m, i, o, <const real *> g.buf, rg, cg,
-                                <const real *> w.buf, step(w, 1), step(w, 0), <real *> dx.buf, step(dx, 0), NULL, False)
+        p = product(g, False, w, True, dx, False)
+        failed |= mg_gemm(code, isa_level(), &p)
     if dw != NULL:                                    # dw = x^T g
-        i = dw.shape[0]
-        failed |= product[real](team_for(<double> m * i * o), i, o, m, <const real *> x.buf, step(x, 1), step(x, 0),
-                                <const real *> g.buf, rg, cg, <real *> dw.buf, step(dw, 0), NULL, add_dw)
+        p = product(x, True, g, False, dw, add_dw)
+        failed |= mg_gemm(code, isa_level(), &p)
     if db != NULL:                                    # db = sum over rows of g
-        before = mg_flush_on()
-        if real is float:
-            KERNELS_f32[isa_level()].columns(m, o, <const float *> g.buf, rg, cg, <float *> db.buf, add_db)
-        else:
-            KERNELS_f64[isa_level()].columns(m, o, <const double *> g.buf, rg, cg, <double *> db.buf, add_db)
-        mg_flush_off(before)
+        mg_columns(code, isa_level(), g.shape[0], g.shape[1], g.buf, step(g, 0), step(g, 1), db.buf, add_db)
     return failed
 
 
@@ -262,10 +221,7 @@ def linear_backward(g, x, w, dx, dw, db, bint accumulate_dw=False, bint accumula
                 refuse(&gate, "db", f"of {o} entries", f"{size(db_)}")
         disjoint(&gate)
         with nogil:
-            if gate.code == c"f":
-                failed = backward[float](g_, x_, w_, dx_, dw_, db_, accumulate_dw, accumulate_db, NULL)
-            else:
-                failed = backward[double](g_, x_, w_, dx_, dw_, db_, accumulate_dw, accumulate_db, NULL)
+            failed = backward(gate.code, g_, x_, w_, dx_, dw_, db_, accumulate_dw, accumulate_db)
         if failed:
             no_memory(&gate)
     finally:

@@ -1,9 +1,9 @@
-/* The micro-kernel, once for every width and instruction set: gemm.h includes this text six times.
+/* The micro-kernel for one width and instruction set; gemm_body.h includes this text.
 
    TILE_ROWS x TILE_VECTORS accumulators, a row of B and one entry of A must fit the registers: 16 (baseline, AVX2) or 32
    (AVX-512, NEON). TALL_ROWS is the height of a tile of one or two vectors.
 
-       C[i, j] <- [C +] sum_s sum_p A[i ra + p ca + s sa] B[p rb + s sb + j] [+ bias]
+       C[i, j] <- [C +] sum_p A[i ra + p ca] B[p rb + j] [+ bias]
 
    One accumulator per entry, k in order: the bits of an entry do not depend on where in which tile it lies. */
 
@@ -29,6 +29,22 @@
 #define TALL_ROWS 6
 #endif
 
+/* m rows of A against one panel of B with nr columns, nr <= TILE_VECTORS LANES. Strides in items. block: 0, or the height of
+   the tiles A is packed in (then ra and ca are not read). Bias entry (i, j) is at bias[i bi + j bj], or bias is NULL. */
+#define Strip NAME(Strip)
+typedef struct {
+    ptrdiff_t m, nr, k;
+    const REAL *a;
+    ptrdiff_t ra, ca, block;
+    const REAL *b;
+    ptrdiff_t rb;
+    REAL *c;
+    ptrdiff_t rc, cc;
+    const REAL *bias;
+    ptrdiff_t bi, bj;
+    int add;
+} Strip;
+
 #ifdef MG_ZIP
 /* r[i][j] <-> r[j][i] of a square of LANES vectors: the upper half zipped with the lower, log2(LANES) times. */
 MG_INLINE void NAME(transpose)(vec *r) {
@@ -44,7 +60,7 @@ MG_INLINE void NAME(transpose)(vec *r) {
 
 /* C[i] <- [C +] sum_p A[i, p] B[p] [+ bias] for LANES rows of A, contiguous along p. The rows become lanes, so that the
    sums still go in the order of p. */
-static void NAME(dots)(const MG_PASTE(strip_t, WIDTH) *t, const REAL *a, REAL *c, const REAL *bias) {
+static void NAME(dots)(const Strip *t, const REAL *a, REAL *c, const REAL *bias) {
     vec total = {0};
     REAL sum[LANES];
     ptrdiff_t p = 0;
@@ -69,19 +85,17 @@ static void NAME(dots)(const MG_PASTE(strip_t, WIDTH) *t, const REAL *a, REAL *c
 
 /* One tile of mr rows and nv vectors, of which the first nr columns exist. mr and nv are constants where this is
    inlined, so that the accumulators live in registers. */
-MG_INLINE void NAME(tile)(const int mr, const int nv, const MG_PASTE(strip_t, WIDTH) *t, const REAL *a, ptrdiff_t ra,
+MG_INLINE void NAME(tile)(const int mr, const int nv, const Strip *t, const REAL *a, ptrdiff_t ra,
                           ptrdiff_t ca, REAL *c, const REAL *bias) {
     vec sum[MOST_SUMS];
     UNROLL for (int i = 0; i < mr * nv; i++) sum[i] = (vec){0};
-    for (ptrdiff_t s = 0; s < t->segments; s++) {
-        const REAL *as = a + s * t->sa, *bs = t->b + s * t->sb;
-        for (ptrdiff_t p = 0; p < t->k; p++, as += ca, bs += t->rb) {
-            vec row[8];
-            UNROLL for (int v = 0; v < nv; v++) row[v] = LOAD(bs + v * LANES);
-            UNROLL for (int i = 0; i < mr; i++) {
-                REAL x = as[i * ra];
-                UNROLL for (int v = 0; v < nv; v++) sum[i * nv + v] += x * row[v];
-            }
+    const REAL *b = t->b;
+    for (ptrdiff_t p = 0; p < t->k; p++, a += ca, b += t->rb) {
+        vec row[8];
+        UNROLL for (int v = 0; v < nv; v++) row[v] = LOAD(b + v * LANES);
+        UNROLL for (int i = 0; i < mr; i++) {
+            REAL x = a[i * ra];
+            UNROLL for (int v = 0; v < nv; v++) sum[i * nv + v] += x * row[v];
         }
     }
     if (t->nr == nv * LANES && t->cc == 1 && (bias == NULL || t->bj == 1)) {
@@ -116,7 +130,7 @@ MG_INLINE void NAME(tile)(const int mr, const int nv, const MG_PASTE(strip_t, WI
     }
 
 /* All rows of A against one panel of B: m x nr entries of C, nr at most TILE_VECTORS vectors (m = 1: GEMV_VECTORS). */
-static void NAME(strip)(const MG_PASTE(strip_t, WIDTH) *t) {
+static void NAME(strip)(const Strip *t) {
     ptrdiff_t i = 0, ra = t->ra, ca = t->ca;
     ptrdiff_t nv = (t->nr + LANES - 1) / LANES;
     int tall = !t->block || t->block == TALL_ROWS;
@@ -125,7 +139,7 @@ static void NAME(strip)(const MG_PASTE(strip_t, WIDTH) *t) {
         ca = t->block;
     }
 #ifdef MG_ZIP
-    if (t->nr == 1 && ca == 1 && !t->block && t->segments == 1)
+    if (t->nr == 1 && ca == 1 && !t->block)
         for (; i + LANES <= t->m; i += LANES)
             NAME(dots)(t, t->a + i * ra, t->c + i * t->rc, t->bias ? t->bias + i * t->bi : NULL);
 #endif
@@ -204,16 +218,16 @@ static void NAME(pack)(ptrdiff_t k, ptrdiff_t nr, const REAL *b, ptrdiff_t rb, p
     }
 }
 
-/* block[(i / h) * h * k + p * h + i % h] <- A[i, p]: tiles of h rows, the h entries of one p side by side. */
-static void NAME(pack_rows)(ptrdiff_t m, ptrdiff_t k, ptrdiff_t h, const REAL *a, ptrdiff_t ra, ptrdiff_t ca,
-                            REAL *MG_RESTRICT block) {
+/* block[(i / h) * h * k + p * h + i % h] <- A[i, p]: tiles of h = TILE_ROWS rows, the h entries of one p side by side. */
+static void NAME(pack_rows)(ptrdiff_t m, ptrdiff_t k, const REAL *a, ptrdiff_t ra, ptrdiff_t ca, REAL *MG_RESTRICT block) {
+    const ptrdiff_t h = TILE_ROWS;
     for (ptrdiff_t i0 = 0; i0 < m; i0 += h) {
         ptrdiff_t rows = m - i0 < h ? m - i0 : h;
         REAL *to = block + i0 * k;
         const REAL *from = a + i0 * ra;
-        if (h == TILE_ROWS && rows == h && ra == 1)
+        if (rows == h && ra == 1)
             for (ptrdiff_t p = 0; p < k; p++, to += TILE_ROWS, from += ca) memcpy(to, from, TILE_ROWS * sizeof(REAL));
-        else if (h == TILE_ROWS && rows == h)
+        else if (rows == h)
             for (ptrdiff_t p = 0; p < k; p++, to += TILE_ROWS, from += ca) {
                 UNROLL for (int i = 0; i < TILE_ROWS; i++) to[i] = from[i * ra];
             }
@@ -224,8 +238,9 @@ static void NAME(pack_rows)(ptrdiff_t m, ptrdiff_t k, ptrdiff_t h, const REAL *a
 }
 
 /* sum[j] <- [sum +] sum over rows of G[i, j], in the order of i. */
-static void NAME(columns)(ptrdiff_t m, ptrdiff_t n, const REAL *g, ptrdiff_t rg, ptrdiff_t cg, REAL *MG_RESTRICT sum,
-                          int add) {
+static void NAME(columns)(ptrdiff_t m, ptrdiff_t n, const void *from, ptrdiff_t rg, ptrdiff_t cg, void *sums, int add) {
+    const REAL *g = from;
+    REAL *MG_RESTRICT sum = sums;
     ptrdiff_t j = 0;
     if (cg == 1) {
         for (; j + 4 * LANES <= n; j += 4 * LANES) { /* four columns of vectors, to hide the latency of an addition */
@@ -253,10 +268,4 @@ static void NAME(columns)(ptrdiff_t m, ptrdiff_t n, const REAL *g, ptrdiff_t rg,
     }
 }
 
-static const MG_PASTE(kernels, WIDTH) NAME(kernels) = {
-    LANES, TILE_VECTORS, TILE_ROWS, NAME(strip), NAME(pack), NAME(pack_rows), NAME(columns)};
-
 #undef ROWS
-#undef TILE_VECTORS
-#undef TILE_ROWS
-#undef TALL_ROWS
