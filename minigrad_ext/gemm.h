@@ -33,8 +33,9 @@
 #define GEMV_VECTORS 8 /* one row of A against so many vectors of B */
 
 #ifndef DEEP
-#define DEEP 2048                /* k of one pass */
+#define DEEP 512                /* k of one pass */
 #define ROWS_BYTES (512 << 10)   /* a block of rows of A, DEEP long or shorter: it stays in L2 while it meets the panels */
+#define MOST_ROWS 240
 #define PANELS_BYTES (2 << 20)   /* the panels of B of one pass */
 #endif
 

@@ -15,7 +15,8 @@ static int NAME(lies_well)(const Product *g, ptrdiff_t m) {
    in one set of L1. */
 static int NAME(pack_a)(const Product *g, ptrdiff_t m, ptrdiff_t panels) {
     const ptrdiff_t apart = (g->ca == 1 ? g->ra : g->ca) * (ptrdiff_t)sizeof(REAL);
-    return ((g->ca != 1 && g->ra != 1) || apart % 4096 == 0) && panels >= 3 && m >= TILE_ROWS;
+    const int far = g->ca != 1 && apart >= 1024 && g->k >= 256;
+    return m >= TILE_ROWS && ((((g->ca != 1 && g->ra != 1) || apart % 4096 == 0) && panels >= 3) || (far && panels >= 2));
 }
 
 /* One pass over rows [i0, i1) and columns [j0, j1) of C: entries p0 ... p0 + DEEP of k. 0, or -1: no memory. */
@@ -23,8 +24,8 @@ static int NAME(pass)(const Product *g, ptrdiff_t i0, ptrdiff_t i1, ptrdiff_t j0
     const ptrdiff_t k = mg_least(DEEP, g->k - p0), m = i1 - i0;
     const int direct = NAME(lies_well)(g, m), last = p0 + k == g->k;
     const ptrdiff_t width = m == 1 && direct ? GEMV_VECTORS * LANES : PANEL;
-    const ptrdiff_t most = ROWS_BYTES / (k * (ptrdiff_t)sizeof(REAL)) / TILE_ROWS * TILE_ROWS;
-    const ptrdiff_t high = most < TILE_ROWS ? TILE_ROWS : most;
+    const ptrdiff_t most = k < 32 ? 2 * TILE_ROWS : MOST_ROWS; /* little to add: writing C takes the time, so by rows */
+    const ptrdiff_t high = mg_least(ROWS_BYTES / (k * (ptrdiff_t)sizeof(REAL)), most) / TILE_ROWS * TILE_ROWS;
     REAL *panels = g->team.scratch(0, (size_t)(k * ((direct ? PANEL : j1 - j0) + LANES)) * sizeof(REAL));
     REAL *rows = NULL;
     if (!panels) return -1;
@@ -53,7 +54,7 @@ static int NAME(pass)(const Product *g, ptrdiff_t i0, ptrdiff_t i1, ptrdiff_t j0
                 if (i == i0) NAME(pack)(k, t.nr, t.b, g->rb, g->cb, panel);
                 t.b = panel;
                 t.rb = mg_ceil(t.nr, LANES) * LANES;
-                panel += k * t.rb;
+                if (high < m) panel += k * t.rb; /* other rows will meet it too */
             }
             t.c = (REAL *)g->c + i * g->rc + j * g->cc;
             t.bias = last && g->bias ? (const REAL *)g->bias + i * g->bi + j * g->bj : NULL;
