@@ -408,6 +408,8 @@ def test_report_finds_the_first_layer_that_is_too_small():
     (lambda: init.bias_from_marginals([[1.5]], activation="sigmoid"), r"must lie in \[0, 1\]"),
     (lambda: init.bias_from_marginals([1], activation="relu"), "activation must be softmax, sigmoid or linear"),
     (lambda: init.precision_from_marginals(np.ones(5)), "does not vary"),
+    (lambda: init.precision_from_marginals([1, np.nan, 2]), "1 of 3 targets are not finite"),
+    (lambda: init.bias_from_marginals([[1, np.inf], [np.nan, 2]], activation="linear"), "2 of 4 targets"),
     (lambda: init.precision_from_marginals(np.ones(1)), "at least two targets"),
     (lambda: init.lsuv(nn.Sequential(nn.ReLU()), np.ones((2, 2))), "no layer of the model has weights"),
     (lambda: init.report(nn.ReLU(), np.ones((2, 2)), np.ones(2)), "gradients need both y and loss"),

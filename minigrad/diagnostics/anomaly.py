@@ -7,6 +7,7 @@ from contextvars import ContextVar
 
 import numpy as np
 
+from minigrad.arguments import flag
 from minigrad.core import Leaf, Tensor, watch, watchers
 from minigrad.optim.optimizer import NonFiniteError
 
@@ -31,6 +32,7 @@ class detect_anomaly:
     """
 
     def __init__(self, infinities=True):
+        infinities = flag("detect_anomaly", "infinities", infinities)
         self.bad = (lambda a: not np.isfinite(a).all()) if infinities else (lambda a: np.isnan(a).any())
         self.lines, self.sums = {}, {}    # creation number of a node -> where it was called, what it saved
 

@@ -33,10 +33,11 @@ def bias_from_marginals(targets, classes=None, activation="softmax", smoothing=N
     classes = None if classes is None else count("bias_from_marginals", "classes", classes)
     if targets.size == 0 or targets.ndim == 0:
         raise ValueError(f"bias_from_marginals: no targets (shape {targets.shape})")
+    refuse_non_finite("bias_from_marginals", targets)
     if activation == "linear":
         return np.asarray(targets.mean(axis=0, dtype=np.float64)).astype(dtype)
     if activation == "sigmoid":
-        if not ((targets >= 0) & (targets <= 1)).all():
+        if targets.min() < 0 or targets.max() > 1:
             raise ValueError("bias_from_marginals: targets of a sigmoid must lie in [0, 1], got "
                              f"[{targets.min()}, {targets.max()}]")
         on = targets.sum(axis=0, dtype=np.float64)
@@ -48,7 +49,7 @@ def bias_from_marginals(targets, classes=None, activation="softmax", smoothing=N
     if targets.ndim != 1:
         raise ValueError(f"bias_from_marginals: wanted labels (m,) or probabilities (k,), got shape {targets.shape}")
     if targets.dtype.kind == "f":
-        if not (targets > 0).all() or abs(float(targets.sum()) - 1) > 1e-5:
+        if targets.min() <= 0 or abs(float(targets.sum()) - 1) > 1e-5:
             raise ValueError("bias_from_marginals: probabilities must be positive and sum to 1 (integers are taken as "
                              f"labels), got a sum of {targets.sum():.6g} and a least of {targets.min():.6g}")
         return np.log(targets.astype(np.float64)).astype(dtype)
@@ -67,14 +68,22 @@ def _smoothing(smoothing, all_occur):
                   hint="" if all_occur else ": some class never occurs")
 
 
+def refuse_non_finite(who, targets):
+    """ValueError for targets that hold NaN or an infinity: their statistics would be none."""
+    bad = np.count_nonzero(~np.isfinite(targets))
+    if bad:
+        raise ValueError(f"{who}: {bad} of {targets.size} targets are not finite")
+
+
 def precision_from_marginals(targets, dtype=default_dtype):
     """beta = 1 / variance of the targets (m, d) or (m,), as (d,) or (): the precision of (8.24) for a model of zero
     weights whose bias is the mean. (The other usual choice is 1.) Refuses targets that do not vary."""
     targets = np.asarray(data_of(targets))
     if targets.ndim == 0 or len(targets) < 2:
         raise ValueError(f"precision_from_marginals: wanted at least two targets, got shape {targets.shape}")
+    refuse_non_finite("precision_from_marginals", targets)
     variance = targets.var(axis=0, dtype=np.float64)
-    if not (variance > 0).all():
+    if (variance == 0).any():
         raise ValueError("precision_from_marginals: a target does not vary: its precision would be infinite; "
                          "leave it out, or use 1")
     return np.asarray(1 / variance).astype(dtype)

@@ -2,7 +2,7 @@
 import numpy as np
 
 from minigrad import init, ops
-from minigrad.arguments import counts, flag, pair
+from minigrad.arguments import counts, flag, number, pair
 from minigrad.core import default_dtype
 from minigrad.nn.layers import has_bias, initial
 from minigrad.nn.module import Module
@@ -149,8 +149,7 @@ class FractionalMaxPool2d(Module):
     def __init__(self, output, size=2, overlapping=True, rng=None):
         layer = "FractionalMaxPool2d"
         if isinstance(output, float | np.floating):
-            if not 0 < output < 1:
-                raise ValueError(f"{layer}: output must be a ratio in (0, 1) or sizes (oh, ow), got {output!r}")
+            number(layer, "output", output, "(0, 1)", hint=": a ratio, or sizes (oh, ow)")
         else:
             pair(layer, "output", output)
         self.output, self.size = output, pair(layer, "size", size)

@@ -78,22 +78,18 @@ class Module(Structure):
         is below it, until `train()` is said of that part or of the model. What is said of a part inside stays said.
         """
         training = flag(f"{type(self).__name__}.mode", "training", training)
-        before = [(module, module.training) for _, module in self.modules()]
-        evaluated = [module.evaluated for module, _ in before]
-        stay = set()
-        if training:
-            stay = {id(part) for module, learning in before if module is not self
-                    and (module.evaluated or (self.training and not learning)) for _, part in module.modules()}
+        before = [(module, module.training, module.evaluated) for _, module in self.modules()]
+        rests = parts_of(module for module, learning, evaluated in before if training and module is not self
+                         and (evaluated or (self.training and not learning)))
         try:
-            for module, _ in before:
-                if id(module) not in stay:
+            for module, _, _ in before:
+                if id(module) not in rests:
                     module.training = training
             yield self
         finally:
-            stay = {id(part) for (module, _), was in zip(before, evaluated) if module.evaluated != was
-                    for _, part in module.modules()}
-            for module, learning in before:
-                if id(module) not in stay:
+            changed = parts_of(module for module, _, evaluated in before if module.evaluated != evaluated)
+            for module, learning, _ in before:
+                if id(module) not in changed:
                     module.training = learning
 
     def observe(self, function):
@@ -208,6 +204,11 @@ class Module(Structure):
     def __repr__(self):
         inner = [f"  ({name}): {child!r}".replace("\n", "\n  ") for name, child in self.children()]
         return self.describe() + (" (\n" + "\n".join(inner) + "\n)" if inner else "")
+
+
+def parts_of(modules):
+    """The ids of modules and of all below them."""
+    return {id(part) for module in modules for _, part in module.modules()}
 
 
 def name_layer(error, module, name="", layer=None):

@@ -124,6 +124,11 @@ def test_nothing_stays_behind():
         assert np.isnan(ops.log(tensor([-1.0])).data).all()
 
 
+def test_infinities_is_a_flag():
+    with pytest.raises(ValueError, match="detect_anomaly: infinities must be True or False, got 'no'"):
+        detect_anomaly(infinities="no")
+
+
 def test_of_very_many_calls_the_oldest_are_forgotten(monkeypatch):
     monkeypatch.setattr(anomaly, "REMEMBERED", 5)
     with detect_anomaly() as watching:

@@ -187,7 +187,7 @@ def test_output_padding_is_checked_when_the_layer_is_made():
 
 @pytest.mark.parametrize("wrong", [0.0, 1.0, 1.5, float("nan"), np.float32(2)], ids=repr)
 def test_the_ratio_of_fractional_pooling_is_checked_when_the_layer_is_made(wrong):
-    refused(f"FractionalMaxPool2d: output must be a ratio in (0, 1) or sizes (oh, ow), got {wrong!r}",
+    refused(f"FractionalMaxPool2d: output must be a number in (0, 1), got {float(wrong)!r}: a ratio, or sizes (oh, ow)",
             nn.FractionalMaxPool2d, output=wrong)
 
 
