@@ -34,8 +34,10 @@ def pair(who, what, value, least=1):
 def number(who, what, value, interval="(-inf, inf)", hint=""):
     """`value` as a float in an interval written as in mathematics, "[0, 1)". ValueError else, and for NaN.
 
-    A Python float widens no float32 array; one of NumPy's would. Numbers of NumPy's and 0-d arrays are accepted.
+    A Python float widens no float32 array; one of NumPy's would. Numbers of NumPy's and 0-d arrays are accepted, a
+    Tensor with a gradient is not: it would be lost.
     """
+    value = "a Tensor with history" if getattr(value, "requires_grad", False) else value
     value = value.item() if getattr(value, "ndim", None) == 0 and hasattr(value, "item") else value
     try:
         found = float(value) if isinstance(value, Real) and not isinstance(value, bool) else nan

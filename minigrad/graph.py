@@ -9,6 +9,7 @@ import subprocess
 
 import numpy as np
 
+from minigrad.arguments import count
 from minigrad.core import Tensor, behind
 
 PICTURES = ("png", "svg", "pdf")
@@ -24,6 +25,7 @@ def draw(y, path=None, names=None, limit=200):
 
     Raises ValueError if there is no graph, RuntimeError if it was freed by backward, or if `dot` is missing or fails.
     """
+    limit = count("graph.draw", "limit", limit)
     nodes, label = _read(y, names)
     if path is not None:
         _write(dot(y, names), os.fspath(path))

@@ -67,3 +67,10 @@ def test_the_ends_of_an_interval():
     assert within(0.0, "[0, 1)") and not within(0.0, "(0, 1)") and within(1.0, "[0, 1]") and not within(1.0, "[0, 1)")
     assert within(1e300, "[0, inf)") and not within(inf, "[0, inf)") and within(inf, "[0, inf]")
     assert not within(-inf, "(-inf, inf)") and not within(float("nan"), "(-inf, inf)")
+
+
+def test_a_tensor_with_history_is_no_number():
+    from minigrad import tensor
+    assert number("f", "x", tensor(2.0)) == 2
+    with pytest.raises(ValueError, match="f: x must be a number in .* got 'a Tensor with history'"):
+        number("f", "x", tensor(2.0, requires_grad=True))

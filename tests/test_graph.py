@@ -101,3 +101,9 @@ def test_errors():
         graph.draw(y)
     x = tensor([1.0], requires_grad=True)
     assert graph.draw(x).count("\n") == 0                   # a leaf: no ops
+
+
+@pytest.mark.parametrize("limit", [0, -1, 2.0, None])
+def test_the_limit_is_a_count(limit):
+    with pytest.raises(ValueError, match="graph.draw: limit must be an integer >= 1"):
+        graph.draw(tensor([1.0], requires_grad=True) * 2, limit=limit)

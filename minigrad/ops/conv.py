@@ -9,11 +9,10 @@ w. Fixing two of the three gives one function each, conv2d, conv2d_x and conv2d_
 other two: six rules of one line, right at every order.
 """
 import sys
-from operator import index
 
 import numpy as np
 
-from minigrad import kernels
+from minigrad import arguments, kernels
 from minigrad.core import contiguous, primitive
 
 # Arguments of the primitives below: windows = (sh, sw, top, left, dh, dw, groups), and the size of the two axes of the
@@ -87,16 +86,11 @@ def _conv2d_backward(g, y, wanted, out, x, w, windows, size):
 
 
 def pair(name, what, value, least):
-    """A number, or one for the rows and one for the columns."""
-    try:
-        pair = (index(value),) * 2 if not isinstance(value, (tuple, list)) else tuple(index(v) for v in value)
-    except TypeError:
-        pair = ()
-    if len(pair) != 2 or min(pair) < least:
-        raise ValueError(f"{name}: {what} must be an integer >= {least} or a pair of them, got {value!r}")
-    if max(pair) >= 2**62:
+    """A number, or one for the rows and one for the columns, that no product of sizes makes too large for a kernel."""
+    both = arguments.pair(name, what, value, least)
+    if max(both) >= 2**62:
         raise ValueError(f"{name}: {what} {value!r} spans an image larger than any memory")
-    return pair
+    return both
 
 
 def _border(name, padding, sizes, spans, stride):

@@ -9,6 +9,7 @@ import math
 import numpy as np
 
 from minigrad import kernels
+from minigrad.arguments import number
 from minigrad.core import Tensor, contiguous, data_of, primitive
 
 
@@ -316,13 +317,6 @@ def relu_gate(g, y):
 relu_gate.vjps(lambda u, _, g, y: relu_gate(u, y), None)
 
 
-def _constant(name, value):
-    """A number as a Python float, so that it never widens the dtype."""
-    if isinstance(value, Tensor) or np.ndim(value) != 0:
-        raise ValueError(f"{name} must be a number, got {value!r:.60}")
-    return float(value)
-
-
 @primitive
 def _leaky_relu(x, slope):
     return np.where(x > 0, x, slope * x)
@@ -333,7 +327,7 @@ _leaky_relu.vjps(lambda g, y, x, slope: where(x > 0, g, slope * g), None)
 
 def leaky_relu(x, slope=0.01):
     """x where x > 0, else slope * x (Maas et al. 2013). slope: a number, not differentiated."""
-    return _leaky_relu(x, _constant("leaky_relu: slope", slope))
+    return _leaky_relu(x, number("leaky_relu", "slope", slope))
 
 
 @primitive
@@ -347,7 +341,7 @@ _elu.vjps(lambda g, y, x, alpha: g * where(x > 0, 1.0, y + alpha), None)
 
 def elu(x, alpha=1.0):
     """x where x > 0, else alpha (e^x - 1) (Clevert et al. 2016). alpha: a number, not differentiated."""
-    return _elu(x, _constant("elu: alpha", alpha))
+    return _elu(x, number("elu", "alpha", alpha))
 
 
 @primitive

@@ -9,7 +9,8 @@ A rule that took them from the forward pass as constants would give right gradie
 import numpy as np
 
 from minigrad import kernels
-from minigrad.core import Number, contiguous, data_of, default_dtype, gradient_array, primitive
+from minigrad.arguments import number
+from minigrad.core import contiguous, data_of, default_dtype, gradient_array, primitive
 from minigrad.ops.elementwise import relu_gate, sqrt
 from minigrad.ops.reduce import mean, sum
 
@@ -94,8 +95,7 @@ def batch_norm(x, gamma, beta, delta=1e-5, relu=False, moments=None):
 
 def _check(name, x, gamma, beta, delta):
     """x, gamma and beta, lists made arrays of x's dtype; refused unless they and delta fit."""
-    if not isinstance(delta, Number) or not delta >= 0:
-        raise ValueError(f"{name}: delta must be a number >= 0, got {delta!r}")
+    number(name, "delta", delta, "[0, inf)")
     shape = np.shape(x)
     if not shape or np.shape(gamma) != shape[-1:] or np.shape(beta) != shape[-1:]:
         raise ValueError(f"{name}: gamma and beta must be {shape[-1:]}, the last axis of x {shape}, "

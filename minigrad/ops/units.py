@@ -1,7 +1,8 @@
 """What layers of units ask for beyond arithmetic: lookup in a table, the largest of several pieces, dropped units."""
 import numpy as np
 
-from minigrad.core import Number, Tensor, data_of, default_dtype, shape_of
+from minigrad.arguments import number
+from minigrad.core import Tensor, data_of, default_dtype, shape_of
 from minigrad.ops.elementwise import multiply
 from minigrad.ops.reduce import max
 from minigrad.ops.shape import getitem, reshape
@@ -40,8 +41,7 @@ def drop_mask(shape, p, rng=None, dtype=np.float32, scale=True):
 
     rng: an int, a Generator, or None: the thread's default. p = 1 gives zeros.
     """
-    if not isinstance(p, Number) or not 0 <= p <= 1:
-        raise ValueError(f"drop_mask: p is the probability of dropping, in [0, 1], got {p!r}")
+    p = number("drop_mask", "p, the probability of dropping,", p, "[0, 1]")
     mask = (generator(rng).random(shape, dtype=np.float32) >= np.float32(p)).astype(dtype)
     if scale and p < 1:
         mask *= 1 / (1 - p)

@@ -47,7 +47,7 @@ def test_the_ends_of_p():
     (lambda: ops.embedding(X[0], [2]), r"\[0, 2\), got 2 to 2"), (lambda: ops.embedding(X[0], [-1]), "got -1 to -1"),
     (lambda: ops.embedding(X[0], [0.0]), "labels must be integers, got float64"),
     (lambda: ops.maxout(X, 4), r"divides the last axis of x \(3, 2, 6\), got 4"), (lambda: ops.maxout(X, 0), "got 0"),
-    (lambda: ops.dropout(Tensor(X), 1.2), r"p is the probability of dropping, in \[0, 1\], got 1.2"),
+    (lambda: ops.dropout(Tensor(X), 1.2), r"p, the probability of dropping, must be a number in \[0, 1\], got 1.2"),
 ])
 def test_misuse_is_refused(call, message):
     with pytest.raises(ValueError, match=message):
@@ -59,7 +59,7 @@ def test_dropout_takes_lists_and_refuses_integers_and_what_is_no_probability():
     with pytest.raises(ValueError, match="dropout: x must be floating-point, got int64"):
         ops.dropout(np.array([1, 2]), 0.5)
     for p in (None, "half", [0.5], np.nan):
-        with pytest.raises(ValueError, match="drop_mask: p is the probability of dropping"):
+        with pytest.raises(ValueError, match="drop_mask: p, the probability of dropping, must be"):
             ops.dropout(np.ones(2), p)
 
 
