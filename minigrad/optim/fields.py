@@ -175,7 +175,7 @@ class Declared(metaclass=Made):
             if value is REQUIRED:
                 raise TypeError(f"{who}: missing argument {name!r}: {who}{cls.__signature__}")
             if name not in cls.declared:                        # what an `__init__` of the class's own adds
-                declare(cls, name, hyper(interval=getattr(cls, "ranges", {}).get(name)))
+                declare(cls, name, hyper())
             setattr(self, name, value)
         self._state.update((name, getattr(cls, name).start(self)) for name in cls.kept)
 

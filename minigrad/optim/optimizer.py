@@ -4,7 +4,6 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.optim.fields import Hyperparameter, State, declare, hyper
 from minigrad.optim.parameters import as_parameters
 from minigrad.optim.records import NonFiniteError, Step, Trace
 from minigrad.optim.saving import Saved
@@ -78,17 +77,11 @@ class Optimizer(Saved):
 
     def validated(self, name, value):
         """A value that the hyperparameter may have, a number or a schedule. ValueError else."""
-        field = getattr(type(self), name, None)
-        if not isinstance(field, Hyperparameter):               # an argument that is none of them: `ranges`
-            field = hyper(interval=getattr(self, "ranges", {}).get(name))
-            field.__set_name__(type(self), name)
-        return field.checked(self, value)
+        return getattr(type(self), name).checked(self, value)
 
     def declare(self, name, value):
-        """Add to the state what depends on the parameters at hand, as an array for every layer."""
+        """Add to the state what no line of a class can name, as an array for every layer."""
         self._state[name] = value
-        if name.isidentifier() and not hasattr(type(self), name):
-            declare(type(self), name, State())
 
     # ---- the objective
 

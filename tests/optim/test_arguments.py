@@ -94,8 +94,7 @@ def test_a_second_order_method_names_the_arguments_it_has(kind, argument, messag
 
 class Steepest(optim.Newton.__mro__[1]):
     """A student's Descent."""
-    def __init__(self, params, search=None, factor=1.0):
-        super().__init__(params, search, factor=factor)
+    factor: optim.Hyper = optim.hyper(1.0)
 
     def direction(self, J, theta, value, g):
         return -self.factor * g
