@@ -42,6 +42,8 @@ ROOMS = {
                ["tests/optim/second_order", "tests/optim/test_minimize.py"]),
     "optimizers": (["minigrad/optim/first_order/*.py", "minigrad/optim/averaging.py"],
                    ["tests/optim/first_order", "tests/optim"]),
+    "fields": (["minigrad/optim/fields.py", "minigrad/optim/optimizer.py", "minigrad/optim/parameters.py"],
+               ["tests/optim/test_fields.py", "tests/optim"]),
     "schedules": (["minigrad/optim/schedules.py", "minigrad/optim/saving.py"], ["tests/optim"]),
     "parameters": (["minigrad/nn/parameters.py", "minigrad/nn/module.py", "minigrad/nn/structure.py"],
                    ["tests/nn", "tests/optim"]),
