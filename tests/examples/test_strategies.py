@@ -82,3 +82,18 @@ def test_curriculum(tmp_path):
     assert len(rows) == 10
     noisy = {name: float(loss) for name, loss in rows[:5]}
     assert noisy["plain curriculum"] < noisy["difficult first"]
+
+
+def test_transfer(tmp_path):
+    said = quick("strategies/transfer.py", tmp_path)
+    rows = {name: [float(error) for error in re.findall(r"([\d.]+) \+-", rest)]
+            for name, rest in re.findall(r"^(\S.*?)  +(.*\+-.*)$", said, re.MULTILINE)}
+    assert len(rows) == 5 and all(len(row) == 4 for row in rows.values())
+    assert rows["last layer only"][3] > rows["last layer only"][1]                  # a frozen top knows strokes only
+
+
+def test_fitnets(tmp_path):
+    said = quick("strategies/fitnets.py", tmp_path)
+    rows = re.findall(r"^(\S.*?)  +([\d,]+) +[\d.]+ \+-", said, re.MULTILINE)
+    n = {name: int(parameters.replace(",", "")) for name, parameters in rows}
+    assert len(n) == 5 and n["student alone"] == n["student with hints"] < n["teacher"] / 7
