@@ -123,8 +123,10 @@ def _elements(target, reduction="mean", **_):
 
 def _weights_of(labels, weights=None, reduction="mean", **_):
     """cross_entropy: the sum of the labels' weights, m without weights."""
-    if weights is None or reduction == "sum":
-        return _examples(labels, reduction)
+    if reduction == "sum":
+        return None
+    if weights is None:
+        return len(labels)
     each = np.asarray(data_of(weights), np.float64)
     return float(each[_labels("cross_entropy", np.broadcast_to(0.0, (len(labels), len(each))), labels)].sum())
 

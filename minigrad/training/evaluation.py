@@ -44,13 +44,13 @@ def denominator(loss):
     return partial(loss.denominator, **options) if options else loss.denominator
 
 
-def shares(counts):
-    """What each batch's loss counts in the loss of them all. counts: their denominators, None for sums (each counts 1).
+def shares(counts, total):
+    """What each batch's loss counts in the loss of them all. counts: their denominators, total: that of all; None for
+    sums (each counts 1).
 
     A batch of denominator 0 has no mean and counts 0: its loss must not be asked for. If all are so, all count, and the
     loss itself says what is wrong.
     """
-    total = None if None in counts else sum(counts)
     return [one / total for one in counts] if total else [1.0] * len(counts)
 
 
@@ -77,7 +77,7 @@ def evaluate(model, loss, x, y, batch_size=1000, metrics=None):
     parts = [slice(i, i + batch_size) for i in range(0, len(x), batch_size)]
     divided_by, total = denominator(loss) or len, 0.0
     with in_test_mode(model):
-        for part, share in zip(parts, shares([divided_by(y[part]) for part in parts])):
+        for part, share in zip(parts, shares([divided_by(y[part]) for part in parts], divided_by(y))):
             output = model(Tensor(x[part]))
             outputs.append(output.data)
             if share:

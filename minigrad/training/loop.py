@@ -25,7 +25,7 @@ import numpy as np
 from minigrad.arguments import count
 from minigrad.core import Tensor, no_grad
 from minigrad.objective import Objective
-from minigrad.optim import VSGD, FirstOrder, NonFiniteError
+from minigrad.optim import FirstOrder, NonFiniteError
 from minigrad.training.checkpoint import load_checkpoint
 from minigrad.training.evaluation import evaluate, shares
 from minigrad.training.progress import line, progress_bar
@@ -147,26 +147,27 @@ def _epoch(run, accumulate, steps, epochs, progress):
 def _step(run, group):
     """One step on a group of batches; their loss, as that of one batch, is added to run.losses."""
     run.group = group
+    counts, examples = [], 0
     for batch in group:
-        if not isinstance(batch, tuple | list) or len(batch) != 2:
+        if not isinstance(batch, (tuple, list)) or len(batch) != 2:
             found = type(batch).__name__ + (f" of length {len(batch)}" if hasattr(batch, "__len__") else "")
             raise ValueError(f"fit: a batch must be a pair (x, y), got {found}; of arrays "
                              "minigrad.data.batches(x, y, batch_size=128) makes batches")
-    if run.denominator is None:
-        counts = [len(x) for x, _ in group]
-    else:
-        counts = [run.denominator(y) for _, y in group]
-    if isinstance(run.optimizer, FirstOrder) and not isinstance(run.optimizer, VSGD):
-        value = _gradient_step(run, group, shares(counts))
-    else:
+        x, y = batch
+        examples += len(x)
+        counts.append(len(x) if run.denominator is None else run.denominator(y))
+    count = None if None in counts else sum(counts)
+    if run.needs_objective:
         value = _objective_step(run, group)
+    else:
+        value = _gradient_step(run, group, shares(counts, count) if len(group) > 1 else (1.0,))
     run.steps += 1
-    run.examples += sum([len(x) for x, _ in group])
-    if None in counts:                                  # a sum: the epoch's loss is the sum of its batches'
+    run.examples += examples
+    if count is None:                                   # a sum: the epoch's loss is the sum of its batches'
         run.total, run.count = run.total + value, 1
     else:
-        run.total += value * sum(counts)
-        run.count += sum(counts)
+        run.total += value * count
+        run.count += count
     run.losses.append(value)
 
 
