@@ -18,13 +18,12 @@
 # in batch_norm: what becomes of the lower weights' gradients?
 
 # %%
-import argparse
-from pathlib import Path
 
 import numpy as np
 
 import minigrad as mg
 from minigrad import ops
+from minigrad.figures.page import Page
 
 WEIGHT = 1.1             # all weights at the start
 LR = 0.01                # one learning rate for all depths
@@ -59,12 +58,8 @@ def one_step(depth, normalize, m=1000):
     return (after.item() - before.item()) / -(LR * g @ g), np.abs(g[:-1]).max(initial=0.0)
 
 
-def draw(depths, plain, normalized, path):
-    import matplotlib
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    figure, axes = plt.subplots(figsize=(7, 4.5), layout="constrained")
+def picture(figure, depths, plain, normalized):
+    axes = figure.subplots()
     axes.axhline(1, color="0.6", linewidth=0.8)
     axes.axhline(0, color="0.6", linewidth=0.8, linestyle=":")
     axes.plot(depths, [ratio if ratio >= LOWEST else np.nan for ratio in plain], "o-", label="without normalization")
@@ -76,25 +71,17 @@ def draw(depths, plain, normalized, path):
     axes.set(xlabel="layers", ylabel="actual / predicted change of J", ylim=(LOWEST, 1.2),
              title="one gradient step (8.34); triangles: far below")
     axes.legend()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=110)
-    plt.close(figure)
 
 
-def main():
-    parser = argparse.ArgumentParser(description="actual against predicted change of a chain of weights (8.34)")
-    parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--out", type=Path, default=Path("out"))
-    arguments = parser.parse_args()
-    depths = [1, 2, 5, 10, 20] if arguments.quick else [1, 2, 3, 5, 7, 10, 15, 20, 30, 40]
+def main(argv=None):
+    page = Page("The actual against the predicted change of a chain of weights (8.34)", argv)
+    depths = [1, 2, 5, 10, 20] if page.quick else [1, 2, 3, 5, 7, 10, 15, 20, 30, 40]
     print(f"w_i = {WEIGHT}, learning rate {LR}: actual / predicted change of J")
     print(f"{'layers':>6} {'without':>12} {'with batch norm':>16} {'largest |g_i|, i < l, with batch norm':>40}")
     rows = [(depth, one_step(depth, False)[0], *one_step(depth, True)) for depth in depths]
     for depth, plain, normalized, lower in rows:
         print(f"{depth:6d} {plain:12.3g} {normalized:16.3f} {lower:40.1e}")
-    path = arguments.out / "batch_norm_chain.png"
-    draw(depths, [row[1] for row in rows], [row[2] for row in rows], path)
-    print(f"wrote {path}")
+    page.draw("batch_norm_chain", picture, depths, [row[1] for row in rows], [row[2] for row in rows], size=(7, 4.5))
 
 
 if __name__ == "__main__":

@@ -11,13 +11,12 @@ network that has learned a while: how do sigma and the gradient change?
 
 Run: python examples/batch_size.py [--quick] [--out DIR]
 """
-import argparse
 import time
-from pathlib import Path
 
 import numpy as np
 
 from minigrad import Objective, data, init, losses, nn, optim, training
+from minigrad.figures.page import Page
 
 
 def network(seed=0):
@@ -83,10 +82,7 @@ def progress(x, y, sizes, seconds):
     return found
 
 
-def draw(sigma, errors, found, path):
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(11, 4.5), layout="constrained")
+def picture(figure, sigma, errors, found):
     left, right = figure.subplots(1, 2)
     sizes = np.array(list(errors))
     left.loglog(sizes, list(errors.values()), "o", label="measured")
@@ -98,18 +94,13 @@ def draw(sigma, errors, found, path):
     for one in (left, right):
         one.grid(alpha=0.3)
         one.legend()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=110)
 
 
 def main(argv=None):
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--quick", action="store_true", help="fewer draws, shorter runs: about 2 s")
-    parser.add_argument("--out", type=Path, default=Path("out"), help="folder for the picture")
-    args = parser.parse_args(argv)
+    page = Page(__doc__, argv)
     (x, y), _ = data.mnist(flat=True)
-    x, y = (x[:2000], y[:2000]) if args.quick else (x[:20_000], y[:20_000])
-    draws, seconds = (30, 0.1) if args.quick else (200, 1.0)
+    x, y = (x[:2000], y[:2000]) if page.quick else (x[:20_000], y[:20_000])
+    draws, seconds = (30, 0.1) if page.quick else (200, 1.0)
 
     sigma, errors = standard_errors(x, y, (1, 4, 16, 64, 256, 1024), draws, np.random.default_rng(0))
     print(f"sigma = {sigma:.3f} (all parameters together), {draws} draws for each n")
@@ -119,7 +110,7 @@ def main(argv=None):
     slope = np.polyfit(np.log(list(errors)), np.log(list(errors.values())), 1)[0]
     print(f"slope in the double logarithmic picture: {slope:.3f}\n")
 
-    sizes = (1, 16, 128, 1024) if args.quick else (1, 4, 16, 64, 256, 1024, 4096)
+    sizes = (1, 16, 128, 1024) if page.quick else (1, 4, 16, 64, 256, 1024, 4096)
     found = progress(x, y, sizes, seconds)
     print(f"{seconds:g} s of gradient descent for each n")
     print("    n      lr   steps/s   examples/s   training loss at the end")
@@ -128,13 +119,7 @@ def main(argv=None):
         print(f"{n:5d} {lr:7.2f} {steps / spent:9,.0f} {examples / spent:12,.0f} {loss:12.4f}")
     best = min(found, key=lambda n: found[n][-1][-1][1])
     print(f"the lowest loss for the time: n = {best}")
-    path = args.out / "batch_size.png"
-    try:
-        draw(sigma, errors, found, path)
-    except ImportError:
-        print("no picture: matplotlib is not installed (pip install matplotlib)")
-    else:
-        print(f"wrote {path}")
+    page.draw("batch_size", picture, sigma, errors, found, size=(11, 4.5))
 
 
 if __name__ == "__main__":

@@ -32,10 +32,11 @@ import numpy as np
 
 sys.path.append(str(Path(__file__).resolve().parent / "mnist"))
 
-from experiment import Parser, folder, positive, process_pool, spread, workers_option
+from experiment import positive, process_pool, spread, workers_option
 
 import minigrad as mg
 from minigrad import Tensor, data, init, losses, nn, optim, training
+from minigrad.figures.page import Page
 
 WIDTH, LAYERS, LR, BATCH = 64, 6, 0.05, 100
 RULES = {"Glorot": init.glorot_normal, "He": init.he_normal}
@@ -130,11 +131,8 @@ def table(jobs, results, steps):
               f"(guessing: {math.log(10):.2f}), {sum(loss == math.inf for loss in found)} diverged")
 
 
-def draw(jobs, results, path):
-    import matplotlib
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-    figure, (left, right) = plt.subplots(1, 2, figsize=(12, 5), layout="constrained")
+def picture(figure, jobs, results):
+    left, right = figure.subplots(1, 2)
     top = 3.0
     for kind, color, marker in (("one scale", "tab:blue", "o"), ("a scale for each layer", "tab:orange", "^")):
         found = [result for job, result in zip(jobs, results) if job["kind"] == kind]
@@ -155,19 +153,17 @@ def draw(jobs, results, path):
     left.set(xlabel="standard deviation of the first weights", ylabel="loss after the steps (3: or more, or diverged)")
     right.set(xlabel="standard deviation of the output before the first step")
     left.legend(loc="center left")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=110)
-    plt.close(figure)
 
 
-def main(argv=None, executor=None):
-    parser = Parser(description="Random search for the scale of the initial weights")
-    parser.add_argument("--quick", action="store_true", help="8 trials of each kind, 20 steps")
+def options(parser):
     parser.add_argument("--trials", type=positive(int), default=60, help="of each kind")
     parser.add_argument("--steps", type=positive(int), default=200, help="of SGD in each trial")
     workers_option(parser)
-    parser.add_argument("--out", type=folder, default=Path("out"), help="folder for results and picture")
-    arguments = parser.parse_args(argv)
+
+
+def main(argv=None, executor=None):
+    page = Page("Random search for the scale of the initial weights", argv, options)
+    arguments = page.options
     if arguments.quick:
         arguments.trials, arguments.steps = 8, 20
     jobs, began = jobs_for(arguments.trials, arguments.steps), time.perf_counter()
@@ -175,18 +171,12 @@ def main(argv=None, executor=None):
         with executor or process_pool(arguments.workers) as pool:
             results = spread(run, jobs, arguments.out / "init_search", pool)
     except ValueError as error:
-        parser.error(str(error))
+        page.parser.error(str(error))
     except KeyboardInterrupt:
-        parser.exit(130, "interrupted: the same command goes on from here\n")
+        page.parser.exit(130, "interrupted: the same command goes on from here\n")
     print(f"{len(jobs)} trials in {time.perf_counter() - began:.1f} s")
     table(jobs, results, arguments.steps)
-    path = arguments.out / "init_search.png"
-    try:
-        draw(jobs, results, path)
-    except ImportError:
-        print("no picture: matplotlib is not installed (pip install matplotlib)", file=sys.stderr)
-    else:
-        print(f"wrote {path}")
+    page.draw("init_search", picture, jobs, results, size=(12, 5))
 
 
 if __name__ == "__main__":

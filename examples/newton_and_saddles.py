@@ -17,11 +17,10 @@
 # which method can leave, and why none? Newton with search="wolfe": does it still land on the saddle?
 
 # %%
-import argparse
-from pathlib import Path
 
 import numpy as np
 
+from minigrad.figures.page import Page
 from minigrad.optim import (
     ConjugateGradient,
     DampedNewton,
@@ -98,43 +97,34 @@ def basins(J, make, x, y):
     return reached
 
 
-def draw(J, results, quick, path):
-    import matplotlib
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
+def picture(figure, x, y, grids, paths):
+    """The start (x, y) belongs to the basin grids[name][y, x] of a method; paths[name]: one run of it (steps, 2)."""
     from matplotlib.colors import ListedColormap
-    figure, axes = plt.subplots(1, 2, figsize=(11, 5), layout="constrained", sharey=True)
+    axes = figure.subplots(1, 2, sharey=True)
     a, b = np.linspace(-1.5, 1.5, 150), np.linspace(-2, 2, 150)
     X, Y = np.meshgrid(a, b)
     Z = X**2 - Y**2 + Y**4 / 4
-    x, y = np.linspace(-1.5, 1.5, 4 if quick else 12), np.linspace(-2, 2, 20 if quick else 120)
     shades = ListedColormap(["#cfe3f5", "#f5c9c4", "#d6eed0"])
-    for ax, name in zip(axes, ("Newton (8.8)", "saddle-free")):
-        grid = basins(J, METHODS[name], x, y)
+    for ax, (name, grid) in zip(axes, grids.items()):
         ax.pcolormesh(x, y, grid, cmap=shades, vmin=-1, vmax=1, shading="nearest")
         ax.contour(a, b, Z, levels=np.r_[-0.9:1.6:0.25], colors="0.45", linewidths=0.7)
-        ax.plot(*results[name].path.T, "ko-", markersize=4, linewidth=1.4)
+        ax.plot(*paths[name].T, "ko-", markersize=4, linewidth=1.4)
         ax.plot([0, 0], [2**0.5, -(2**0.5)], "k*", markersize=9)
         ax.plot(0, 0, "rx", markersize=9, markeredgewidth=2)
         ax.set(title=f"{name}: ends at the saddle from {np.mean(grid == 0):.0%} of the starts (red)", xlabel="x",
                xlim=(-1.5, 1.5), ylim=(-2, 2))
-        print(f"{name}: {np.mean(grid == 0):.0%} of {grid.size} starts end at the saddle")
     axes[0].set_ylabel("y")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=110)
-    plt.close(figure)
 
 
-def main():
-    parser = argparse.ArgumentParser(description="Newton's method and saddle points")
-    parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--out", type=Path, default=Path("out"))
-    arguments = parser.parse_args()
+def main(argv=None):
+    page = Page("Newton's method and saddle points", argv)
     J, results = one_saddle()
-    many_saddles(arguments.quick)
-    path = arguments.out / "newton_and_saddles.png"
-    draw(J, results, arguments.quick, path)
-    print(f"wrote {path}")
+    many_saddles(page.quick)
+    x, y = np.linspace(-1.5, 1.5, 4 if page.quick else 12), np.linspace(-2, 2, 20 if page.quick else 120)
+    grids = {name: basins(J, METHODS[name], x, y) for name in ("Newton (8.8)", "saddle-free")}
+    for name, grid in grids.items():
+        print(f"{name}: {np.mean(grid == 0):.0%} of {grid.size} starts end at the saddle")
+    page.draw("newton_and_saddles", picture, x, y, grids, {name: results[name].path for name in grids}, size=(11, 5))
 
 
 if __name__ == "__main__":

@@ -25,12 +25,11 @@
 # methods suffer most from a coarse grid?
 
 # %%
-import argparse
-from pathlib import Path
 
 import numpy as np
 
 from minigrad import optim
+from minigrad.figures.page import Page
 from minigrad.testing import problems
 
 METHODS = {
@@ -169,22 +168,18 @@ def contours(ax, J, title):
     ax.set(xlim=(left, right), ylim=(low, high), title=title, xlabel=r"$\theta_1$", ylabel=r"$\theta_2$")
 
 
-def draw_still(all_surfaces, found, path):
-    import matplotlib.pyplot as plt
-    figure, axes = plt.subplots(2, 2, figsize=(13, 10), layout="constrained")
+def still(figure, all_surfaces, found):
+    axes = figure.subplots(2, 2)
     for ax, (name, J) in zip(axes.flat, all_surfaces.items()):
         contours(ax, J, f"{name}: {J.steps} steps, each method at its rate")
         for (method, (_, points)), (color, dash) in zip(found[name].items(), STYLES):
             ax.plot(*points.T, dash, color=color, linewidth=1.2, label=method)
             ax.plot(*points[-1], "o", color=color, markersize=5)
     figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=7)
-    figure.savefig(path, dpi=100)
-    plt.close(figure)
 
 
-def draw_traces(histories, path):
-    import matplotlib.pyplot as plt
-    figure, axes = plt.subplots(2, 2, figsize=(11, 6), layout="constrained", sharex="col")
+def courses(figure, histories):
+    axes = figure.subplots(2, 2, sharex="col")
     for column, (name, shown) in enumerate({"Momentum": ["g", "v"], "Adam": ["g", "s", "r"]}.items()):
         history = histories[name]
         steps = np.arange(1, len(history) + 1)
@@ -197,15 +192,15 @@ def draw_traces(histories, path):
         axes[0, column].set_title(f"{name}, lr = {history['lr'][0]:g}, on Beale's function")
         axes[0, column].legend(loc="upper right")
         axes[1, column].set_xlabel("step")
-    figure.savefig(path, dpi=100)
-    plt.close(figure)
 
 
 def animate(all_surfaces, found, frames, path):
     """Beale's function and the saddle, side by side, as a GIF."""
-    import matplotlib.pyplot as plt
     from matplotlib.animation import FuncAnimation, PillowWriter
-    figure, axes = plt.subplots(1, 2, figsize=(11, 5.6))
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(11, 5.6))
+    axes = figure.subplots(1, 2)
     figure.subplots_adjust(left=0.06, right=0.98, top=0.92, bottom=0.24, wspace=0.16)
     moving = []
     for ax, name in zip(axes, ("beale", "saddle")):
@@ -226,33 +221,22 @@ def animate(all_surfaces, found, frames, path):
         return []
 
     FuncAnimation(figure, show, frames=frames).save(path, writer=PillowWriter(fps=8), dpi=64)
-    plt.close(figure)
+    print(f"wrote {path}")
 
 
-def main():
-    parser = argparse.ArgumentParser(description="All first-order methods on contours and at a saddle")
-    parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--out", type=Path, default=Path("out"))
-    arguments = parser.parse_args()
+def main(argv=None):
+    page = Page("All first-order methods on contours and at a saddle", argv)
     all_surfaces, found = surfaces(), {}
     for name, J in all_surfaces.items():
-        if arguments.quick:
+        if page.quick:
             J.steps //= 5
-        found[name] = best_runs(J, RATES[4:9:2] if arguments.quick else RATES)
+        found[name] = best_runs(J, RATES[4:9:2] if page.quick else RATES)
         table(name, J, found[name])
     ridge(all_surfaces["saddle"], found["saddle"])
-    try:
-        import matplotlib
-    except ImportError:
-        print("no pictures: matplotlib is not installed (pip install matplotlib)")
-        return
-    matplotlib.use("Agg")
-    arguments.out.mkdir(parents=True, exist_ok=True)
-    files = [arguments.out / f"optimizers_on_surfaces{end}" for end in (".png", "_trace.png", ".gif")]
-    draw_still(all_surfaces, found, files[0])
-    draw_traces(traces(all_surfaces["beale"], found["beale"]), files[1])
-    animate(all_surfaces, found, 4 if arguments.quick else 50, files[2])
-    print(f"wrote {', '.join(map(str, files))}")
+    histories = traces(all_surfaces["beale"], found["beale"])
+    if page.draw("optimizers_on_surfaces", still, all_surfaces, found, size=(13, 10)):
+        page.draw("optimizers_on_surfaces_trace", courses, histories, size=(11, 6))
+        animate(all_surfaces, found, 4 if page.quick else 50, page.out / "optimizers_on_surfaces.gif")
 
 
 if __name__ == "__main__":

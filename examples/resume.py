@@ -24,6 +24,7 @@ from pathlib import Path
 import numpy as np
 
 from minigrad import data, losses, nn, optim, training
+from minigrad.figures.page import Page
 from minigrad.files import load_tensors
 
 EXAMPLES, EPOCHS = 4000, 8
@@ -74,11 +75,8 @@ def in_a_new_process(*arguments):
     return done.stdout.strip() or f"killed by signal {-done.returncode}"
 
 
-def draw(checkpoints, path):
+def picture(figure, checkpoints):
     """The losses of the runs, step by step, out of their checkpoints: they lie on each other."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(8, 4.5), layout="constrained")
     axes = figure.subplots()
     for (name, (file, stop)), width in zip(checkpoints.items(), (6, 3, 1)):
         axes.plot(load_tensors(file)[0]["run/losses"], linewidth=width, alpha=0.7, label=name)
@@ -87,22 +85,16 @@ def draw(checkpoints, path):
     axes.set(xlabel="step", ylabel="loss of the minibatch", title="three runs, one line")
     axes.legend()
     axes.grid(alpha=0.3)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=110)
 
 
 def main(argv=None):
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--quick", action="store_true", help="fewer examples: about 2 s")
-    parser.add_argument("--out", type=Path, default=Path("out"), help="folder for the picture")
-    parser.add_argument("--child", nargs="+", help=argparse.SUPPRESS)
-    args = parser.parse_args(argv)
-    if args.child:
+    page = Page(__doc__, argv, lambda parser: parser.add_argument("--child", nargs="+", help=argparse.SUPPRESS))
+    if page.options.child:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        checkpoint, examples, *accident = args.child
+        checkpoint, examples, *accident = page.options.child
         train(checkpoint, int(examples), *accident[:1], *map(int, accident[1:]))
         return
-    examples = 500 if args.quick else EXAMPLES
+    examples = 500 if page.quick else EXAMPLES
     stops = {"ctrl-c": examples // 50 * 5 // 2 + 2, "kill": examples // 50 * 11 // 2 + 1}     # in the midst of an epoch
     with tempfile.TemporaryDirectory() as folder:
         files = {name: Path(folder) / f"{name}.safetensors" for name in ("straight", *stops)}
@@ -121,13 +113,7 @@ def main(argv=None):
         parts = dict.fromkeys(name.split("/")[0] for name in tensors if name != "json")
         print(f"the checkpoint has {files['straight'].stat().st_size:,} bytes: arrays of {', '.join(parts)}")
         print("and as JSON: " + ", ".join(json.loads(tensors["json"].tobytes())))
-        path = args.out / "resume.png"
-        try:
-            draw({name: (file, stops.get(name)) for name, file in files.items()}, path)
-        except ImportError:
-            print("no picture: matplotlib is not installed (pip install matplotlib)")
-        else:
-            print(f"wrote {path}")
+        page.draw("resume", picture, {name: (file, stops.get(name)) for name, file in files.items()}, size=(8, 4.5))
 
 
 if __name__ == "__main__":

@@ -10,12 +10,11 @@ Try: PATIENCE = 10: the error on 5,000 digits is uneven, and the first bump ends
 
 Run: python examples/surrogate_loss.py [--quick] [--out DIR]
 """
-import argparse
-from pathlib import Path
 
 import numpy as np
 
 from minigrad import data, init, losses, nn, optim, training
+from minigrad.figures.page import Page
 
 EXAMPLES, HIDDEN, EPOCHS, SEEDS, PATIENCE = 3000, 64, 80, 3, 20
 
@@ -57,10 +56,7 @@ def stopped(train_set, validation, test_set, metric, epochs, hidden, patience):
     return stopping.best_epoch, training.evaluate(model, losses.cross_entropy, *test_set).error
 
 
-def draw(rows, zero, path):
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(11, 4.5), layout="constrained")
+def picture(figure, rows, zero):
     left, right = figure.subplots(1, 2)
     mean, epochs = rows.mean(axis=0), np.arange(1, rows.shape[1] + 1)
     for i, (name, color) in enumerate((("training", "C0"), ("test", "C1"))):
@@ -73,18 +69,13 @@ def draw(rows, zero, path):
         one.axvline(zero, color="0.5", linestyle=":", label="no training error from here on")
         one.grid(alpha=0.3)
         one.legend()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=110)
 
 
 def main(argv=None):
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--quick", action="store_true", help="fewer examples, one run: about 2 s")
-    parser.add_argument("--out", type=Path, default=Path("out"), help="folder for the picture")
-    args = parser.parse_args(argv)
+    page = Page(__doc__, argv)
     (x, y), test_set = data.mnist(flat=True)
-    m, epochs, seeds, hidden = (500, 60, 1, 32) if args.quick else (EXAMPLES, EPOCHS, SEEDS, HIDDEN)
-    test_set = (test_set[0][:2000], test_set[1][:2000]) if args.quick else test_set
+    m, epochs, seeds, hidden = (500, 60, 1, 32) if page.quick else (EXAMPLES, EPOCHS, SEEDS, HIDDEN)
+    test_set = (test_set[0][:2000], test_set[1][:2000]) if page.quick else test_set
     train_set, validation = (x[:m], y[:m]), (x[-5000:], y[-5000:])
 
     rows = curves(train_set, test_set, epochs, seeds, hidden)
@@ -103,13 +94,7 @@ def main(argv=None):
     for metric, name in (("validation_loss", "watching the surrogate"), ("validation_error", "watching the 0-1 error")):
         best, error = stopped(train_set, validation, test_set, metric, epochs, hidden, PATIENCE)
         print(f"{name:33}{best:13d} {100 * error:12.2f} %")
-    path = args.out / "surrogate_loss.png"
-    try:
-        draw(rows, np.mean(zero) + 1, path)
-    except ImportError:
-        print("no picture: matplotlib is not installed (pip install matplotlib)")
-    else:
-        print(f"wrote {path}")
+    page.draw("surrogate_loss", picture, rows, np.mean(zero) + 1, size=(11, 4.5))
 
 
 if __name__ == "__main__":

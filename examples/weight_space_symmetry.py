@@ -11,13 +11,12 @@ Try: HIDDEN = 8 or 512: how high is the mountain? Exchange only the two units th
 
 Run: python examples/weight_space_symmetry.py [--quick] [--out DIR]
 """
-import argparse
 import copy
-from pathlib import Path
 
 import numpy as np
 
 from minigrad import Objective, data, diagnostics, init, losses, nn, optim
+from minigrad.figures.page import Page
 
 EXAMPLES, HIDDEN, STEPS, SCALE = 1000, 32, 100, 4.0
 
@@ -52,10 +51,7 @@ def valley(J, model, scales):
     return at
 
 
-def draw(lines, scales, surface, path):
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(11, 4.6), layout="constrained")
+def picture(figure, lines, scales, surface):
     left, right = figure.subplots(1, 2)
     for (name, (t, values)), color, style in zip(lines.items(), ("#0072B2", "#009E73", "#D55E00"), ("-", "--", "-.")):
         left.plot(t, values, style, color=color, linewidth=1.8, label=name)
@@ -75,16 +71,11 @@ def draw(lines, scales, surface, path):
     right.set(xlabel="a: incoming weights times", ylabel="b: outgoing weights times",
               title="one function all along a b = 1 (dashed)", xlim=(scales[0], scales[-1]),
               ylim=(scales[0], scales[-1]))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=110)
 
 
 def main(argv=None):
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--quick", action="store_true", help="fewer digits, units and steps: about 2 s")
-    parser.add_argument("--out", type=Path, default=Path("out"), help="folder for the picture")
-    args = parser.parse_args(argv)
-    m, hidden, steps, grid = (300, 8, 30, 9) if args.quick else (EXAMPLES, HIDDEN, STEPS, 25)
+    page = Page(__doc__, argv)
+    m, hidden, steps, grid = (300, 8, 30, 9) if page.quick else (EXAMPLES, HIDDEN, STEPS, 25)
     (x, y), _ = data.mnist(flat=True, dtype=np.float64)
     x, y = x[:m], np.eye(10)[y[:m]]                           # squared error: J has a minimum at finite weights
     model = trained(x, y, hidden, steps, seed=0)
@@ -101,13 +92,7 @@ def main(argv=None):
         print(f"{name:18}{np.linalg.norm(there - theta):10.1f}{J.value((theta + there) / 2):17.3g}"
               f"{np.linalg.norm(J.grad(there)):10.2g}{difference:20.1e}")
     scales = np.linspace(0.1, 5, grid)
-    path = args.out / "weight_space_symmetry.png"
-    try:
-        draw(lines, scales, valley(J, model, scales), path)
-    except ImportError:
-        print("no picture: matplotlib is not installed (pip install matplotlib)")
-    else:
-        print(f"wrote {path}")
+    page.draw("weight_space_symmetry", picture, lines, scales, valley(J, model, scales), size=(11, 4.6))
 
 
 if __name__ == "__main__":

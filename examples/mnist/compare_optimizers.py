@@ -17,15 +17,14 @@ Results are kept in OUT/compare_optimizers, one JSON file per run; a second call
 Run: python examples/mnist/compare_optimizers.py [--help]
 """
 import math
-import sys
 import time
-from pathlib import Path
 
 import numpy as np
-from experiment import OPTIMIZERS, Parser, folder, positive, process_pool, spread, workers_option
+from experiment import OPTIMIZERS, positive, process_pool, spread, workers_option
 
 import minigrad as mg
 from minigrad import Objective, data, init, losses, nn, optim, training
+from minigrad.figures.page import Page
 from minigrad.optim import schedules
 
 # Beside those of the other examples: methods meant for full batches, and one without a rate. (The notes' forms of
@@ -158,11 +157,8 @@ def paper(runs, seeds):
             print(f"    {name:24}{mean:.4f}  ({low:.4f} to {high:.4f})")
 
 
-def draw(curves, path):
-    import matplotlib
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-    figure, axes = plt.subplots(1, len(curves), figsize=(5.2 * len(curves), 5.6), layout="constrained", squeeze=False)
+def picture(figure, curves):
+    axes = figure.subplots(1, len(curves), squeeze=False)
     for ax, (task, lines) in zip(axes.flat, curves.items()):
         for i, (name, values) in enumerate(lines.items()):
             values = [np.nan if value is None else value for value in values]
@@ -174,27 +170,20 @@ def draw(curves, path):
         ax.grid(which="both", color="0.93")
     axes[0, 0].set_ylabel("training loss (test mode), each at its best rate")
     figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=7)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=110)
-    plt.close(figure)
 
 
-def options():
-    parser = Parser(description=__doc__.split("\n")[0])
-    parser.add_argument("--quick", action="store_true", help="600 examples, one epoch, one rate, one seed")
+def options(parser):
     parser.add_argument("--tasks", nargs="+", choices=TASKS, default=list(TASKS), metavar="TASK",
                         help="some of " + ", ".join(TASKS))
     parser.add_argument("--epochs", type=positive(int), help="of every run (default: 10 for logistic, 3 for the nets)")
     parser.add_argument("--seeds", type=positive(int), default=3, help="of the Adam paper's comparison")
     workers_option(parser)
-    parser.add_argument("--out", type=folder, default=Path("out"), help="folder for results and picture")
-    return parser
 
 
 def main(argv=None, executor=None):
     """executor: any concurrent.futures.Executor; by default a process pool of --workers."""
-    parser = options()
-    arguments = parser.parse_args(argv)
+    page = Page(__doc__, argv, options)             # --quick: 600 examples, one epoch, one rate, one seed
+    arguments = page.options
     if arguments.quick:
         arguments.seeds = 1
     jobs, began = jobs_for(arguments), time.perf_counter()
@@ -203,21 +192,15 @@ def main(argv=None, executor=None):
         with executor or process_pool(arguments.workers) as pool:
             results = spread(learn, jobs, arguments.out / "compare_optimizers", pool)
     except ValueError as error:
-        parser.error(str(error))
+        page.parser.error(str(error))
     except KeyboardInterrupt:
-        parser.exit(130, "interrupted: the same command goes on from here\n")
+        page.parser.exit(130, "interrupted: the same command goes on from here\n")
     print(f"{sum(result['seconds'] for result in results):.0f} s of learning in {time.perf_counter() - began:.0f} s")
     runs = list(zip(jobs, results))
     curves = {task: table(task, runs) for task in arguments.tasks}
     if "logistic" in arguments.tasks:
         paper(runs, arguments.seeds)
-    path = arguments.out / "compare_optimizers.png"
-    try:
-        draw(curves, path)
-    except ImportError:
-        print("no picture: matplotlib is not installed (pip install matplotlib)", file=sys.stderr)
-    else:
-        print(f"\nwrote {path}")
+    page.draw("compare_optimizers", picture, curves, size=(5.2 * len(curves), 5.6))
 
 
 if __name__ == "__main__":

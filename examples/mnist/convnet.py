@@ -18,6 +18,7 @@ import numpy as np
 from experiment import learning_curve, options, positive, train
 
 from minigrad import data, init, nn, training
+from minigrad.figures.page import Page
 
 
 def convnet(rng, batch_norm=True):
@@ -33,31 +34,25 @@ def convnet(rng, batch_norm=True):
     return nn.Sequential(*layers, nn.Flatten(), *normalized(dense, 128), nn.Linear(128, 10, rng=rng))
 
 
-def draw(model, start, test_set, out):
-    """The filters of the first layer before (start) and after training, and the first 40 mistakes, as PNG."""
-    import matplotlib
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    w = model[0].w.data[:, :, 0, :]
-    largest, count = max(np.abs(w).max(), np.abs(start).max()), w.shape[2]
-    figure, axes = plt.subplots(2, count, figsize=(0.75 * count, 2.4), layout="constrained")
+def filters(figure, before, after):
+    """The filters of the first layer (5, 5, count) before and after training, and the cosine of each pair."""
+    largest, count = max(np.abs(after).max(), np.abs(before).max()), after.shape[2]
+    axes = figure.subplots(2, count)
     for i in range(count):
-        for one, filters in zip(axes[:, i], (start, w)):
-            one.imshow(filters[:, :, i], cmap="RdBu", vmin=-largest, vmax=largest)
+        for one, kernels in zip(axes[:, i], (before, after)):
+            one.imshow(kernels[:, :, i], cmap="RdBu", vmin=-largest, vmax=largest)
             one.set(xticks=[], yticks=[])
-        a, b = start[:, :, i].ravel(), w[:, :, i].ravel()
+        a, b = before[:, :, i].ravel(), after[:, :, i].ravel()
         axes[1, i].set_xlabel(f"{a @ b / np.sqrt(a @ a * (b @ b)):.2f}")
     axes[0, 0].set_ylabel("before")
     axes[1, 0].set_ylabel("after")
     figure.suptitle("filters of the first layer (red negative, blue positive) and the cosine of each pair")
-    figure.savefig(out / "convnet_filters.png", dpi=120)
-    plt.close(figure)
 
-    x, y = test_set
-    answers = training.predict(model, x).argmax(axis=1)
+
+def mistakes(figure, x, y, answers):
+    """The first 40 images that were answered wrongly."""
     wrong = np.flatnonzero(answers != y)
-    figure, axes = plt.subplots(4, 10, figsize=(10, 5), layout="constrained")
+    axes = figure.subplots(4, 10)
     for one in axes.flat:
         one.axis("off")
     for one, i in zip(axes.flat, wrong):
@@ -65,29 +60,32 @@ def draw(model, start, test_set, out):
         one.set_title(f"{answers[i]} [{y[i]}]", fontsize=9)
     shown = f"the first {axes.size} of " if len(wrong) > axes.size else ""
     figure.suptitle(f"{shown}{len(wrong)} mistakes in {len(y)} digits: answer [label]")
-    figure.savefig(out / "convnet_mistakes.png", dpi=120)
-    plt.close(figure)
-    print(f"{len(wrong)} mistakes; pictures: {out / 'convnet_filters.png'}, {out / 'convnet_mistakes.png'}")
 
 
-def main(argv=None):
-    parser = options(__doc__.split("\n")[0], epochs=8, batch=64)
+def more(parser):
+    options(parser, epochs=8, batch=64)
     parser.add_argument("--no-shift", action="store_true", help="do not move the training digits by up to 2 pixels")
     parser.add_argument("--no-batch-norm", action="store_true", help="leave out batch normalization")
     parser.add_argument("--examples", type=positive(int), default=60000, help="how many of the training digits to use")
-    args = parser.parse_args(argv)
+
+
+def main(argv=None):
+    page = Page(__doc__, argv, more)
+    args = page.options
 
     (x, y), test_set = data.mnist()
     model = convnet(np.random.default_rng(args.seed), not args.no_batch_norm)
     start = model[0].w.data[:, :, 0, :].copy()
     shift = None if args.no_shift else partial(data.augment.shift, pixels=2)
-    run = train(model, args, (x[:args.examples], y[:args.examples]), test_set, transform=shift)
+    run = train(model, page, (x[:args.examples], y[:args.examples]), test_set, transform=shift)
     if run.history:
-        learning_curve(run, args.out / "convnet.png")
-        try:
-            draw(model, start, test_set, args.out)
-        except ImportError:
-            print("no pictures: matplotlib is not installed", file=sys.stderr)
+        learning_curve(run, page, "convnet")
+        count = start.shape[2]
+        page.draw("convnet_filters", filters, start, model[0].w.data[:, :, 0, :], size=(0.75 * count, 2.4))
+        x, y = test_set
+        answers = training.predict(model, x).argmax(axis=1)
+        print(f"{np.count_nonzero(answers != y)} mistakes in {len(y)} digits")
+        page.draw("convnet_mistakes", mistakes, x, y, answers, size=(10, 5))
     return run
 
 

@@ -9,7 +9,6 @@ import signal
 import sys
 import time
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from pathlib import Path
 
 import minigrad as mg
 from minigrad import losses, optim, training
@@ -32,19 +31,8 @@ OPTIMIZERS = {
 SCHEDULES = ("linear", "constant", "cosine")
 
 
-class Parser(argparse.ArgumentParser):
-    """Shows the defaults in the help; says what is wrong in one line and exits with 2."""
-
-    def __init__(self, description):
-        super().__init__(description=description, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
-
-    def error(self, message):
-        self.exit(2, f"{self.prog}: {message} (--help lists the options)\n")
-
-
-def options(description, epochs, batch):
-    """The options that all MNIST examples understand."""
-    parser = Parser(description=description)
+def options(parser, epochs, batch):
+    """Give a parser the options that all MNIST examples understand."""
     parser.add_argument("--optimizer", choices=OPTIMIZERS, default="adam", metavar="NAME",
                         help="one of " + ", ".join(OPTIMIZERS))
     parser.add_argument("--lr", type=positive(float), help="learning rate (by default one that suits the optimizer)")
@@ -54,8 +42,6 @@ def options(description, epochs, batch):
     parser.add_argument("--batch", type=positive(int), default=batch, help="examples per step")
     parser.add_argument("--seed", type=natural, default=0, help="of weights and order; the same seed, the same bits")
     parser.add_argument("--threads", type=positive(int), help="of the compiled kernels (default: all cores)")
-    parser.add_argument("--out", type=folder, default=Path("out"), help="folder for the pictures")
-    return parser
 
 
 def positive(kind):
@@ -78,23 +64,18 @@ def natural(text):
     return int(text)
 
 
-def folder(text):
-    """An argparse type: a folder to write to, there or not."""
-    path = Path(text)
-    for part in (path, *path.parents):
-        if part.exists() and not part.is_dir():
-            raise argparse.ArgumentTypeError(f"{part} is a file, wanted a folder")
-    return path
-
-
 def schedule(name, lr, steps):
     """A learning rate over a run of so many steps."""
     return {"constant": schedules.Constant(lr), "linear": schedules.Linear(lr, 0.01 * lr, steps),
             "cosine": schedules.Cosine(lr, 0.0, steps)}[name]
 
 
-def train(model, args, train_set, test_set, transform=None, callbacks=()):
-    """Run the experiment that the options ask for. Returns the training Run; prints a line per epoch."""
+def train(model, page, train_set, test_set, transform=None, callbacks=()):
+    """Run the experiment that the options ask for (quick: one epoch of 2,000 examples). Returns the training Run;
+    prints a line per epoch."""
+    args = page.options
+    if page.quick:
+        args.epochs, train_set = 1, tuple(part[:2000] for part in train_set)
     if args.threads:
         mg.set_num_threads(args.threads)
     batches = mg.data.batches(*train_set, batch_size=args.batch, rng=args.seed, transform=transform)
@@ -113,8 +94,9 @@ def train(model, args, train_set, test_set, transform=None, callbacks=()):
     return run
 
 
-def learning_curve(run, path):
-    """Draw loss and error over the epochs into a PNG, if matplotlib is installed."""
+def learning_curve(run, page, name):
+    """Draw loss and error over the epochs, if matplotlib is installed."""
+    path = page.out / f"{name}.{page.options.format}"
     try:
         training.draw_learning_curve(run.history, path)
     except ImportError:

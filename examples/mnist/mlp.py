@@ -11,6 +11,7 @@ import sys
 from experiment import learning_curve, options, positive, train
 
 from minigrad import data, init, nn
+from minigrad.figures.page import Page
 
 
 def mlp(sizes, rng):
@@ -21,17 +22,21 @@ def mlp(sizes, rng):
     return nn.Sequential(*layers[:-1])
 
 
-def main(argv=None):
-    parser = options(__doc__.split("\n")[0], epochs=10, batch=128)
+def more(parser):
+    options(parser, epochs=10, batch=128)
     parser.add_argument("--layers", type=positive(int), nargs="*", default=[256, 128], help="hidden layers")
-    args = parser.parse_args(argv)
+
+
+def main(argv=None):
+    page = Page(__doc__, argv, more)
+    args = page.options
 
     import numpy as np
     train_set, test_set = data.mnist(flat=True)
     model = mlp([784, *args.layers, 10], np.random.default_rng(args.seed))
-    run = train(model, args, train_set, test_set)
+    run = train(model, page, train_set, test_set)
     if run.history:
-        learning_curve(run, args.out / "mlp.png")
+        learning_curve(run, page, "mlp")
     return run
 
 

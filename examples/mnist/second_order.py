@@ -19,17 +19,16 @@ follow? optim.LBFGS with memory=50; HessianFree with damping=10 on batches of 10
 
 Run: python examples/mnist/second_order.py [--help]
 """
-import sys
 import time
 from functools import partial
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
-from experiment import Parser, folder, natural, positive
+from experiment import natural, positive
 
 import minigrad as mg
 from minigrad import Objective, Tensor, data, init, losses, nn, optim, training
+from minigrad.figures.page import Page
 
 METHODS = {"L-BFGS": optim.LBFGS, "conjugate gradients": optim.ConjugateGradient,
            "Hessian-free": partial(optim.HessianFree, damping=0.1), "Newton-CG": optim.NewtonCG}
@@ -126,7 +125,8 @@ def full_batch(sizes, args, train_set, test_set):
             small = data.batches(x, y, batch_size=100, rng=args.seed)
             return run.until(args.passes, small if "batch" in name else [(x, y)])
 
-        lr, run = min(((lr, tried(lr)) for lr in (rates[1:2] if args.quick else rates)), key=lambda r: r[1].loss_at())
+        lr, run = min(((lr, tried(lr)) for lr in (rates[1:2] if args.quick else rates)),
+                      key=lambda r: np.nan_to_num(r[1].loss_at(), nan=np.inf))           # NaN is no lowest loss
         runs[f"{name}, lr {lr:g}"] = run
     table(f"{len(x)} examples, full batch but for the last row; {args.passes:g} passes each; Adam's "
           "rates the best of three", runs, test_set)
@@ -149,11 +149,8 @@ def minibatches(sizes, args, train_set, test_set):
     return runs
 
 
-def draw(parts, path):
-    import matplotlib
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-    figure, axes = plt.subplots(2, 2, figsize=(13, 9), layout="constrained", sharey="row")
+def picture(figure, parts):
+    axes = figure.subplots(2, 2, sharey="row")
     for pair, (title, runs) in zip(axes, parts.items()):
         for column, (ax, label) in enumerate(zip(pair, ("passes over 10,000 examples", "processor seconds"))):
             for i, (name, run) in enumerate(runs.items()):
@@ -163,20 +160,18 @@ def draw(parts, path):
             ax.grid(which="both", color="0.93")
         pair[0].set_ylabel("training loss")
         pair[1].legend(fontsize=8, loc="upper left", bbox_to_anchor=(1, 1))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=110)
-    plt.close(figure)
 
 
-def main(argv=None):
-    parser = Parser(description=__doc__.split("\n")[0])
-    parser.add_argument("--quick", action="store_true", help="1000 examples, 3 passes, no grid of rates")
+def options(parser):
     parser.add_argument("--hidden", type=positive(int), nargs="*", default=[64, 32], help="sizes of the hidden layers")
     parser.add_argument("--passes", type=positive(float), default=200, help="work of each run, in 10,000 examples")
     parser.add_argument("--seed", type=natural, default=0, help="of weights and order")
     parser.add_argument("--threads", type=positive(int), help="of the compiled kernels (default: all cores)")
-    parser.add_argument("--out", type=folder, default=Path("out"), help="folder for the picture")
-    args = parser.parse_args(argv)
+
+
+def main(argv=None):
+    page = Page(__doc__, argv, options)             # --quick: 1000 examples, 3 passes, no grid of rates
+    args = page.options
     if args.threads:
         mg.set_num_threads(args.threads)
     args.examples = PASS
@@ -188,13 +183,7 @@ def main(argv=None):
           f"{mg.get_num_threads()} threads")
     parts = {"full batch": full_batch(sizes, args, train_set, test_set),
              "minibatches": minibatches(sizes, args, train_set, test_set)}
-    path = args.out / "second_order.png"
-    try:
-        draw(parts, path)
-    except ImportError:
-        print("no picture: matplotlib is not installed (pip install matplotlib)", file=sys.stderr)
-    else:
-        print(f"\nwrote {path}")
+    page.draw("second_order", picture, parts, size=(13, 9))
 
 
 if __name__ == "__main__":

@@ -14,12 +14,11 @@ Try: SAMPLES = 20, WAVES of more lengths, or a largest sigma of 1 in `sigmas`.
 
 Run: python examples/strategies/continuation.py [--quick] [--out DIR]
 """
-import argparse
-from pathlib import Path
 
 import numpy as np
 
 from minigrad import optim, strategies
+from minigrad.figures.page import Page
 
 N, STARTS, SEEDS, STAGES, SAMPLES = 10, 10, 3, (1, 2, 4, 8, 16), 100
 WAVES = ((0.5, 6.0), (2.0, 1.5), (7.0, 0.45))             # frequency a and height h of h (1 - cos(a t - phase))
@@ -144,11 +143,8 @@ def follow(J, levels, t):
     return path
 
 
-def draw(above, work, stages, path):
+def picture(figure, above, work, stages):
     from matplotlib import colormaps
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(12, 8), layout="constrained")
     panels = figure.subplot_mosaic([["good", "hill", "wells"], ["bars"] * 3], height_ratios=[1.25, 1])
     panels = [panels[name] for name in ("good", "hill", "wells", "bars")]
     for axes, title, J, reach, levels in zip(
@@ -181,16 +177,11 @@ def draw(above, work, stages, path):
     axes.set_xticks(range(len(names)), [name.replace(" ", "\n", 1) for name in names])
     axes.set(ylabel="J above the lowest minimum", ylim=(0, 1.15 * max(a.mean(axis=1).max() for a in above.values())),
              title=f"{N} variables: mean over starts (dots: one function each); above, evaluations of J for one start")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=110)
 
 
 def main(argv=None):
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--quick", action="store_true", help="fewer starts, stages and samples: about 2 s")
-    parser.add_argument("--out", type=Path, default=Path("out"), help="folder for the picture")
-    args = parser.parse_args(argv)
-    seeds, starts, stages, samples = (2, 3, (1, 4), 10) if args.quick else (SEEDS, STARTS, STAGES, SAMPLES)
+    page = Page(__doc__, argv)
+    seeds, starts, stages, samples = (2, 3, (1, 4), 10) if page.quick else (SEEDS, STARTS, STAGES, SAMPLES)
     above, work = measure(seeds, starts, stages, samples)
     print(f"{N} variables, waves of {len(WAVES)} lengths, {seeds} functions   J above the lowest   evaluations of J")
     for name, values in above.items():
@@ -200,13 +191,7 @@ def main(argv=None):
     hill_blurred = strategies.Blurred(Concave(), sigma, 100, rng=0)
     print(f"\n-theta'theta blurred by sigma = {sigma:g}: its gradient {hill_blurred.grad(theta)}, without: "
           f"{Concave().grad(theta)}: concave as before")
-    path = args.out / "continuation.png"
-    try:
-        draw(above, work, stages, path)
-    except ImportError:
-        print("no picture: matplotlib is not installed (pip install matplotlib)")
-    else:
-        print(f"wrote {path}")
+    page.draw("continuation", picture, above, work, stages, size=(12, 8))
 
 
 if __name__ == "__main__":

@@ -11,13 +11,12 @@ Try: ATOMS = 16 or 256. ALPHAS with 0.001. `limit=10` in sparse_coding: what bec
 
 Run: python examples/strategies/coordinate_descent.py [--quick] [--out DIR]
 """
-import argparse
-from pathlib import Path
 
 import numpy as np
 
 from minigrad import data, ops, optim, strategies, tensor
 from minigrad.core import grad
+from minigrad.figures.page import Page
 
 ALPHAS, START = (1.0, 0.1, 0.01), (1.0, -0.6)
 EXAMPLES, ATOMS, ROUNDS, SEEDS = 1000, 64, 20, 3
@@ -119,10 +118,7 @@ def interpolate(curve, work):
     return float(np.interp(work, *curve.T))
 
 
-def draw(paths, work, runs, m, path):
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(12, 8.2), layout="constrained")
+def picture(figure, paths, work, runs, m):
     panels = figure.subplot_mosaic([["a0", "a1", "a2"], ["cost", "cost", "atoms"]], height_ratios=[1, 1.15])
     grid = np.linspace(-1.1, 1.1, 160)
     for panel, (alpha, points) in zip(("a0", "a1", "a2"), paths.items()):
@@ -161,25 +157,14 @@ def draw(paths, work, runs, m, path):
     panels["atoms"].imshow(sheet.transpose(0, 2, 1, 3).reshape(side * 30, side * 30), cmap="PuOr", vmin=-reach,
                            vmax=reach)
     panels["atoms"].set(xticks=[], yticks=[], title="most used atoms\n(violet > 0, orange < 0)")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=110)
 
 
 def main(argv=None):
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--quick", action="store_true", help="fewer digits, atoms and rounds: about 2 s")
-    parser.add_argument("--out", type=Path, default=Path("out"), help="folder for the picture")
-    args = parser.parse_args(argv)
+    page = Page(__doc__, argv)
     paths = valley()
-    m, k, rounds, seeds = (200, 16, 8, 2) if args.quick else (EXAMPLES, ATOMS, ROUNDS, SEEDS)
+    m, k, rounds, seeds = (200, 16, 8, 2) if page.quick else (EXAMPLES, ATOMS, ROUNDS, SEEDS)
     work, runs = digits(m, k, rounds, seeds)
-    path = args.out / "coordinate_descent.png"
-    try:
-        draw(paths, work, runs, m, path)
-    except ImportError:
-        print("no picture: matplotlib is not installed (pip install matplotlib)")
-    else:
-        print(f"wrote {path}")
+    page.draw("coordinate_descent", picture, paths, work, runs, m, size=(12, 8.2))
 
 
 if __name__ == "__main__":

@@ -13,14 +13,13 @@ Try: DEPTH = 5, where the plain net learns too, or 30, where heads do not help. 
 
 Run: python examples/strategies/easy_to_optimize.py [--quick] [--out DIR]
 """
-import argparse
-from pathlib import Path
 
 import numpy as np
 
 from minigrad import Tensor, data, init, losses, nn, ops, optim, training
 from minigrad.core import grad
 from minigrad.derivatives import jacobian
+from minigrad.figures.page import Page
 
 DEPTH, WIDTH, EXAMPLES, EPOCHS, SEEDS, PERIOD = 15, 32, 5000, 6, 3, 1.0
 RATES, EVERY = (0.01, 0.03, 0.1), 3                       # a head after every 3 blocks
@@ -92,10 +91,7 @@ def best_rate(kind, depth, train, test, epochs, seeds):
     return lr, found[lr]
 
 
-def draw(start, learned, path):
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(13, 4.6), layout="constrained")
+def picture(figure, start, learned):
     left, middle, right = figure.subplots(1, 3, width_ratios=(1, 1, 1.3))
     for kind, (norms, singular) in start.items():
         style = "--" if kind == "auxiliary heads" else "-"
@@ -115,16 +111,11 @@ def draw(start, learned, path):
         right.annotate(f"{errors.mean():.1f} %", (i, errors.max()), (0, 7), textcoords="offset points", ha="center")
     right.set_xticks(range(len(learned)), [kind.replace(" ", "\n") for kind in learned], fontsize=8)
     right.set(ylabel="test error, %", ylim=(0, 100), title="after learning (points: seeds)")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=110)
 
 
 def main(argv=None):
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--quick", action="store_true", help="fewer digits, epochs and seeds: about 2 s")
-    parser.add_argument("--out", type=Path, default=Path("out"), help="folder for the picture")
-    args = parser.parse_args(argv)
-    m, epochs, seeds = (500, 1, 1) if args.quick else (EXAMPLES, EPOCHS, SEEDS)
+    page = Page(__doc__, argv)
+    m, epochs, seeds = (500, 1, 1) if page.quick else (EXAMPLES, EPOCHS, SEEDS)
     (x, y), test = data.mnist(flat=True)
     train, test = (x[:m], y[:m]), (test[0][:2000], test[1][:2000])
     start = {kind: at_the_start(kind, DEPTH, x[:100], y[:100]) for kind in COLORS}
@@ -136,13 +127,7 @@ def main(argv=None):
         loss, error = found.mean(axis=0)
         print(f"{kind:22}{norms[0]:18.1e}{singular[0]:12.1e} to {singular[-1]:7.1e}{lr:8g}"
               f"{loss:8.3f} +- {found[:, 0].std():.3f}{100 * error:8.1f} +- {100 * found[:, 1].std():.1f} %")
-    path = args.out / "easy_to_optimize.png"
-    try:
-        draw(start, learned, path)
-    except ImportError:
-        print("no picture: matplotlib is not installed (pip install matplotlib)")
-    else:
-        print(f"wrote {path}")
+    page.draw("easy_to_optimize", picture, start, learned, size=(13, 4.6))
 
 
 if __name__ == "__main__":

@@ -12,13 +12,12 @@ Try: EXAMPLES = 1000 or 60000. MEMBERS = 10. A higher LR, so that snapshots diff
 
 Run: python examples/strategies/ensemble.py [--quick] [--out DIR]
 """
-import argparse
 from itertools import combinations
-from pathlib import Path
 
 import numpy as np
 
 from minigrad import data, init, losses, nn, optim, strategies, training
+from minigrad.figures.page import Page
 from minigrad.optim import schedules
 
 EXAMPLES, HIDDEN, MEMBERS, EPOCHS, LR, SEEDS = 5000, 64, 5, 8, 0.1, 3
@@ -66,10 +65,7 @@ def figures(members, test_set):
             np.array([together[-1].loss, np.mean([one.loss for one in each])]), [100 * one.error for one in together])
 
 
-def draw(found, path):
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(11, 4.6), layout="constrained")
+def picture(figure, found):
     left, right = figure.subplots(1, 2, width_ratios=(1.3, 1))
     colors = dict(zip(found, ("#666666", "#000000", "#56B4E9", "#0072B2")))
     for i, (name, runs) in enumerate(found.items()):
@@ -89,16 +85,11 @@ def draw(found, path):
               title="how many it takes")
     right.grid(alpha=0.3)
     right.legend()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=110)
 
 
 def main(argv=None):
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--quick", action="store_true", help="fewer digits and seeds: about 2 s")
-    parser.add_argument("--out", type=Path, default=Path("out"), help="folder for the picture")
-    args = parser.parse_args(argv)
-    m, epochs, seeds, tests = (1000, 4, 1, 2000) if args.quick else (EXAMPLES, EPOCHS, SEEDS, 10_000)
+    page = Page(__doc__, argv)
+    m, epochs, seeds, tests = (1000, 4, 1, 2000) if page.quick else (EXAMPLES, EPOCHS, SEEDS, 10_000)
     (x, y), (x_test, y_test) = data.mnist(flat=True)
     found = {}
     for seed in range(seeds):
@@ -110,13 +101,7 @@ def main(argv=None):
         errors, loss = np.array([run[0] for run in runs]), np.mean([run[1] for run in runs], axis=0)
         print(f"{name:29}{errors[:, 0].mean():6.2f} +- {errors[:, 0].std():.2f} %{errors[:, 1].mean():14.2f} %"
               f"{errors[:, 3].mean():12.2f} %{loss[0]:11.3f}{loss[1]:12.3f}{errors[:, 2].mean():14.2f} %")
-    path = args.out / "ensemble.png"
-    try:
-        draw(found, path)
-    except ImportError:
-        print("no picture: matplotlib is not installed (pip install matplotlib)")
-    else:
-        print(f"wrote {path}")
+    page.draw("ensemble", picture, found, size=(11, 4.6))
 
 
 if __name__ == "__main__":

@@ -13,12 +13,11 @@ Try: `joint=True`. HIDDEN = 2, where pretraining gains nothing. LABELS = 100.
 
 Run: python examples/strategies/greedy_pretraining.py [--quick] [--out DIR]
 """
-import argparse
-from pathlib import Path
 
 import numpy as np
 
 from minigrad import data, init, losses, nn, optim, strategies, training
+from minigrad.figures.page import Page
 
 EXAMPLES, WIDTH, HIDDEN, SEEDS = 5000, 64, 8, 3
 STAGE = 1                                                 # passes over the data for each layer, and as many afterwards
@@ -134,10 +133,7 @@ def figure_8_07(axes):
         ax.axis("off")
 
 
-def draw(found, epochs, path):
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(12.5, 8), layout="constrained")
+def picture(figure, found, epochs):
     above, below = figure.subfigures(2, 1, height_ratios=[1, 1.2])
     figure_8_07(above.subplots(1, 4))
     above.suptitle("Figure 8.7: greedy supervised pretraining", fontsize=12)
@@ -160,17 +156,12 @@ def draw(found, epochs, path):
     right.set_xticks(range(len(found)), [kind.replace(" ", "\n", 1) for kind in found])
     right.set(ylabel="test error, %", title="at the end (points: seeds)",
               ylim=(0, 115 * max(errors.max() for _, errors in found.values())))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=110)
 
 
 def main(argv=None):
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--quick", action="store_true", help="fewer digits, passes and seeds: about 2 s")
-    parser.add_argument("--out", type=Path, default=Path("out"), help="folder for the picture")
-    args = parser.parse_args(argv)
+    page = Page(__doc__, argv)
     m, stage, seeds, unlabelled, passes = EXAMPLES, STAGE, SEEDS, UNLABELLED, 100
-    if args.quick:
+    if page.quick:
         m, stage, seeds, unlabelled, passes = 1500, 1, 1, 500, 5
     epochs = 2 * stage * HIDDEN
     (x, y), test = data.mnist(flat=True)
@@ -187,13 +178,7 @@ def main(argv=None):
     for name, pretrained in (("random start", False), (f"after denoising {unlabelled:,} unlabelled digits", True)):
         errors = [100 * few_labels(pretrained, seed, x, y, test, unlabelled, passes) for seed in range(seeds)]
         print(f"{name:44}{np.mean(errors):6.1f} +- {np.std(errors):.1f} %  ({', '.join(f'{e:.1f}' for e in errors)})")
-    path = args.out / "greedy_pretraining.png"
-    try:
-        draw(found, epochs, path)
-    except ImportError:
-        print("no picture: matplotlib is not installed (pip install matplotlib)")
-    else:
-        print(f"wrote {path}")
+    page.draw("greedy_pretraining", picture, found, epochs, size=(12.5, 8))
 
 
 if __name__ == "__main__":

@@ -21,27 +21,45 @@ STYLE = {"font.size": 10, "axes.titlesize": 11, "axes.grid": False, "legend.fram
          "lines.linewidth": 1.6, "savefig.dpi": 120, "svg.hashsalt": "minigrad"}
 
 
+class Parser(argparse.ArgumentParser):
+    """Shows the defaults in the help; says what is wrong in one line and exits with 2."""
+
+    def __init__(self, description):
+        super().__init__(description=description, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+
+    def error(self, message):
+        self.exit(2, f"{self.prog}: {message} (--help lists the options)\n")
+
+
+def folder(text):
+    """An argparse type: a folder to write to, there or not."""
+    path = Path(text)
+    for part in (path, *path.parents):
+        if part.exists() and not part.is_dir():
+            raise argparse.ArgumentTypeError(f"{part} is not a folder")
+    return path
+
+
 class Page:
     """The options of one example or figure, and its pictures.
 
     title: the text at the head of the file, its first line becomes the help. argv: a list of options; None reads the
     command line, or nothing inside a notebook. options(parser) adds some of its own, found in `page.options`.
-    quick: a small version is wanted. out: the folder of the pictures. written: the files saved so far.
+    quick: a small version is wanted. out: the folder of the pictures. written: the files saved so far. parser: to
+    refuse, with `parser.error`, what only turns out later.
     """
 
     def __init__(self, title, argv=None, options=None):
         lines = [line.strip("# ").removeprefix("%% [markdown]") for line in (title or "").splitlines()]
-        parser = argparse.ArgumentParser(description=next((line for line in lines if line), None))
+        self.parser = parser = Parser(next((line for line in lines if line), None))
         parser.add_argument("--quick", action="store_true", help="a small version, in about two seconds")
-        parser.add_argument("--out", type=Path, default=Path("out"), help="folder for the pictures (default: out)")
+        parser.add_argument("--out", type=folder, default=Path("out"), help="folder for the pictures")
         parser.add_argument("--format", choices=("png", "svg", "pdf"), default="png", help="of the pictures")
         if options is not None:
             options(parser)
         self.options = parser.parse_args([] if argv is None and in_notebook() else argv)
         self.quick, self.out = self.options.quick, self.options.out
         self.written = []
-        if self.out.exists() and not self.out.is_dir():
-            parser.error(f"--out {self.out}: is not a folder")
 
     def draw(self, name, picture, *found, size=(12, 5)):
         """picture(figure, *found) on a new Figure of `size` inches, saved as out/name.format. Returns the Figure, or

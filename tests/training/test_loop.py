@@ -1,5 +1,6 @@
 """fit: equal to the loop by hand, how far it goes, accumulation, Ctrl-C, losses that are not finite, callbacks."""
 import errno
+import json
 import os
 import signal
 import sys
@@ -69,6 +70,30 @@ def test_an_epochs_loss_is_the_mean_over_its_examples():
     model = net()
     run = fit(model, optim.SGD(model.parameters(), lr=0.0), batches(X, Y, batch_size=16, rng=0), epochs=1)
     assert run.history[0]["loss"] == pytest.approx(training.evaluate(model, losses.cross_entropy, X, Y).loss, rel=1e-12)
+
+
+def test_the_time_of_an_epoch_is_its_own_and_so_is_the_rate(tmp_path):
+    """seconds: of the whole epoch, all epochs together not more than went by; examples_per_second: of what this process
+    has done of the epoch, in its time."""
+    def data():
+        return batches(X, Y, batch_size=8, rng=0)
+
+    def go(steps, **options):
+        model = net()
+        began = time.perf_counter()
+        run = fit(model, optim.SGD(model.parameters(), lr=0.1), data(), steps=steps, **options)
+        return run, time.perf_counter() - began
+
+    run, elapsed = go(28, callbacks=[training.Checkpoint(tmp_path / "run", every_epochs=None)])
+    assert 0 < sum(figures["seconds"] for figures in run.history) <= elapsed
+    for figures in run.history:
+        assert figures["examples_per_second"] * figures["seconds"] == pytest.approx(50)
+    go(10, callbacks=[training.Checkpoint(tmp_path / "run", every_epochs=None)])
+    saved = json.loads(mg.files.load_tensors(tmp_path / "run")[0]["json"].tobytes())["run"]["clock"]
+    run, elapsed = go(14, resume=tmp_path / "run")
+    assert 0 < saved < run.history[1]["seconds"] <= saved + elapsed
+    rest = run.history[1]["examples_per_second"] * (run.history[1]["seconds"] - saved)
+    assert rest == pytest.approx(50 - 3 * 8)
 
 
 @pytest.mark.parametrize("k", [2, 3, 100])
