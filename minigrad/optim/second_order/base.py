@@ -97,12 +97,12 @@ class SecondOrder(Optimizer):
         self.spent, self.note, self.restarted = 0, "", False
         self.goes_on = self.ended_here(J, theta)
         value, g = self.here(J, theta)
-        if self._known is not None and (self._known.J is not J or self._known.value != value):
-            self.begin(value)                       # another function, or another place
         theta = self.check_theta()                  # J may have laid the parameters out anew
         grad_norm = norm(g)
         if not (math.isfinite(value) and math.isfinite(grad_norm)):
             return Step(value, grad_norm, self.spent, "J or its gradient is not finite")
+        if self._known is not None and (self._known.J is not J or self._known.value != value):
+            self.begin(value)                       # another function, or another place
         self.remember(J, theta, value, g)
         reason = "the gradient is zero" if grad_norm == 0 else self.advance(J, theta, value, g)
         if not reason:
