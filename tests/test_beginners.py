@@ -19,6 +19,11 @@ def step_with_the_loss():
     opt.step(loss)
 
 
+class Arrays(nn.Module):
+    def __init__(self):
+        self.w = np.zeros((4, 3), np.float32)
+
+
 class Tensors(nn.Module):
     def __init__(self):
         self.w = Tensor(np.ones(3), requires_grad=True)
@@ -29,6 +34,8 @@ MISTAKES = {
                                  "Sequential: layer 1 is the class ReLU, wanted one of its objects: ReLU(...)"),
     "step(loss)": (step_with_the_loss, "SGD.step: got a Tensor: after its backward() call step() without it"),
     "a Tensor that should be learned": (lambda: optim.SGD(Tensors().parameters(), lr=0.1),
+                                        "would not be learned: make it an nn.Parameter"),
+    "an array that should be learned": (lambda: optim.SGD(Arrays().parameters(), lr=0.1),
                                         "there are no parameters (n = 0): what is learned must be an nn.Parameter"),
     "save(model, path)": (lambda: mg.save(nn.Linear(4, 3), "model.safetensors"),
                           "save: wanted save(path, model), the model with state_dict(), got Linear and str"),

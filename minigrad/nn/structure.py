@@ -5,6 +5,7 @@ from types import FunctionType, MethodType
 
 import numpy as np
 
+from minigrad.core import Leaf, Tensor
 from minigrad.nn.parameters import Parameter, Parameters
 
 
@@ -71,16 +72,18 @@ class Structure:
         """All parameters as one theta and one g, see `Parameters`.
 
         Raises ValueError for one in a place that is not searched (a set, a class attribute, what a function closes
-        over), unless it is frozen or found elsewhere too.
+        over), unless it is frozen or found elsewhere too; and for a Tensor with requires_grad that is no Parameter.
         """
         named = dict(self.named_parameters())
         known = {id(p) for p in named.values()}
         for path, module in self.modules():
             for name, how, p in overlooked(module):
                 if p.requires_grad and id(p) not in known:
+                    way_out = ("make it (or its module) an attribute of a module, or put it in a list, tuple, dict or "
+                               "dataclass; or freeze it") if isinstance(p, Parameter) else \
+                        "make it an nn.Parameter, or detach it"
                     raise ValueError(f"{type(self).__name__}.parameters: {joined(path, name)} {how} would not be "
-                                     "learned: make it (or its module) an attribute of a module, or put it in a list, "
-                                     "tuple, dict or dataclass; or freeze it")
+                                     f"learned: {way_out}")
         return Parameters(named, [(module, name) for _, module, name in self.named_buffers()])
 
 
@@ -144,7 +147,7 @@ HARMLESS = (float, int, str, type(None), np.random.Generator)          # hold no
 
 
 def overlooked(module):
-    """(attribute, how it holds it, Parameter) of the parameters that a module holds where `members` does not look."""
+    """(attribute, how it holds it, Parameter or leaf Tensor) of what a module holds and `members` does not find."""
     for kind in type(module).__mro__:
         if not (kind is object or kind.__module__.startswith("minigrad.")):
             for name, value in vars(kind).items():
@@ -152,12 +155,12 @@ def overlooked(module):
                     yield from ((name, f"belongs to the class {kind.__name__} and", p) for p in all_of(value))
     for name, value in vars(module).items():
         if not isinstance(value, (Parameter, Structure, *HARMLESS)):
-            yield from ((name, f"({type(value).__name__}) holds a parameter {p.shape} that", p)
+            yield from ((name, f"({type(value).__name__}) holds a {type(p).__name__} {p.shape} that", p)
                         for p in hidden([value], set()))
 
 
 def hidden(values, seen, searched=True):
-    """The parameters in values that a search does not find (searched=False: even if they lie open)."""
+    """The parameters in values that a search does not find (searched=False: even if they lie open); leaf Tensors."""
     for value in values:
         if id(value) in seen or isinstance(value, HARMLESS):
             continue
@@ -165,6 +168,8 @@ def hidden(values, seen, searched=True):
         contents = opened(type(value))
         if isinstance(value, Parameter | Structure):
             yield from () if searched else all_of(value)
+        elif isinstance(value, Tensor):
+            yield from [value] if isinstance(value.node, Leaf) else []
         elif contents is not None:
             yield from hidden(contents(value).values(), seen, searched)
             yield from hidden(contents(value), seen, searched=False)   # the keys of a dict
@@ -182,7 +187,7 @@ def unsearched(value):
     if isinstance(value, np.ndarray):
         return value.ravel().tolist() if value.dtype == object else ()
     if isinstance(value, FunctionType):
-        ours = value.__module__.startswith("minigrad.")                # no op holds parameters
+        ours = (value.__module__ or "").startswith("minigrad.")        # no op holds parameters
         return () if ours else [cell.cell_contents for cell in value.__closure__ or () if has_value(cell)]
     if isinstance(value, MethodType):
         return [value.__self__]

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from minigrad import nn, ops
-from minigrad.core import Tensor
+from minigrad.core import Tensor, tensor
 
 
 class Holds(nn.Module):
@@ -142,6 +142,15 @@ def test_parameters_of_the_class_itself_are_an_error():
         nn.Sequential(Model()).parameters()
     with pytest.raises(ValueError, match="w belongs to the class"):
         type("Derived", (Model,), {})().parameters()
+
+
+@pytest.mark.parametrize("put", [lambda w: w, lambda w: [1, {"a": w}], lambda w: {w}])
+def test_a_tensor_that_wants_a_gradient_and_is_no_parameter_is_an_error(put):
+    w = tensor([1.0, 2.0], requires_grad=True)
+    with pytest.raises(ValueError, match=r"Holds\.parameters: scale \(.*\) holds a Tensor \(2,\) that would not be "
+                                         r"learned: make it an nn\.Parameter, or detach it"):
+        Holds(w=layer(), scale=put(w)).parameters()
+    assert Holds(w=layer(), scale=put(w.detach()), last=w * 2).parameters().n == 3           # a constant, a result
 
 
 def test_what_is_found_elsewhere_or_frozen_may_lie_anywhere():
