@@ -31,11 +31,12 @@ def pair(who, what, value, least=1):
     return height, width
 
 
-def number(who, what, value, interval="(-inf, inf)", hint=""):
+def number(who, what, value, interval="(-inf, inf)", hint="", wanted=""):
     """`value` as a float in an interval written as in mathematics, "[0, 1)". ValueError else, and for NaN.
 
     A Python float widens no float32 array; one of NumPy's would. Numbers of NumPy's and 0-d arrays are accepted, a
-    Tensor with a gradient is not: it would be lost.
+    Tensor with a gradient is not: it would be lost. wanted: what the message asks for, "in [0, 1) or None", where
+    something else than a number may stand.
     """
     value = "a Tensor with history" if getattr(value, "requires_grad", False) else value
     value = value.item() if getattr(value, "ndim", None) == 0 and hasattr(value, "item") else value
@@ -44,7 +45,7 @@ def number(who, what, value, interval="(-inf, inf)", hint=""):
     except OverflowError:                                   # an int above 1.8e308
         found = nan
     if not within(found, interval):
-        raise ValueError(f"{who}: {what} must be a number in {interval}, got {value!r:.60}{hint}")
+        raise ValueError(f"{who}: {what} must be {wanted or f'a number in {interval}'}, got {value!r:.60}{hint}")
     return found
 
 

@@ -62,6 +62,11 @@ def test_counts_by_name():
         counts("f", inputs=2, outputs=0)
 
 
+def test_a_number_beside_which_something_else_may_stand():
+    with pytest.raises(ValueError, match=r"^f: p must be in \[0, 1\) or None, got 2: try 0$"):
+        number("f", "p", 2, "[0, 1)", hint=": try 0", wanted="in [0, 1) or None")
+
+
 def test_the_ends_of_an_interval():
     inf = float("inf")
     assert within(0.0, "[0, 1)") and not within(0.0, "(0, 1)") and within(1.0, "[0, 1]") and not within(1.0, "[0, 1)")

@@ -22,10 +22,8 @@ class PolyakAverage:
     """
 
     def __init__(self, params, alpha=None):
-        try:
-            alpha = None if alpha is None else number("PolyakAverage", "alpha", alpha, "[0, 1)")
-        except ValueError:
-            raise ValueError(f"PolyakAverage: alpha must be in [0, 1) or None, got {alpha!r:.60}") from None
+        if alpha is not None:
+            alpha = number("PolyakAverage", "alpha", alpha, "[0, 1)", wanted="in [0, 1) or None")
         self.opt = params if isinstance(params, Optimizer) else None
         self.params = self.opt.params if self.opt else as_parameters(params, "PolyakAverage")
         self.alpha, self.t = alpha, 0

@@ -18,6 +18,7 @@ on a View and while an optimizer is made, by whatever function; afterwards they 
 from collections.abc import Callable
 from inspect import Parameter, Signature, signature
 from numbers import Real
+from operator import index
 from typing import TYPE_CHECKING, Any, dataclass_transform
 
 import numpy as np
@@ -61,13 +62,12 @@ class Hyperparameter(Field):
 
     def checked(self, opt, value):
         """A number as a Python float (so that float32 stays float32), or a schedule. ValueError out of range."""
+        if callable(value):
+            return value
         interval = self.interval or "(-inf, inf)"
-        try:
-            return value if callable(value) else number(type(opt).__name__, self.name, value, interval)
-        except ValueError:
-            real = isinstance(value, Real) and not isinstance(value, bool)
-            wanted = f"in {interval}" if real else f"a number in {interval} or a schedule k -> number"
-            raise ValueError(f"{type(opt).__name__}: {self.name} must be {wanted}, got {value!r:.60}") from None
+        real = isinstance(value, Real) and not isinstance(value, bool)
+        wanted = f"in {interval}" if real else f"a number in {interval} or a schedule k -> number"
+        return number(type(opt).__name__, self.name, value, interval, wanted=wanted)
 
 
 class State(Field):
@@ -75,8 +75,9 @@ class State(Field):
     table = "_state"
 
     def put(self, opt, value):
-        if not assigned(opt._state[self.name], value):
-            opt._state[self.name] = type(opt._state[self.name])(value)
+        mine = opt._state[self.name]
+        if not assigned(mine, value):
+            opt._state[self.name] = index(value) if isinstance(mine, int) else float(value)
 
     def start(self, opt):
         """Its value before the first step."""

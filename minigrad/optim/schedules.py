@@ -3,7 +3,7 @@ import re
 from dataclasses import dataclass, field, fields
 from math import cos, pi
 
-from minigrad.arguments import number, within
+from minigrad.arguments import number
 
 LONGEST = 100_000                                   # characters of a schedule's text
 DEEPEST = 20                                        # schedules inside schedules
@@ -35,12 +35,8 @@ class Schedule:
 def _plain(who, what, value, interval):
     """A number of any kind as Python's int, if it is a whole one written so, or float. ValueError out of range."""
     value = value.item() if getattr(value, "ndim", None) == 0 else value
-    try:
-        checked = number(who, what, value)
-    except ValueError:
-        raise ValueError(f"{who}: {what} must be a finite number, got {value!r:.60}") from None
-    if not within(checked, interval):
-        raise ValueError(f"{who}: {what} must be in {interval}, got {value!r}")
+    number(who, what, value, wanted="a finite number")
+    checked = number(who, what, value, interval, wanted=f"in {interval}")
     return value if type(value) is int and abs(value) <= WHOLE else checked
 
 

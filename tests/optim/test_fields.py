@@ -136,6 +136,8 @@ def test_fields_are_attributes():
     assert opt.v is v and v.tolist() == [1, 2, 3] and v.dtype == np.float32
     opt.longest, opt.made = np.float32(0.5), np.int64(7)
     assert type(opt.longest) is float and type(opt.made) is int
+    with pytest.raises(TypeError):
+        opt.made = 7.5
     opt.lr = schedules.Constant(0.2)
     assert opt.now("lr") == 0.2 and opt.matrix.dtype == np.float32
     with pytest.raises(ValueError, match="lr must be"):

@@ -7,6 +7,7 @@ from math import sqrt
 
 import numpy as np
 
+from minigrad.arguments import number
 from minigrad.kernels.optim import compiled_as
 from minigrad.optim.fields import Array, Hyper, hyper, state
 from minigrad.optim.first_order.base import FirstOrder
@@ -192,7 +193,7 @@ def normalized_decay(decay, batch, examples, epochs):
 
     b: examples per batch; B: examples in the training set; T: epochs of the run (of this restart).
     """
-    for name, value in dict(decay=decay, batch=batch, examples=examples, epochs=epochs).items():
-        if not 0 < value < float("inf"):
-            raise ValueError(f"normalized_decay: {name} must be in (0, inf), got {value!r}")
+    given = dict(decay=decay, batch=batch, examples=examples, epochs=epochs)
+    decay, batch, examples, epochs = (number("normalized_decay", name, value, "(0, inf)", wanted="in (0, inf)")
+                                      for name, value in given.items())
     return decay * sqrt(batch / (examples * epochs))

@@ -34,14 +34,6 @@ def norm(parts, who):
     return total
 
 
-def limited(limit, who):
-    """`limit` as a float in (0, inf). ValueError else."""
-    try:
-        return number(who, "limit", limit, "(0, inf)")
-    except ValueError:
-        raise ValueError(f"{who}: limit must be in (0, inf), got {limit!r:.60}") from None
-
-
 def clip_grad_norm(params, limit):
     """If |g| > limit: g <- limit g / |g|, over all parameters together (Pascanu et al. 2013). Returns |g| before.
 
@@ -51,7 +43,7 @@ def clip_grad_norm(params, limit):
     momentum only ever sees clipped gradients. NonFiniteError if |g| is NaN or infinite: scaling by it would spread NaN.
     Differs: nothing. (PyTorch adds 1e-6 to |g|, so that it ends below the limit.)
     """
-    limit = limited(limit, "clip_grad_norm")
+    limit = number("clip_grad_norm", "limit", limit, "(0, inf)", wanted="in (0, inf)")
     parts = written(params, "clip_grad_norm")
     before = norm(parts, "clip_grad_norm")
     if before > limit:
@@ -66,7 +58,7 @@ def clip_grad_value(params, limit):
     params as in clip_grad_norm; g is changed in place, and may turn. NonFiniteError if |g| is not finite.
     Differs: nothing.
     """
-    limit = limited(limit, "clip_grad_value")
+    limit = number("clip_grad_value", "limit", limit, "(0, inf)", wanted="in (0, inf)")
     parts = written(params, "clip_grad_value")
     before = norm(parts, "clip_grad_value")
     for g in parts:
