@@ -141,7 +141,7 @@ class Declared(metaclass=Made):
             if value is REQUIRED and hint.endswith(("Hyper", str(Hyper))):
                 value = declare(cls, name, hyper())
             if not (value is REQUIRED or isinstance(value, State) or "ClassVar" in hint):
-                own[name] = Parameter(name, kind, default=getattr(value, "default", value))
+                own[name] = Parameter(name, kind, default=value.default if isinstance(value, Field) else value)
         both = own | {name: one for name, one in cls.declared.items() if name not in own}
         cls.declared = dict(sorted(both.items(), key=lambda item: (item[1].kind, item[1].default is not REQUIRED)))
         if isinstance(vars(cls).get("state"), tuple):           # as before there were fields: state = ("v",)
