@@ -87,43 +87,59 @@ def primitive(forward):
     Called with arrays only, the result is an array: then `tanh` is `np.tanh`.
     """
     op = Op(forward)
-    if op.arity == 1:
-        def call(x):                      # the short way: a small tanh takes 0.8 us, by `general` 1.4
-            try:
-                if not isinstance(x, Tensor):
-                    return forward(x)
-                array, parent = x._data, x.node
-                return record(op, forward(array), (array,), None if parent is None else (parent,))
-            except (ValueError, TypeError) as error:
-                raise _named(op, error) from error.__cause__
-    elif op.arity == 2:
-        def call(a, b):                   # the short way: a small product takes 0.9 us, by `general` 1.6 to 4.8
-            try:
-                if isinstance(a, Tensor):
-                    array, parent = a._data, a.node
-                    if isinstance(b, Tensor):
-                        other = b._data
-                        if (parent is not None or b.node is not None) and array.dtype is other.dtype:
-                            return record(op, forward(array, other), (array, other), (parent, b.node))
-                    elif parent is not None and (b.__class__ is float or b.__class__ is int or (
-                            b.__class__ is ndarray and b.dtype is array.dtype and b.flags.aligned)):
-                        return record(op, forward(array, b), (array, b), (parent, None))
-                elif not isinstance(b, Tensor):
-                    return forward(a, b)
-                elif b.node is not None and a.__class__ is ndarray and a.dtype is b._data.dtype and a.flags.aligned:
-                    return record(op, forward(a, b._data), (a, b._data), (None, b.node))
-                return general(op, (a, b))
-            except (ValueError, TypeError) as error:
-                raise _named(op, error) from error.__cause__
-    else:
-        def call(*args):
-            try:
-                return general(op, args)
-            except (ValueError, TypeError) as error:
-                raise _named(op, error) from error.__cause__
-    call = functools.wraps(forward)(call)
+    call = functools.wraps(forward)({1: _of_one, 2: _of_two}.get(op.arity, _of_any)(op))
     call.op, call.vjps, call.vjps_each, call.fused = op, op.vjps, op.vjps_each, op.fuse
     OPS[op.name] = call
+    return call
+
+
+def _of_any(op):
+    """The function of an op: `general`, whatever the arguments are."""
+    def call(*args):
+        try:
+            return general(op, args)
+        except (ValueError, TypeError) as error:
+            raise _named(op, error) from error.__cause__
+    return call
+
+
+def _of_one(op):
+    """The same for one argument, without its loops: a small tanh takes 0.8 us instead of 1.4."""
+    forward = op.forward
+
+    def call(x):
+        try:
+            if not isinstance(x, Tensor):
+                return forward(x)
+            array, parent = x._data, x.node
+            return record(op, forward(array), (array,), None if parent is None else (parent,))
+        except (ValueError, TypeError) as error:
+            raise _named(op, error) from error.__cause__
+    return call
+
+
+def _of_two(op):
+    """The same for two of one dtype, or one and a number: a small product takes 0.9 us instead of 1.6 to 4.8."""
+    forward = op.forward
+
+    def call(a, b):
+        try:
+            if isinstance(a, Tensor):
+                array, parent = a._data, a.node
+                if isinstance(b, Tensor):
+                    other = b._data
+                    if (parent is not None or b.node is not None) and array.dtype is other.dtype:
+                        return record(op, forward(array, other), (array, other), (parent, b.node))
+                elif parent is not None and (b.__class__ is float or b.__class__ is int or (
+                        b.__class__ is ndarray and b.dtype is array.dtype and b.flags.aligned)):
+                    return record(op, forward(array, b), (array, b), (parent, None))
+            elif not isinstance(b, Tensor):
+                return forward(a, b)
+            elif b.node is not None and a.__class__ is ndarray and a.dtype is b._data.dtype and a.flags.aligned:
+                return record(op, forward(a, b._data), (a, b._data), (None, b.node))
+            return general(op, (a, b))
+        except (ValueError, TypeError) as error:
+            raise _named(op, error) from error.__cause__
     return call
 
 

@@ -156,6 +156,9 @@ def test_unbroadcast():
     assert unbroadcast(np.zeros((0, 3)), (1, 3)).tolist() == [[0, 0, 0]]
     with pytest.raises(ValueError, match=r"shape \(5,\) for an argument of shape \(3,\)"):
         unbroadcast(np.zeros(5), (3,))
+    for d, shape in ((np.zeros(()), (1,)), (np.zeros(3), (3, 1)), (np.zeros((3, 2)), (2, 3)), (np.zeros((2, 1)), (2, 2))):
+        with pytest.raises(ValueError, match="a gradient of shape"):
+            unbroadcast(d, shape)
 
 
 # ------------------------------------------------------------------------------------- values changed since the forward
@@ -182,6 +185,16 @@ def test_a_leaf_that_changed_is_refused_by_the_name_of_the_op(change, name, func
         grad(y, w)
     function(w).sum().backward()                        # computed again, it is fine
     assert w.grad is not None
+
+
+def test_a_change_in_the_middle_of_the_forward_pass_is_refused():
+    """Between the op that saved the value and the last one: the second is newer than the change, the first is not."""
+    w = leaf(1.0, 2.0)
+    y = w * w
+    w.data = w.data + 1
+    y = (y * 2).sum()
+    with pytest.raises(RuntimeError, match="multiply saved the value of a leaf"):
+        y.backward()
 
 
 def test_a_constant_that_changed_in_place_through_its_tensor_is_refused():

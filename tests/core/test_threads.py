@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from minigrad import losses, nn
-from minigrad.core import Tensor, primitive, tensor
+from minigrad.core import OPS, Leaf, Tensor, primitive, tensor
 
 THREADS = 4
 
@@ -131,3 +131,30 @@ def test_a_graph_that_is_freed_under_a_sweep_is_refused_by_the_name_of_the_op():
     with pytest.raises(RuntimeError, match="the graph behind exp was freed by an earlier backward"):
         victim(below).sum().backward()
     assert w.grad is None
+
+
+def test_threads_that_want_the_same_places_in_opposite_order_do_not_wait_for_each_other():
+    """Each holds one leaf's place when it asks for the other's: what is not free is added afterwards."""
+    @primitive
+    def product(a, b):
+        return a * b
+
+    class Place(Leaf):
+        def destination(self):
+            both.wait()                                 # until each thread has one
+            return None
+
+    del OPS["product"]
+    product.vjps(lambda g, y, a, b: g * b, lambda g, y, a, b: g * a)
+    product.fused(lambda g, y, wanted, out, a, b: [g * b, g * a])
+    both = threading.Barrier(2, timeout=20)
+    a, b = tensor([2.0], requires_grad=True), tensor([3.0], requires_grad=True)
+    a.node, b.node = Place(), Place()
+    threads = [threading.Thread(target=lambda pair=pair: product(*pair).backward([1.0]), daemon=True)
+               for pair in ((a, b), (b, a))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    assert not any(thread.is_alive() for thread in threads)
+    assert a.grad.tolist() == [6] and b.grad.tolist() == [4]
