@@ -148,6 +148,12 @@ def test_blocks_that_a_generator_leaves_late_end_each_on_its_own():
         inner.close()
         assert not is_recording()
     assert is_recording()
+    outer, inner = steps(False), steps(True)
+    next(outer)
+    next(inner)
+    outer.close()
+    inner.close()                                       # and not back to the outer one
+    assert is_recording()
 
 
 @pytest.mark.parametrize("wrong, message", [

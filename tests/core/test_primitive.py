@@ -235,3 +235,20 @@ def test_every_fused_backward_is_compared_with_its_rules_somewhere():
     for name, op in OPS.items():
         if op.op.fused is not None and op.op.forward.__module__.startswith("minigrad."):
             assert name in here or op.op.forward.__module__ in elsewhere, name
+
+
+@pytest.mark.parametrize("swap", [False, True])
+@pytest.mark.parametrize("name", ["matmul", "multiply", "maximum"])
+def test_an_unaligned_constant_is_as_good_as_its_copy(name, swap):
+    """The short way of two arguments leaves it to the long one, which copies: kernels want aligned memory."""
+    memory = np.zeros(4 * 9 + 1, np.uint8)
+    constant = memory[1:].view(np.float32).reshape(3, 3)
+    constant[...] = np.arange(9).reshape(3, 3)
+    assert not constant.flags.aligned
+    gradients = []
+    for c in (constant, constant.copy()):
+        x = tensor(np.eye(3, dtype=np.float32) + 1, requires_grad=True)
+        y = getattr(ops, name)(c, x) if swap else getattr(ops, name)(x, c)
+        (y * y).sum().backward()
+        gradients.append(x.grad)
+    np.testing.assert_array_equal(*gradients)
