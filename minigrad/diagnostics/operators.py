@@ -41,6 +41,12 @@ class Local:
             raise ValueError(f"{self.who}: J must have {name}(theta, v); {type(self.J).__name__} has not")
         return np.asarray(getattr(self.J, name)(self.theta, v), np.float64)
 
+    def nudged(self, rng):
+        """The same objective one unit in the last place away, up or down at random: what a product of it changes by is
+        what rounding makes of it."""
+        away = np.where(rng.random(len(self.theta)) < 0.5, -np.inf, np.inf).astype(self.theta.dtype)
+        return Local(self.J, np.where(self.theta == 0, self.theta, np.nextafter(self.theta, away)), self.who)
+
     def direction(self, rng):
         """A random normal vector (n,), zero where parameters are frozen: those belong to no direction."""
         d = rng.standard_normal(len(self.theta))

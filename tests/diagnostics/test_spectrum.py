@@ -70,6 +70,43 @@ def test_spectrum_of_a_net_equals_the_dense_one(dtype, matrix):
     assert "lowest" in repr(found)
 
 
+def layers(sizes, activation, scale, m, seed, dtype):
+    """A net and its data, the same numbers in float32 and float64."""
+    rng = np.random.default_rng(seed)
+    parts = [part for a, b in zip(sizes, sizes[1:]) for part in (nn.Linear(a, b, rng=0, dtype=dtype), activation())]
+    model = nn.Sequential(*parts[:-1])
+    theta = model.parameters().theta
+    theta[...] = (rng.standard_normal(len(theta)) / 3).astype(np.float32)
+    x = (scale * rng.standard_normal((m, sizes[0]))).astype(np.float32).astype(dtype)
+    return Objective(model, losses.cross_entropy, x, rng.integers(0, sizes[-1], m))
+
+
+@pytest.mark.parametrize("sizes, activation, scale, m", [
+    ((6, 8, 4), nn.Tanh, 1, 40), ((10, 9, 5), nn.Tanh, 100, 40), ((10, 9, 5), nn.Tanh, 30, 3),
+    ((5, 6, 6, 6, 4), nn.Tanh, 1, 60), ((12, 8, 4), nn.ReLU, 20, 60), ((20, 6, 3), nn.Sigmoid, 1, 50),
+], ids=str)
+@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_error_bounds_hold_whatever_the_dtype(sizes, activation, scale, m, seed, dtype):
+    """Against all eigenvalues of the same function in float64; and they are no more than 1000 roundings of |H|, times
+    scale^2 / 10 where large inputs make the logits themselves inexact."""
+    J, exact = (layers(sizes, activation, scale, m, seed, kind) for kind in (dtype, np.float64))
+    values = np.linalg.eigvalsh(exact.hessian())
+    found = hessian_spectrum(J, steps=60, probes=1, rng=seed)
+    for value, error in ((found.lowest, found.lowest_error), (found.highest, found.highest_error)):
+        assert abs(values - value).min() <= error + 1e-14 * abs(values).max()
+        assert error <= 1000 * np.finfo(dtype).eps * abs(values).max() * max(1, scale**2 / 10)
+
+
+def test_too_few_steps_show_in_the_bound():
+    rng = np.random.default_rng(3)
+    values = rng.standard_normal(300)
+    A = symmetric(values, rng)
+    found = hessian_spectrum(lambda v: A @ v, n=300, steps=6, probes=2, rng=0)
+    assert 0.01 < abs(values - found.highest).min() <= found.highest_error < 1
+    assert found.products == 16
+
+
 def test_the_density_counts_eigenvalues():
     """Averaged over many starts: a tenth at -5, a half in [0, 1], the rest at 3."""
     rng = np.random.default_rng(0)

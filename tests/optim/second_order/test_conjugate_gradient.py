@@ -110,6 +110,17 @@ def test_a_direction_that_does_not_descend_becomes_steepest_descent():
     assert J.value(opt.theta) < before
 
 
+@pytest.mark.parametrize("part, kept", [(-0.005, False), (-0.009, False), (-0.011, True), (-0.5, True), (0.01, False)])
+def test_a_direction_that_has_almost_turned_sideways_becomes_steepest_descent(part, kept):
+    """d with g.d = part |g|^2: kept where that is at most -0.01 |g|^2."""
+    J = problems.rosenbrock()
+    g = J.grad(J.start)
+    opt = ConjugateGradient(J.start.copy())
+    opt.coefficient, opt.d = 1.0, (1 + part) * g + 0.1 * np.array([-g[1], g[0]])           # d = -g + opt.d
+    assert opt.step(J).reason == ""
+    assert opt.note == ("" if kept else "steepest descent: not a descent direction")
+
+
 def test_beta_is_of_one_minibatch():
     """J changes: the next direction is -g of the new J plus beta (of the old J's two gradients) times d."""
     A, B = problems.quadratic(5, 10, rng=0), problems.quadratic(5, 10, rng=1)
@@ -170,6 +181,18 @@ def test_scaled_cg_takes_n_steps_on_a_quadratic():
     J = problems.quadratic(10, 10)
     result = minimize(ScaledConjugateGradient(J.start.copy(), damping=1e-12), J, 10)
     assert result.grad_norm <= 1e-6 * result.grad_norms[0]
+
+
+@pytest.mark.parametrize("n", [2, 3, 5])
+def test_scaled_cg_restarts_every_n_accepted_steps(n):
+    """Moller's step 7: after n steps the next direction is -g."""
+    J = problems.quadratic(n, 1e3) if n > 2 else problems.beale()
+    opt = ScaledConjugateGradient(J.start.copy(), damping=1.0)
+    for k in range(1, 3 * n):
+        before, g = opt.theta.copy(), J.grad(opt.theta)
+        assert opt.step(J).reason == ""
+        along = (opt.theta - before) @ -g / np.linalg.norm(opt.theta - before) / np.linalg.norm(g)
+        assert (along == pytest.approx(1, abs=1e-12)) == ((k - 1) % n == 0), k
 
 
 @pytest.mark.parametrize("products", [True, False])

@@ -2,7 +2,16 @@
 import numpy as np
 import pytest
 
-from minigrad.optim import BFGS, LBFGS, ConjugateGradient, LevenbergMarquardt, Newton, minimize
+from minigrad.optim import (
+    BFGS,
+    LBFGS,
+    ConjugateGradient,
+    DampedNewton,
+    LevenbergMarquardt,
+    Newton,
+    TrustRegion,
+    minimize,
+)
 from minigrad.optim.second_order.linesearch import Found, Line, full_step, strong_wolfe
 from minigrad.testing import problems
 from minigrad.testing.problems import LeastSquares
@@ -70,6 +79,36 @@ def test_the_search_sees_how_large_js_rounding_is(size):
     found = strong_wolfe(line, 1.0, c2=0.1)
     assert found.success and found.reason == "wolfe" and found.step == pytest.approx(1, abs=0.1)
     assert size / 1000 <= 2 * line.noise <= 30 * size / 1000 or line.noise == 10 * np.finfo(float).eps
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_ten_roundings_of_j_are_no_rise_and_more_are(dtype):
+    """phi = 1 - t (1 - t)^2 / 1000 + part (3 t^2 - 2 t^3): flat at t = 1, but higher than at 0 by `part` of itself.
+    Taken up to 10 machine epsilons; else the search goes on, to the minimum near 1/3."""
+    def accepted(part):
+        theta = np.zeros(1, dtype)
+        line = Line(None, theta, np.ones(1, dtype), 1.0, -np.full(1, 1e-3, dtype))
+        line.value_and_slope = lambda t: (1 - t * (1 - t) ** 2 / 1000 + part * t * t * (3 - 2 * t),
+                                          -(1 - t) * (1 - 3 * t) / 1000 + 6 * part * t * (1 - t))
+        found = strong_wolfe(line, 1.0)
+        assert found.success
+        return found.step == 1
+    epsilon = float(np.finfo(dtype).eps)
+    assert accepted(8 * epsilon) and not accepted(12 * epsilon) and not accepted(1000 * epsilon)
+
+
+@pytest.mark.parametrize("method", [DampedNewton, TrustRegion])
+def test_a_step_that_promises_more_than_rounding_and_gains_nothing_is_refused(method):
+    """J = 1 + 1e-13 (1 - |theta|) said with a curvature: the promise is 100 roundings of J, the gain none."""
+    class Promise:
+        def value_and_grad(self, theta):
+            return 1.0 if theta[0] == 1 else 1.0 + 1e-15, np.array([1e-12])
+
+        def hvp(self, theta, v):
+            return 1e-12 * v
+    theta = np.ones(1)
+    step = method(theta, **({"damping": 1e-14} if method is DampedNewton else {})).step(Promise())
+    assert "no decrease" in step.reason and theta[0] == 1
 
 
 @pytest.mark.parametrize("factor", [-1.0, 0.5, 3.0, 1e6])
