@@ -1,4 +1,5 @@
 """The examples of 8.7 and of weight space symmetry run with --quick, print what their text says, and write a PNG."""
+import math
 import os
 import re
 import subprocess
@@ -97,3 +98,20 @@ def test_fitnets(tmp_path):
     rows = re.findall(r"^(\S.*?)  +([\d,]+) +[\d.]+ \+-", said, re.MULTILINE)
     n = {name: int(parameters.replace(",", "")) for name, parameters in rows}
     assert len(n) == 5 and n["student alone"] == n["student with hints"] < n["teacher"] / 7
+
+
+def test_batch_norm_chain(tmp_path):
+    """Terms by order in closed form, y C(l, k) (-0.1 / (l y))^k for equal weights; a flipped sign, a weight of 0."""
+    said = quick("batch_norm_chain.py", tmp_path)
+    rows = [line.split()[:-1] for line in said.splitlines() if line.endswith("0.1/g'g")]
+    assert len(rows) == 9
+    for weight, layers, _, _, *terms, change in rows:
+        layers, y = int(layers), float(weight) ** int(layers)
+        wanted = [y * math.comb(layers, k) * (-0.1 / (layers * y)) ** k for k in range(1, layers + 1)]
+        assert [float(term) for term in terms] == pytest.approx([*wanted[:3], sum(wanted[3:])], rel=0.06)
+        assert float(change) == pytest.approx(y * (1 - 0.1 / (layers * y)) ** layers - y, rel=0.06)
+    assert re.search(r"^sign flipped +1\.100 +-1\.000$", said, re.MULTILINE)
+    assert re.search(r"^set to 0 +0\.000 +nan$", said, re.MULTILINE)
+    learned = said.split("change of log std per step")[1].splitlines()[1:5]
+    proposed = [float(line.split()[-2]) for line in learned]
+    assert proposed[3] < 1e-6 < min(proposed[:3])
