@@ -17,7 +17,7 @@
 #
 # **What to look at.** The ratio of actual to predicted change of J: 1 where the gradient tells the truth, negative
 # where J rose although it was to fall. The size of the gradient with respect to the lower weights under batch norm:
-# zero up to delta, because scaling them is undone. In the table of orders, 40 layers: with weights of 0.9, y is so small
+# zero up to delta, because scaling them is undone. Of the orders, see 40 layers: with weights of 0.9, y is so small
 # that to lower it by 0.1 is a large step, and the orders 2 to 8 are all larger than the first; with weights of 1.1,
 # one learning rate for all chains makes them explode.
 #
