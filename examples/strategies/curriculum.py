@@ -14,13 +14,11 @@ Try: NOISE = 3. HALF = 0.9, a curriculum for nearly all of the training. `mix=0.
 
 Run: python examples/strategies/curriculum.py [--quick] [--out DIR]
 """
-import argparse
-from pathlib import Path
-
 import numpy as np
 
 from minigrad import data, init, losses, nn, optim, strategies, training
 from minigrad.core import Tensor
+from minigrad.figures.page import Page
 from minigrad.optim import schedules
 
 EXAMPLES, HIDDEN, STEPS, BATCH, SEEDS, NOISE, HALF, LR = 5000, 64, 400, 50, 3, 2.0, 0.5, 0.05
@@ -101,10 +99,7 @@ def table(name, make, m, steps, seeds, test):
     return found
 
 
-def draw(tables, path):
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(11.5, 4.6), layout="constrained")
+def picture(figure, tables):
     for axes, (name, found) in zip(figure.subplots(1, 2), tables.items()):
         for kind, runs in found.items():
             steps, curves = runs[0, :, 0], runs[:, :, 1]
@@ -119,29 +114,18 @@ def draw(tables, path):
         axes.set_ylim(0.28, 2.6)
         axes.grid(alpha=0.3)
     axes.legend(loc="upper right", bbox_to_anchor=(1, 0.9))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=110)
 
 
 def main(argv=None):
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--quick", action="store_true", help="fewer digits, steps and seeds: about 2 s")
-    parser.add_argument("--out", type=Path, default=Path("out"), help="folder for the picture")
-    args = parser.parse_args(argv)
-    m, steps, seeds, tests = (1000, 60, 1, 1000) if args.quick else (EXAMPLES, STEPS, SEEDS, 5000)
+    page = Page(__doc__, argv)
+    m, steps, seeds, tests = (1000, 60, 1, 1000) if page.quick else (EXAMPLES, STEPS, SEEDS, 5000)
     x, y = data.mnist(flat=True)[1]
     test = x[:tests], y[:tests]
     print(f"{m} digits, 784-{HIDDEN}-10, {seeds} seeds; tested on clean digits")
     tables = {"noisy digits": table("noisy digits", noisy, m, steps, seeds, test)}
     print()
     tables["ordinary digits"] = table("ordinary digits", ordinary, m, steps, seeds, test)
-    path = args.out / "curriculum.png"
-    try:
-        draw(tables, path)
-    except ImportError:
-        print("no picture: matplotlib is not installed (pip install matplotlib)")
-    else:
-        print(f"wrote {path}")
+    page.draw("curriculum", picture, tables, size=(11.5, 4.6))
 
 
 if __name__ == "__main__":

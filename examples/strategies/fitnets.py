@@ -11,12 +11,10 @@ Try: DEPTH = 4, where hints gain nothing, or 15. HINT_SHARE = 0.5. Hints from th
 
 Run: python examples/strategies/fitnets.py [--quick] [--out DIR]
 """
-import argparse
-from pathlib import Path
-
 import numpy as np
 
 from minigrad import data, init, losses, nn, optim, strategies, training
+from minigrad.figures.page import Page
 
 EXAMPLES, WIDE, THIN, DEPTH, EPOCHS, SEEDS, HINT_SHARE = 5000, 200, 24, 11, 12, 3, 0.25
 COLORS = {"teacher": "#666666", "student alone": "#000000", "student with hints": "#0072B2",
@@ -72,10 +70,7 @@ def make_teacher(seed, train, test, epochs):
     return teacher, curve.values, training.evaluate(teacher, losses.cross_entropy, *test).error
 
 
-def draw(found, epochs, path):
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(11.5, 4.6), layout="constrained")
+def picture(figure, found, epochs):
     left, right = figure.subplots(1, 2, width_ratios=(1.2, 1))
     for i, (kind, runs) in enumerate(found.items()):
         for j, (_, curve, _) in enumerate(runs):
@@ -92,16 +87,11 @@ def draw(found, epochs, path):
     right.set_xticks(range(len(found)), [kind.replace("student ", "student\n").replace(", ", ",\n") for kind in found],
                      fontsize=8)
     right.set(ylabel="test error, %", ylim=(0, 105), title="at the end (points: seeds)")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=110)
 
 
 def main(argv=None):
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--quick", action="store_true", help="fewer digits, passes and seeds: about 2 s")
-    parser.add_argument("--out", type=Path, default=Path("out"), help="folder for the picture")
-    args = parser.parse_args(argv)
-    m, epochs, seeds = (1000, 4, 1) if args.quick else (EXAMPLES, EPOCHS, SEEDS)
+    page = Page(__doc__, argv)
+    m, epochs, seeds = (1000, 4, 1) if page.quick else (EXAMPLES, EPOCHS, SEEDS)
     (x, y), test = data.mnist(flat=True)
     train, found = (x[:m], y[:m]), {}
     for seed in range(seeds):
@@ -114,13 +104,7 @@ def main(argv=None):
         last, errors = np.array([curve[-1] for _, curve, _ in runs]), 100 * np.array([error for *_, error in runs])
         print(f"{kind:31}{runs[0][0].parameters().n:10,}{last.mean():11.3f} +- {last.std():.3f}"
               f"{errors.mean():10.1f} +- {errors.std():.1f} %")
-    path = args.out / "fitnets.png"
-    try:
-        draw(found, epochs, path)
-    except ImportError:
-        print("no picture: matplotlib is not installed (pip install matplotlib)")
-    else:
-        print(f"wrote {path}")
+    page.draw("fitnets", picture, found, epochs, size=(11.5, 4.6))
 
 
 if __name__ == "__main__":

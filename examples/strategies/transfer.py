@@ -13,12 +13,10 @@ Try: MANY = 25000. Freeze two layers of three. The source's first digits and the
 
 Run: python examples/strategies/transfer.py [--quick] [--out DIR]
 """
-import argparse
-from pathlib import Path
-
 import numpy as np
 
 from minigrad import data, init, losses, nn, optim, strategies, training
+from minigrad.figures.page import Page
 
 FEW, MANY, SEEDS, STEPS, TESTS = 50, 5000, 3, 200, 2000
 PLANS = {                                                 # name: (layers copied, of them frozen, layers in all)
@@ -82,10 +80,7 @@ def cells(seeds, few, many, steps):
     return {cell: {plan: 100 * np.array(e) for plan, e in plans.items()} for cell, plans in errors.items()}, own
 
 
-def draw(found, path):
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(10.5, 7), layout="constrained")
+def picture(figure, found):
     axes = figure.subplots(2, 2, sharex="row")
     colors = ("#666666", "#0072B2", "#56B4E9", "#E69F00", "#D55E00")
     rows = sorted({m for m, _ in found})
@@ -101,29 +96,18 @@ def draw(found, path):
             ax.grid(alpha=0.3, axis="x")
         axes[row, 0].set_xlim(0, 1.15 * max(e.max() for task in ("similar", "different")
                                             for e in found[m, task].values()))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=110)
 
 
 def main(argv=None):
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--quick", action="store_true", help="fewer examples, steps and seeds: about 2 s")
-    parser.add_argument("--out", type=Path, default=Path("out"), help="folder for the picture")
-    args = parser.parse_args(argv)
-    seeds, few, many, steps = (1, FEW, 300, 25) if args.quick else (SEEDS, FEW, MANY, STEPS)
+    page = Page(__doc__, argv)
+    seeds, few, many, steps = (1, FEW, 300, 25) if page.quick else (SEEDS, FEW, MANY, STEPS)
     found, own = cells(seeds, few, many, steps)
     print(f"the source: {100 * np.mean(own):.1f} % errors on the digits 0 to 4. Test errors on 5 to 9, {seeds} seeds:")
     print(" " * 23 + "".join(f"{f'{m:,}, {task}':>20}" for m, task in found))
     for plan in PLANS:
         print(f"{plan:23}" + "".join(f"{errors[plan].mean():12.1f} +- {errors[plan].std():3.1f}"
                                      for errors in found.values()))
-    path = args.out / "transfer.png"
-    try:
-        draw(found, path)
-    except ImportError:
-        print("no picture: matplotlib is not installed (pip install matplotlib)")
-    else:
-        print(f"wrote {path}")
+    page.draw("transfer", picture, found, size=(10.5, 7))
 
 
 if __name__ == "__main__":
