@@ -32,7 +32,7 @@ class Module(Structure):
     learned (running averages).
     """
     training = True
-    evaluated = False           # put into test mode by itself: see `mode`
+    _set_apart = False          # put into test mode by itself, see `mode`
     buffers = ()
 
     def forward(self, *inputs):
@@ -59,8 +59,8 @@ class Module(Structure):
         for _, module in self.modules():
             module.training = training
             if training:
-                module.evaluated = False
-        self.evaluated = not training
+                module._set_apart = False
+        self._set_apart = not training
         return self
 
     def eval(self):
@@ -78,16 +78,16 @@ class Module(Structure):
         is below it, until `train()` is said of that part or of the model. What is said of a part inside stays said.
         """
         training = flag(f"{type(self).__name__}.mode", "training", training)
-        before = [(module, module.training, module.evaluated) for _, module in self.modules()]
-        rests = parts_of(module for module, learning, evaluated in before if training and module is not self
-                         and (evaluated or (self.training and not learning)))
+        before = [(module, module.training, module._set_apart) for _, module in self.modules()]
+        rests = parts_of(module for module, learning, apart in before if training and module is not self
+                         and (apart or (self.training and not learning)))
         try:
             for module, _, _ in before:
                 if id(module) not in rests:
                     module.training = training
             yield self
         finally:
-            changed = parts_of(module for module, _, evaluated in before if module.evaluated != evaluated)
+            changed = parts_of(module for module, _, apart in before if module._set_apart != apart)
             for module, learning, _ in before:
                 if id(module) not in changed:
                     module.training = learning
@@ -152,7 +152,7 @@ class Module(Structure):
         same.
         """
         who, own = f"{type(self).__name__}.load_state_dict", self.state_dict()
-        if not isinstance(state, Mapping):
+        if not isinstance(state, Mapping) or not all(isinstance(name, str) for name in state):
             raise ValueError(f"{who}: wanted a dict path -> array, as state_dict() gives it, got {type(state).__name__}"
                              "; a file is read by minigrad.load(path, model)")
         given = {name: np.asarray(data_of(value)) for name, value in state.items()}
@@ -214,12 +214,13 @@ def parts_of(modules):
 def name_layer(error, module, name="", layer=None):
     """Put into an error's text by which path `module`, through which it passes, comes to the layer that raised it.
 
-    The innermost module is the layer, or what it says: its `name` in it, and the function there.
+    The innermost module is the layer, or knows it: by its `name` there, and what it is. The error remembers the id of
+    that module, not the module: an error may be pickled.
     """
     if not hasattr(error, "raised_by"):
-        error.raised_by = module, name, type(module).__name__ if layer is None else layer, error.args
+        error.raised_by = id(module), name, type(module).__name__ if layer is None else layer, error.args
     source, name, layer, args = error.raised_by
-    path = next((path for path, part in module.modules() if part is source), None)
+    path = next((path for path, part in module.modules() if id(part) == source), None)
     place = None if path is None else joined(path, name) if name else path
     if place and len(args) == 1 and isinstance(args[0], str):
         error.args = (f"{type(module).__name__}[{place}] ({layer}): {args[0]}",)

@@ -129,7 +129,7 @@ def members(attributes, above=()):
                 yield f"{name}.{path}", item
 
 
-@functools.cache
+@functools.lru_cache(maxsize=512)
 def opened(kind):
     """For a class of containers that are searched, the function: container -> {place: item}. None for all others."""
     if issubclass(kind, dict):

@@ -1,6 +1,7 @@
 """Module: names, modes, state, observers, and the block in which nothing of a model changes."""
 import asyncio
 import copy
+import pickle
 import threading
 
 import numpy as np
@@ -85,6 +86,13 @@ def test_learning_mode_leaves_alone_what_was_put_into_test_mode_by_itself(evalua
     model.train()                                                    # said of the whole, it holds for the whole
     assert all(modes(model).values())
     with model.eval().mode(training=True):
+        assert all(modes(model).values())
+
+
+def test_the_name_of_that_mark_is_not_one_a_model_might_use():
+    model = nn.Sequential(Net(), nn.Identity())
+    model[0].evaluated = 7                                           # how often, say
+    with model.mode(training=True):
         assert all(modes(model).values())
 
 
@@ -195,6 +203,7 @@ def test_what_cannot_be_loaded_says_what_to_do():
     for wrong, message in (
             ("model.npz", r"wanted a dict path -> array.* got str; a file is read by minigrad\.load"),
             (model, "got Sequential"),
+            ({0: np.ones(1)}, r"wanted a dict path -> array.* got dict"),
             ({"0.weight": np.ones((1, 2)), "0.bias": np.ones(1)}, r"0\.weight is not in the model.*load_pytorch"),
             ({f"module.{name}": value for name, value in state.items()}, "fit without their 'module' in front"),
             ({name: value.astype(np.float64) for name, value in state.items()}, r"astype\(float64\) makes them fit")):
@@ -332,6 +341,10 @@ def test_a_shape_error_names_the_layer_by_its_path():
     assert text_of_error(lambda: model(Tensor(X[:, :4]))) != alone
     model.first = nn.Identity()
     assert text_of_error(lambda: model(Tensor(X))) == f"Net[blocks.0.f.1.f.2] (Linear): {alone}"
+    with pytest.raises(ValueError, match=r"^Sequential\[2\] \(Linear\): linear") as error:
+        model = nn.Sequential(nn.Linear(4, 4, rng=0), lambda x: x, wrong)
+        model(Tensor(X))
+    assert str(pickle.loads(pickle.dumps(error.value))) == str(error.value)      # as other processes see it
     with pytest.raises(ValueError, match=r"^Sequential\[2\] \(Linear\): linear"):
         Objective(within, losses.cross_entropy, X, None).value()
 
