@@ -198,7 +198,7 @@ def split(x, sections, axis=0):
         borders = range(0, size + 1, size // sections) if size else [0] * (sections + 1)
     else:
         raise ValueError(f"split: axis {axis} of size {size} cannot be cut into {sections} equal parts")
-    return [_getitem(x, (slice(None),) * axis + (slice(a, max(a, b)),)) for a, b in zip(borders, borders[1:])]
+    return [_getitem(x, (slice(None),) * axis + (slice(a, b),)) for a, b in zip(borders, borders[1:])]
 
 
 @primitive

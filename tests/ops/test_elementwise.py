@@ -168,3 +168,10 @@ def test_second_derivatives_of_powers_at_zero_exponents_and_bases(b):
     xx, xe = grad(g.sum(), [x, e])
     np.testing.assert_allclose(xx.data, b * (b - 1) * x.data ** (b - 2), rtol=1e-14)
     np.testing.assert_allclose(xe.data, x.data ** (b - 1) * (1 + b * np.log(x.data)), rtol=1e-14)
+
+
+def test_nan_passes_through_clip_both_ways():
+    leaf = tensor(np.array([np.nan, 5.0, 0.5]), requires_grad=True)
+    y = ops.clip(leaf, 0.0, 1.0)
+    y.backward(np.array([2.0, 3.0, 4.0]))
+    assert np.isnan(y.data[0]) and y.data[1:].tolist() == [1, 0.5] and leaf.grad.tolist() == [2, 0, 4]

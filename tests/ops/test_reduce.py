@@ -169,3 +169,9 @@ def test_nan_reaches_the_gradient_of_max_and_min_where_it_stands_and_nowhere_els
     if axis == 1:
         assert x.grad[1].tolist() == ([0.5, 0, 0.5] if name == "max" else [0, 1, 0])
     assert x.grad[0, 0] == x.grad[0, 2] == 0
+
+
+@pytest.mark.parametrize("values, wanted", [([np.inf, 1.0], np.inf), ([-np.inf, np.inf], np.inf), ([3e38, 4e38], 5e38),
+                                            ([3e-320, 4e-320], 5e-320)])
+def test_the_norm_neither_overflows_nor_loses_an_infinity(values, wanted):
+    assert ops.norm(Tensor(np.array(values))).item() == pytest.approx(wanted, rel=1e-3)
