@@ -82,11 +82,11 @@ class EarlyStopping(Callback):
         if type(epoch) is not int or epoch < 0:
             raise ValueError(f"EarlyStopping.load_state_dict: best_epoch is {epoch!r:.80}")
         found = {name: (np.shape(array), getattr(array, "dtype", None)) for name, array in arrays.items()}
-        if self.form is not None and found != (self.form if epoch else {}):
-            wrong = [name for name in {**self.form, **found} if found.get(name) != self.form.get(name)]
+        wanted = {} if epoch == 0 else found if self.form is None else self.form
+        if found != wanted:
             raise ValueError("EarlyStopping.load_state_dict: the best epoch's parameters must be as the model's: "
-                             + "; ".join(f"{name} is {found.get(name, 'missing')}, wanted {self.form.get(name, 'none')}"
-                                         for name in wrong))
+                             + "; ".join(f"{name} is {found.get(name, 'missing')}, wanted {wanted.get(name, 'nothing')}"
+                                         for name in {**wanted, **found} if found.get(name) != wanted.get(name)))
         self.best, self.best_epoch, self.best_state = best, epoch, arrays
 
 

@@ -60,6 +60,9 @@ def test_evaluation_leaves_no_trace():
     assert all(np.array_equal(array, before[name]) for name, array in model.state_dict().items())
     assert model[2].rng.bit_generator.state == state
     assert all(p.grad is None for _, p in model.named_parameters())
+    with training.in_test_mode(model):
+        assert not model(mg.Tensor(X)).requires_grad and not any(module.training for _, module in model.modules())
+    assert model(mg.Tensor(X)).requires_grad
 
 
 def test_misuse():
