@@ -2,6 +2,7 @@
 import ast
 import contextlib
 import errno
+import hashlib
 import json
 import os
 import socket
@@ -278,6 +279,20 @@ def test_any_header_is_refused_in_linear_time(tmp_path):
               "    else: raise SystemExit(f'{path} is accepted')\n")
     subprocess.run([sys.executable, "-c", script, tmp_path], timeout=60, check=True,
                    cwd=os.path.dirname(os.path.dirname(files.__file__)))
+
+
+def test_only_the_digits_of_the_checksum_itself_are_left_out_of_it(tmp_path):
+    """A file whose metadata repeats the checksum, computed as if both were zeros, is not what it claims."""
+    def header(first, second):
+        return craft({"__metadata__": {DIGEST: first, "note": second}})
+
+    digest = hashlib.sha256(header("0" * 64, "0" * 64)).hexdigest()
+    (tmp_path / "f").write_bytes(header(digest, digest))
+    with pytest.raises(FormatError, match=DIGEST):
+        load_tensors(tmp_path / "f")
+    digest = hashlib.sha256(header("0" * 64, "x")).hexdigest()
+    (tmp_path / "f").write_bytes(header(digest, "x"))
+    assert load_tensors(tmp_path / "f") == ({}, {"note": "x"})
 
 
 def not_regular(folder):
@@ -570,10 +585,10 @@ for _ in range(kills):
             save_tensors(path, {"a": np.full(50_000, float(k))}, {"step": str(k)})
             os.write(writer, k.to_bytes(8, "little"))
     os.close(writer)
-    time.sleep(rng.uniform(0.001, 0.03))
+    done = int.from_bytes(os.read(reader, 8), "little")     # it is under way, however busy the machine
+    time.sleep(rng.uniform(0, 0.03))
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
-    done = step
     while word := os.read(reader, 8):
         done = int.from_bytes(word, "little")
     os.close(reader)
