@@ -112,7 +112,10 @@ def _forward(y, xs, vs, again):
 
 
 def hvp(f, x, v):
-    """H v, where H is the Hessian of f: x -> a number: the gradient of g . v. v, result: the shape of x."""
+    """H v, where H is the Hessian of f: x -> a number: the gradient of g . v (Pearlmutter 1994, there by forward mode).
+
+    v, result: the shape of x.
+    """
     xs, single, tracked = as_inputs("hvp", f, x)
     vs, moving = as_directions("hvp", v, xs, single)
     y, closes = call("hvp", f, xs, scalar=True)

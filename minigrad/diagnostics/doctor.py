@@ -1,5 +1,6 @@
 """doctor: what kind of place is theta? Section 8.2's challenges told apart by gradient, curvature and a few probes."""
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
@@ -78,16 +79,18 @@ def doctor(J, theta=None, lr=None, scale=None, steps=60, rng=0):
     report = Report("none of these", value=local.value, gradient_norm=norm, scale=scale)
     if not (np.isfinite(local.value) and np.isfinite(norm)):
         report.verdict = "not finite"
-        report.reasons.append("J or its gradient is NaN or infinite: run the step under detect_anomaly().")
+        report.reasons = ["J or its gradient is NaN or infinite: run the step under detect_anomaly()."]
         return report
     rng = generator(rng)
     spectrum = _spectrum(local, g, steps, rng)
     _curvature(report, local, g, spectrum)
     probes = _probe(local, g, norm, scale, rng)
     for examine in (_flat, _cliff, _critical, _conditioning):
-        if examine(report, local, g, spectrum, probes, lr):
+        finding = examine(report, local, spectrum, probes, lr)
+        if finding is not None:
+            report.verdict, report.reasons = finding
             return report
-    report.reasons.append("the gradient is large enough, the curvature even enough for gradient steps.")
+    report.reasons = ["the gradient is large enough, the curvature even enough for gradient steps."]
     return report
 
 
@@ -167,74 +170,73 @@ def _probe(local, g, norm, scale, rng):
 
 
 # ------------------------------------------------------------------------------------------------------------ verdicts
+# Each examiner reads the report's figures, the spectrum and the probes, and returns a Finding, or None.
 
-def _flat(report, local, g, spectrum, probes, lr):
+class Finding(NamedTuple):
+    """What an examiner found: a verdict of `Report`, and the sentences that give its figures."""
+    verdict: str
+    reasons: list
+
+
+def _flat(report, local, spectrum, probes, lr):
     near, far = probes[1]
     most = 1e6 * (abs(local.value) + max(-far.min(), 0.0))      # where J explodes, its range says nothing
     span = max(min(abs(far).max(), most), 1e-6 * abs(local.value))
     change = report.gradient_norm * report.scale + spectrum.size * report.scale**2 / 2
     if change > FLAT * span:
-        return False
+        return None
     if far.min() >= 0.01 * span > 0 and near.min() > 1e-8 * span:
-        report.verdict = "near a minimum"
-        report.reasons.append(f"gradient and Hessian are almost zero, and J rises in every direction tried (by "
-                              f"{far.min():.3g} to {far.max():.3g} at distance {report.scale:.3g}).")
-    else:
-        report.verdict = "plateau"
-        report.reasons.append(f"gradient and Hessian are almost zero: within {report.scale:.3g} they change J by at "
-                              f"most {change:.3g}, and J varies by {span:.3g} at that distance.")
-    return True
+        return Finding("near a minimum", [
+            f"gradient and Hessian are almost zero, and J rises in every direction tried (by {far.min():.3g} to "
+            f"{far.max():.3g} at distance {report.scale:.3g})."])
+    return Finding("plateau", [
+        f"gradient and Hessian are almost zero: within {report.scale:.3g} they change J by at most {change:.3g}, and J "
+        f"varies by {span:.3g} at that distance."])
 
 
-def _cliff(report, local, g, spectrum, probes, lr):
+def _cliff(report, local, spectrum, probes, lr):
     reach, slope = 0.1 * report.scale, report.gradient_norm
     change, promised = float(np.nanmax(abs(probes[0]))) if slope > 0 else 0.0, slope * reach
     rounding = 100 * np.finfo(local.theta.dtype).eps * abs(local.value)
     if promised < STEEP * change or promised <= rounding:
-        return False
-    report.verdict = "cliff"
-    report.reasons.append(f"within {reach:.3g} downhill the slope promises a fall of {promised:.3g}, and J changes by "
-                          f"{change:.3g} there; a gradient step says little: clip the gradient (section 8.2.4).")
-    return True
+        return None
+    return Finding("cliff", [
+        f"within {reach:.3g} downhill the slope promises a fall of {promised:.3g}, and J changes by {change:.3g} "
+        "there; a gradient step says little: clip the gradient (section 8.2.4)."])
 
 
-def _critical(report, local, g, spectrum, probes, lr):
-    if not report.newton <= CRITICAL * report.scale:
-        return False
+def _critical(report, local, spectrum, probes, lr):
+    if report.newton > CRITICAL * report.scale:
+        return None
     rounding = 100 * np.finfo(local.theta.dtype).eps * spectrum.size * report.scale
     after = np.linalg.norm(local.gradient_at(spectrum.newton()))
-    if not after <= max(CONFIRMED * report.gradient_norm, rounding):
-        return False
+    if np.isnan(after) or after > max(CONFIRMED * report.gradient_norm, rounding):
+        return None
     low, high, size = report.lowest, report.highest, spectrum.size
     if low < -SIGN * size and high > SIGN * size:
-        report.verdict = "saddle"
-        report.reasons.append(f"a critical point lies {report.newton:.3g} away, and H has eigenvalues of both signs, "
-                              f"{low:.3g} and {high:.3g}.")
-    else:
-        bottom = high > SIGN * size
-        report.verdict, missing = ("near a minimum", "negative") if bottom else ("near a maximum", "positive")
-        report.reasons.append(f"a critical point lies {report.newton:.3g} away, and H has no {missing} eigenvalue "
-                              f"({low:.3g} to {high:.3g}).")
-    return True
+        return Finding("saddle", [
+            f"a critical point lies {report.newton:.3g} away, and H has eigenvalues of both signs, {low:.3g} and "
+            f"{high:.3g}."])
+    verdict, missing = ("near a minimum", "negative") if high > SIGN * size else ("near a maximum", "positive")
+    return Finding(verdict, [
+        f"a critical point lies {report.newton:.3g} away, and H has no {missing} eigenvalue ({low:.3g} to "
+        f"{high:.3g})."])
 
 
-def _conditioning(report, local, g, spectrum, probes, lr):
-    low, high = report.lowest, report.highest
+def _conditioning(report, local, spectrum, probes, lr):
+    low, high, reasons = report.lowest, report.highest, []
     if lr is not None and lr * report.curvature / 2 > 1:
-        report.reasons.append(f"with lr = {lr:g}, lr^2 g.Hg / 2 exceeds lr g.g {lr * report.curvature / 2:.3g} times: "
-                              "steps along -g increase J (8.10).")
+        reasons.append(f"with lr = {lr:g}, lr^2 g.Hg / 2 exceeds lr g.g {lr * report.curvature / 2:.3g} times: "
+                       "steps along -g increase J (8.10).")
     if low > 1e-8 * high and high >= CONDITION * low:
         least = "" if spectrum.exact else "at least "
-        report.reasons.append(f"H has no negative eigenvalue, and its condition is {least}{high / low:.3g}.")
+        reasons.append(f"H has no negative eigenvalue, and its condition is {least}{high / low:.3g}.")
     if high > 0:
         safe = report.gradient_norm**2 / high * (1 - report.curvature / high / 2)
         newton = spectrum.gain(report.gradient_norm / report.scale)
         if safe < SLOW * newton:
-            report.reasons.append(f"a gradient step that is safe in every direction (lr = {1 / high:.3g}) gains "
-                                  f"{safe:.3g}; a Newton step within {report.scale:.3g} would gain {newton:.3g}.")
-    if not report.reasons:
-        return False
-    report.verdict = "ill-conditioned"
-    if low < -SIGN * spectrum.size:
-        report.reasons.append(f"H has negative curvature as well ({low:.3g}).")
-    return True
+            reasons.append(f"a gradient step that is safe in every direction (lr = {1 / high:.3g}) gains {safe:.3g}; a "
+                           f"Newton step within {report.scale:.3g} would gain {newton:.3g}.")
+    if reasons and low < -SIGN * spectrum.size:
+        reasons.append(f"H has negative curvature as well ({low:.3g}).")
+    return Finding("ill-conditioned", reasons) if reasons else None

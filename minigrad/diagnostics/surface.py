@@ -13,8 +13,9 @@ def _values(J, points):
 
 
 def loss_along(J, start, end, t=None):
-    """J on the line (1 - t) start + t end. start, end: (n,). t: (k,), default 51 numbers from -0.25 to 1.25.
+    """J on the line (1 - t) start + t end (Goodfellow, Vinyals and Saxe 2015).
 
+    start, end: (n,). t: (k,), default 51 numbers from -0.25 to 1.25.
     Returns t, J (k,). For a direction d from start, pass end = start + d.
     """
     start, end = place(J, start, "loss_along"), place(J, end, "loss_along")
@@ -25,8 +26,9 @@ def loss_along(J, start, end, t=None):
 
 
 def loss_surface(J, center, d1, d2, a=None, b=None):
-    """J on the plane center + a d1 + b d2. center, d1, d2: (n,). a (p,), b (q,): default 25 numbers from -1 to 1.
+    """J on the plane center + a d1 + b d2 (as Goodfellow, Vinyals and Saxe 2015; Li et al. 2018 on d1 and d2).
 
+    center, d1, d2: (n,). a (p,), b (q,): default 25 numbers from -1 to 1.
     Returns a, b, J (p, q).
     """
     center = place(J, center, "loss_surface")
@@ -75,7 +77,7 @@ def trajectory_surface(J, path, along=None, across=None):
     across = np.linspace(-0.5, 1.25, 25) * (distance.max() or 1.0) if across is None else np.asarray(across, np.float64)
 
     turns = np.flatnonzero(distance > 0.02 * distance.max())
-    if not distance.max() > 1e-9 * np.sqrt(squared):
+    if distance.max() <= 1e-9 * np.sqrt(squared):
         raise ValueError("trajectory_surface: the trajectory is a straight line; see loss_along")
     units, places = off[turns] / distance[turns, None], at[turns]
     order = np.argsort(places, kind="stable")

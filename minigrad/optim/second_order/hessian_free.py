@@ -48,7 +48,8 @@ class HessianFree(Descent):
         d, dGd, new_value = self.backtrack(J, theta, kept)
         predicted = dot(g, d) + dGd / 2
         self.ratio = (new_value - value) / predicted if predicted < 0 else -math.inf
-        self.pending = (solved.x, 1.5 if not self.ratio >= 0.25 else 2 / 3 if self.ratio > 0.75 else 1.0)
+        poor, good = math.isnan(self.ratio) or self.ratio < 0.25, self.ratio > 0.75
+        self.pending = (solved.x, 1.5 if poor else 2 / 3 if good else 1.0)
         return d
 
     def solve(self, J, theta, g, b, damping):

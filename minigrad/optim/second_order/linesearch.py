@@ -241,7 +241,7 @@ def strong_wolfe(phi, step=1.0, c1=1e-4, c2=0.9, max_evaluations=30, largest=Non
                 break
             fraction = (cubic_minimizer(*low, *high) - low[0]) / width if math.isfinite(high[1]) else 0.1
             t = low[0] + _clip(fraction, 0.1, 0.9) * width
-    if high is None and low[0] > 0 and not low[1] < value0 - rounding:
+    if high is None and low[0] > 0 and low[1] >= value0 - rounding:
         return _failed(phi, "flat", evaluations)
     if high is None and low[0] >= longest and low[2] <= (1 - 1e-6) * slope0:
         return Found(*low, evaluations, "unbounded", False)
@@ -260,7 +260,7 @@ def exact(phi, step=1.0):
     if reason := _refusal(phi):
         return _failed(phi, reason, 0)
     curvature = phi.curvature()
-    if not curvature > 0:
+    if math.isnan(curvature) or curvature <= 0:
         return _failed(phi, "negative curvature", 0)
     t = -phi.slope0 / curvature
     value, slope = phi.value_and_slope(t)

@@ -112,7 +112,7 @@ class DampedNewton(SecondOrder):
             new = theta + d.astype(self.dtype)
             new_value, new_g = self.trial(J, new)
             ratio = self.gain_ratio(value, new_value, (alpha * (d @ d) - g64 @ d) / 2)
-            if not ratio > 0.25:
+            if math.isnan(ratio) or ratio <= 0.25:
                 alpha *= 4
             elif ratio > 0.75:
                 alpha /= 4
@@ -155,7 +155,7 @@ class SaddleFreeNewton(Descent):
             return None
         l, V = np.linalg.eigh(H)
         size = abs(l)
-        if not size.max() > 0:
+        if size.max() == 0:
             return None
         d = -V @ ((V.T @ g.astype(np.float64)) / np.maximum(size, self.now("floor") * size.max()))
         return d.astype(g.dtype)
@@ -215,7 +215,7 @@ class LevenbergMarquardt(SecondOrder):
             fall, damped = float(np.sum((s * z) ** 2)), lambda_ * length**2
             predicted = fall + 2 * damped            # |r|^2 - |r + A d|^2
             ratio = (cost - new_cost) / predicted if predicted > 0 and math.isfinite(new_cost) else -math.inf
-            if not ratio > 0.25:
+            if ratio <= 0.25:
                 shrink = 0.5
                 if ratio < 0:                        # the minimum of the parabola through both costs and the slope
                     slope = fall + damped

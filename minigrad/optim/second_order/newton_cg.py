@@ -111,7 +111,7 @@ class TrustRegion(SecondOrder):
             new = theta + d
             new_value, new_g = self.trial(J, new)
             ratio = self.gain_ratio(value, new_value, self.predicted(d, g, solved, known))
-            if not ratio > 0.25:
+            if math.isnan(ratio) or ratio <= 0.25:
                 radius = norm(d) / 4
             elif ratio > 0.75 and solved.reason in ("boundary", "negative curvature"):
                 radius = min(2 * radius, self.now("largest"))
@@ -167,7 +167,7 @@ class KrylovSaddleFree(LeavesSaddles, SaddleFreeNewton):
                 for other in Q:
                     q -= (other @ q) * other
             left = norm(q)
-            if not left > 1e-8 * size:
+            if math.isnan(left) or left <= 1e-8 * size:
                 return False
             Q.append(q / left)
             HQ.append(np.asarray(hvp(Q[-1].astype(self.dtype)), np.float64))

@@ -97,18 +97,14 @@ def test_ten_roundings_of_j_are_no_rise_and_more_are(dtype):
     assert accepted(8 * epsilon) and not accepted(12 * epsilon) and not accepted(1000 * epsilon)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("method", [DampedNewton, TrustRegion])
-def test_a_step_that_promises_more_than_rounding_and_gains_nothing_is_refused(method):
-    """J = 1 + 1e-13 (1 - |theta|) said with a curvature: the promise is 100 roundings of J, the gain none."""
-    class Promise:
-        def value_and_grad(self, theta):
-            return 1.0 if theta[0] == 1 else 1.0 + 1e-15, np.array([1e-12])
-
-        def hvp(self, theta, v):
-            return 1e-12 * v
-    theta = np.ones(1)
-    step = method(theta, **({"damping": 1e-14} if method is DampedNewton else {})).step(Promise())
-    assert "no decrease" in step.reason and theta[0] == 1
+def test_the_ratio_of_two_decreases_that_are_rounding_is_one_and_no_other(method, dtype):
+    """J = 3 before and after: ratio 1 where a millionth of its rounding was promised, 0 where a million times that."""
+    opt, epsilon = method(np.ones(1, dtype)), float(np.finfo(dtype).eps)
+    assert opt.gain_ratio(3.0, 3.0, 3e-6 * epsilon) == pytest.approx(1, abs=1e-5)
+    assert opt.gain_ratio(3.0, 3.0, 3e4 * epsilon) == pytest.approx(0, abs=1e-2)
+    assert opt.gain_ratio(3.0, 3.0 - 5e3 * epsilon, 1e4 * epsilon) == pytest.approx(0.5, abs=1e-2)
 
 
 @pytest.mark.parametrize("factor", [-1.0, 0.5, 3.0, 1e6])
@@ -118,6 +114,15 @@ def test_a_wrong_gradient_is_not_taken_for_rounding(factor):
         def value_and_grad(self, theta):
             return 1 + float(theta @ theta) / 2, factor * theta
     line = Line(Wrong(), np.ones(2), -np.sign(factor) * np.ones(2))
+    strong_wolfe(line, 1.0)
+    assert line.noise == 10 * np.finfo(float).eps
+
+
+@pytest.mark.parametrize("power", [1, 1.5, 3, 4])
+def test_a_wall_is_not_taken_for_rounding(power):
+    """phi = 1 + 1e6 t^power - 1e-17 t: it rises although less than its rounding was promised, but ever less."""
+    line = Line(None, np.zeros(1), np.ones(1), 1.0, np.full(1, -1e-17))
+    line.value_and_slope = lambda t: (1 + 1e6 * t**power - 1e-17 * t, 1e6 * power * t ** (power - 1) - 1e-17)
     strong_wolfe(line, 1.0)
     assert line.noise == 10 * np.finfo(float).eps
 

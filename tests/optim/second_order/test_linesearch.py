@@ -99,6 +99,20 @@ def test_unbounded_is_said():
     assert not strong_wolfe((lambda t: -t, lambda t: -1.0)).success
 
 
+def test_a_slope_that_bends_up_is_not_unbounded():
+    """-t + 1e-13 t^2 / 2 has its minimum at 1e13: at 1e10 the slope is still -0.999, but it bends."""
+    found = strong_wolfe((lambda t: -t + 5e-14 * t * t, lambda t: -1 + 1e-13 * t))
+    assert found.success and found.reason == "armijo" and found.step == 1e10
+    assert strong_wolfe((lambda t: -t - 5e-14 * t * t, lambda t: -1 - 1e-13 * t)).reason == "unbounded"
+
+
+@pytest.mark.parametrize("size, longest", [(1e-5, 1e10), (1.0, 1e10), (1e9, 1e19)])
+@pytest.mark.parametrize("length", [1e-14, 1.0, 1e6])
+def test_the_longest_step_is_relative_to_theta(size, longest, length):
+    line = Line(None, size * np.array([0.6, -0.8]), length * np.array([0.0, 1.0]), 1.0, np.ones(2))
+    assert line.longest * length == pytest.approx(longest)
+
+
 def test_armijo_alone_is_said_where_the_slope_cannot_be_small():
     """|t - 1| has slopes -1 and 1 only: no step satisfies the curvature condition."""
     found = strong_wolfe((lambda t: abs(t - 1), lambda t: -1.0 if t < 1 else 1.0), 0.3, c2=0.5)
