@@ -1,9 +1,9 @@
-"""Greedy pretraining (8.7.4, figure 8.7): a deep net from shallow ones, supervised or not, and then fine-tuned.
+"""Greedy pretraining (8.7.4): a deep net from shallow ones, supervised or not, and then fine-tuned.
 
-What it shows: the four drawings of figure 8.7, and what the method is worth on digits. A net with eight hidden layers
-of sigmoid units, which from random weights hardly learns, begins from layers trained one after the other: each as the
-hidden layer of a shallow net that predicts the class (greedy supervised pretraining) or its own input (autoencoders,
-8.4). All get the same number of passes over the data; random weights spend them all on the whole net.
+What it shows: what the method of figure 8.7 (`python -m minigrad figures 8.7`) is worth on digits. A net with eight
+hidden layers of sigmoid units, which from random weights hardly learns, begins from layers trained one after the other:
+each as the hidden layer of a shallow net that predicts the class (greedy supervised pretraining) or its own input
+(autoencoders, 8.4). All get the same number of passes over the data; random weights spend them all on the whole net.
 What to look at: the curves of the whole net's training. Random weights stay near the plateau where every class is
 equally likely; after greedy supervised pretraining they begin far below it. Autoencoders gain nothing there. Their case
 is another: many digits, few labels. In the second table two layers see unlabelled digits first, and then 300 labels:
@@ -88,56 +88,8 @@ def few_labels(pretrained, seed, x, y, test_set, unlabelled, epochs):
     return training.evaluate(model, losses.cross_entropy, *test_set).error
 
 
-# --------------------------------------------------------------------------------------------------------- figure 8.7
-
-def figure_8_07(axes):
-    """Four small axes: (a), (b) a shallow net; (c) its hidden layer kept, another on top; (d) the result as one net."""
-    def unit(ax, at, text, kept=False):
-        ax.annotate(text, at, ha="center", va="center", fontsize=12, zorder=3,
-                    bbox={"boxstyle": "circle,pad=0.35", "facecolor": "#A6CEE3" if kept else "white"})
-
-    def arrow(ax, start, end, text, gone=False, side=1):
-        ax.annotate("", end, start, arrowprops={"arrowstyle": "->", "shrinkA": 15, "shrinkB": 15, "linewidth": 1.4,
-                                                "linestyle": ":" if gone else "-", "color": "0.6" if gone else "black"})
-        middle = (np.array(start) + end) / 2
-        low = 8 * np.sign(start[0] - end[0]) * side         # outside of where an arrow leans
-        ax.annotate(text, middle, (9 * side, low), textcoords="offset points", ha="left" if side > 0 else "right",
-                    va="center", fontsize=11, color="0.6" if gone else "black")
-
-    x, h1, h2 = "$x$", r"$h^{(1)}$", r"$h^{(2)}$"
-    W, V = (lambda i: rf"$W^{{({i})}}$"), (lambda i: rf"$U^{{({i})}}$")
-    a, b, c, d = axes
-    for ax in (a, b):                                       # one net, drawn upright and as a chain
-        places = [(1, 0), (1, 1), (1, 2)] if ax is a else [(0.4, 0.3), (1.6, 1), (0.4, 1.7)]
-        arrow(ax, places[0], places[1], W(1))
-        arrow(ax, places[1], places[2], V(1))
-        for at, text in zip(places, (x, h1, "$y$")):
-            unit(ax, at, text)
-    arrow(c, (0.3, 0.2), (1, 0.9), W(1))
-    arrow(c, (1, 0.9), (0.3, 1.6), V(1), gone=True, side=-1)
-    arrow(c, (1, 0.9), (2.1, 1.25), W(2))
-    arrow(c, (2.1, 1.25), (1.4, 2.05), V(2))
-    for at, text, kept in (((0.3, 0.2), x, True), ((1, 0.9), h1, True), ((2.1, 1.25), h2, False),
-                           ((1.4, 2.05), "$y$", False)):
-        unit(c, at, text, kept)
-    c.annotate("discarded", (0.3, 1.75), ha="center", fontsize=9, color="0.5")
-    chain = ((x, W(1), True), (h1, W(2), True), (h2, V(2), False), ("$y$", "", False))
-    for i, (text, weight, kept) in enumerate(chain):
-        if weight:
-            arrow(d, (1, 0.72 * i), (1, 0.72 * (i + 1)), weight)
-        unit(d, (1, 0.72 * i), text, kept)
-    for ax, title in zip(axes, ("(a) a shallow net", "(b) the same", "(c) kept (blue), a layer on top",
-                                "(d) the same, one deep net")):
-        ax.set(xlim=(-0.3, 2.4), ylim=(-0.35, 2.5))
-        ax.set_title(title, fontsize=11)
-        ax.axis("off")
-
-
 def picture(figure, found, epochs):
-    above, below = figure.subfigures(2, 1, height_ratios=[1, 1.2])
-    figure_8_07(above.subplots(1, 4))
-    above.suptitle("Figure 8.7: greedy supervised pretraining", fontsize=12)
-    left, right = below.subplots(1, 2, width_ratios=(1.5, 1))
+    left, right = figure.subplots(1, 2, width_ratios=(1.5, 1))
     for kind, (curves, _) in found.items():
         for i, curve in enumerate(curves):
             left.plot(np.arange(epochs - len(curve) + 1, epochs + 1), curve, color=KINDS[kind], linewidth=1.5,
@@ -178,7 +130,7 @@ def main(argv=None):
     for name, pretrained in (("random start", False), (f"after denoising {unlabelled:,} unlabelled digits", True)):
         errors = [100 * few_labels(pretrained, seed, x, y, test, unlabelled, passes) for seed in range(seeds)]
         print(f"{name:44}{np.mean(errors):6.1f} +- {np.std(errors):.1f} %  ({', '.join(f'{e:.1f}' for e in errors)})")
-    page.draw("greedy_pretraining", picture, found, epochs, size=(12.5, 8))
+    page.draw("greedy_pretraining", picture, found, epochs, size=(12, 4.6))
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ FIGURES = {
     "8.4": "fig_8_04_wrong_side",
     "8.5": "fig_8_05_momentum",
     "8.6": "fig_8_06_steepest_descent",
+    "8.7": "fig_8_07_greedy_pretraining",
 }
 
 

@@ -17,6 +17,7 @@ SAID = {                                  # what a quick figure prints, whatever
     "8.4": ["BFGS", "ends left", "ends right"],
     "8.5": [r"gradient descent +J = +8\.9093", r"alpha 0\.9 +speed after 100 steps +10\.00"],
     "8.6": [r"stopped after 2 \(tolerance\)", r"the bound is 0\.6694"],
+    "8.7": [r"\(a\) one hidden layer +\d+\.\d+ %", r"\(d\) both fine-tuned +[12]?\d\.\d+ %"],
 }
 
 
