@@ -42,9 +42,9 @@ def entry(dtype="F32", shape=(1,), offsets=(0, 4)):
 posix = pytest.mark.skipif(files.fcntl is None, reason="POSIX only")
 
 
-def run(script, *arguments):
+def run(script, *arguments, limit=600):
     result = subprocess.run([sys.executable, "-c", script, *map(str, arguments)], capture_output=True, text=True,
-                            cwd=os.path.dirname(os.path.dirname(files.__file__)), timeout=600, check=True)
+                            cwd=os.path.dirname(os.path.dirname(files.__file__)), timeout=limit, check=True)
     return result.stdout.split(maxsplit=4)
 
 
@@ -323,6 +323,16 @@ def test_what_is_no_regular_file_is_neither_read_nor_replaced(tmp_path, monkeypa
     with pytest.raises(IsADirectoryError):
         save_tensors(tmp_path, TENSORS)
     assert not temporaries(tmp_path) and sorted(os.listdir(tmp_path)) == ["a", "b", "fifo", "link", "socket"]
+
+
+@posix
+def test_a_fifo_put_in_a_files_place_at_the_last_moment_is_not_waited_for(tmp_path):
+    """What was looked at may be another thing when it is opened: opening must not wait for a writer, and look again."""
+    os.mkfifo(tmp_path / "fifo")
+    script = ("import os, sys\nfrom minigrad.files import load_tensors\n"
+              "def stat(*_): raise FileNotFoundError\nos.stat = stat\n"
+              "try: load_tensors(sys.argv[1])\nexcept OSError as error: print(error)\n")
+    assert "not a regular file" in " ".join(run(script, tmp_path / "fifo", limit=30))
 
 
 @posix
