@@ -48,6 +48,7 @@ def load_checkpoint(path, run, **extras):
         raise ValueError(f"load_checkpoint: {path} was saved by another kind of run: {'; '.join(problems)}")
     with run.at_theta():
         before = {part: save() for part, (save, _) in parts.items()}
+    part = None
     try:
         run.reset_callbacks()
         for part, (_, load) in parts.items():
@@ -55,13 +56,18 @@ def load_checkpoint(path, run, **extras):
     except BaseException as error:              # Ctrl-C too: what was already taken over goes back
         for name, (_, load) in parts.items():
             load(before[name])
-        misfit = isinstance(error, ValueError) and (part in OF_THE_USER or part.startswith("extra."))
-        if not isinstance(error, Exception) or isinstance(error, FormatError | MemoryError):
-            raise
-        if misfit and not isinstance(error, NotASchedule):
+        if part is None or not _is_of_the_file(error, part):
             raise
         raise FormatError(path, part, "its state", error if isinstance(error, ValueError) else repr(error)) from error
     return run
+
+
+def _is_of_the_file(error, part):
+    """Does an error in restoring a part mean that the file is damaged? Not where a sound one may be of another run."""
+    if isinstance(error, FormatError | MemoryError) or not isinstance(error, Exception):
+        return False
+    of_the_user = part in OF_THE_USER or part.startswith("extra.")
+    return isinstance(error, NotASchedule) or not (isinstance(error, ValueError) and of_the_user)
 
 
 def _parts(run, extras):

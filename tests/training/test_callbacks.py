@@ -141,6 +141,20 @@ def test_a_curvature_monitor_used_for_two_runs_begins_anew():
         assert list(monitor["k"]) == [1, 3, 5]
 
 
+def test_a_reset_that_fails_is_its_own_error_and_nothing_is_restored(tmp_path):
+    class Fails(training.Callback):
+        def reset(self, run):
+            raise KeyError("planted")
+
+    state_after([training.Checkpoint(tmp_path / "run")], epochs=1)
+    parted = parts(seed=5)
+    before = parted[0].state_dict()
+    for resume in (tmp_path / "run", None):
+        with pytest.raises(KeyError, match="planted"):
+            training.fit(*parted, epochs=2, callbacks=[Fails()], progress=False, resume=resume)
+        assert equal(parted[0].state_dict(), before)
+
+
 def test_an_object_with_a_callbacks_methods_needs_no_reset():
     class Plain:
         events = 0
