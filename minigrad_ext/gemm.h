@@ -35,7 +35,7 @@
 #ifndef DEEP
 #define DEEP 512                /* k of one pass */
 #define ROWS_BYTES (512 << 10)   /* a block of rows of A, DEEP long or shorter: it stays in L2 while it meets the panels */
-#define MOST_ROWS 240
+#define MOST_ROWS 224            /* of a block: whole tiles of 8, 14 and 4 rows */
 #define PANELS_BYTES (2 << 20)   /* the panels of B of one pass */
 #endif
 

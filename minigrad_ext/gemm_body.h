@@ -24,8 +24,9 @@ static int NAME(pass)(const Product *g, ptrdiff_t i0, ptrdiff_t i1, ptrdiff_t j0
     const ptrdiff_t k = mg_least(DEEP, g->k - p0), m = i1 - i0;
     const int direct = NAME(lies_well)(g, m), last = p0 + k == g->k;
     const ptrdiff_t width = m == 1 && direct ? GEMV_VECTORS * LANES : PANEL;
-    const ptrdiff_t most = k < 32 ? 2 * TILE_ROWS : MOST_ROWS; /* little to add: writing C takes the time, so by rows */
-    const ptrdiff_t high = mg_least(ROWS_BYTES / (k * (ptrdiff_t)sizeof(REAL)), most) / TILE_ROWS * TILE_ROWS;
+    /* rows of a block: all for a single panel; few where there is little to add, so that C is written row by row */
+    const ptrdiff_t most = k < 32 ? 2 * TILE_ROWS : mg_least(MOST_ROWS, ROWS_BYTES / (k * (ptrdiff_t)sizeof(REAL)));
+    const ptrdiff_t high = j1 - j0 <= width ? m : most / TILE_ROWS * TILE_ROWS;
     REAL *panels = g->team.scratch(0, (size_t)(k * ((direct ? PANEL : j1 - j0) + LANES)) * sizeof(REAL));
     REAL *rows = NULL;
     if (!panels) return -1;
