@@ -6,8 +6,8 @@
 #include "parts.h"
 #include "simd.h"
 
-/* MG_OPAQUE hides from the compiler what it knows of a pointer: left alone, gcc addresses all rows of a tile from one base
- * and spills the offsets. MG_FETCH asks for a cache line in L2. */
+/* MG_OPAQUE hides from the compiler what it knows of a pointer: left alone, gcc addresses all rows of a tile from one
+ * base and spills the offsets. MG_FETCH asks for a cache line in L2. */
 #ifdef __GNUC__
 #define MG_OPAQUE(p) __asm__("" : "+r"(p))
 #define MG_FETCH(p) __builtin_prefetch((p), 0, 2)
@@ -19,21 +19,21 @@
 /* One image and where its windows lie. The plane is the image with its border of zeros and, for the gradient of a
  * strided convolution, spread - 1 zeros between neighbours. padded = 0: the plane is the image itself. */
 typedef struct {
-    ptrdiff_t n, h, w, c, groups;       /* images */
+    ptrdiff_t n, h, w, c, groups; /* images */
     ptrdiff_t ph, pw, top, left, spread_h, spread_w;
     int padded;
-    ptrdiff_t oh, ow;                   /* windows */
-    ptrdiff_t sh, sw, dh, dw;           /* stride, dilation */
+    ptrdiff_t oh, ow;         /* windows */
+    ptrdiff_t sh, sw, dh, dw; /* stride, dilation */
     Team team;
-    void *images, *windows;             /* windows (n, oh, ow, o): written; for the gradient of the weights read */
+    void *images, *windows; /* windows (n, oh, ow, o): written; for the gradient of the weights read */
 } Geometry;
 
 /* Weights (kh, kw, depth, columns) of each group, with strides; their gradient is contiguous. */
 typedef struct {
     ptrdiff_t kh, kw, depth, columns;
     ptrdiff_t s_kh, s_kw, s_depth, s_column, s_group;
-    void *entries, *bias;               /* entries: where (0, 0, 0, 0) lies; bias (o,) or NULL */
-    int add, add_bias;                  /* their gradients: entries +=, bias += */
+    void *entries, *bias; /* entries: where (0, 0, 0, 0) lies; bias (o,) or NULL */
+    int add, add_bias;    /* their gradients: entries +=, bias += */
 } Weights;
 
 /* Where a segment begins: in A, and its row of B. */
@@ -48,8 +48,7 @@ typedef struct {
 enum { CORRELATE, CORRELATE_W };
 
 /* 0, or -1 where memory for the work buffers is lacking. */
-static int mg_conv(int kernel, char code, int isa, const Geometry *v, const Weights *w)
-{
+static int mg_conv(int kernel, char code, int isa, const Geometry *v, const Weights *w) {
     static int (*const kernels[][2][MG_SETS])(const Geometry *, const Weights *) = {BOTH(correlate), BOTH(correlate_w)};
     return kernels[kernel][code == 'd'][isa](v, w);
 }

@@ -7,20 +7,21 @@
  *         y[n][i][j][o] = sum;
  *     }
  *
- * and its two transposes, in another order of the loops. With channels last the (kw, c) numbers that a window sees of one
- * row of the image lie side by side, as do the (kw, c) rows of w: a segment. Neighbouring windows are rows of a matrix A
- * that overlap in memory, and y = sum over the segments of A times w. A tile of y stays in registers for all of them:
+ * and its two transposes, in another order of the loops. With channels last the (kw, c) numbers that a window sees of
+ * one row of the image lie side by side, as do the (kw, c) rows of w: a segment. Neighbouring windows are rows of a
+ * matrix A that overlap in memory, and y = sum over the segments of A times w. A tile of y stays in registers for all
+ * of them:
  *
  *     C[i, j] = b[j] + sum_s sum_k A[i ra + k ca + seg[s].a] B[(seg[s].b + k) rb + j]
  *
- * for i < mr rows and j < nv LANES columns. The gradient of w reads images as A across (its rows are entries of w, k runs
- * over the pixels of a row of windows) and the incoming gradient as B. Segments that would meet nothing but zeros (rows of
- * the border; behind a stride also what lies between the pixels) are left out.
+ * for i < mr rows and j < nv LANES columns. The gradient of w reads images as A across (its rows are entries of w, k
+ * runs over the pixels of a row of windows) and the incoming gradient as B. Segments that would meet nothing but zeros
+ * (rows of the border; behind a stride also what lies between the pixels) are left out.
  *
- * Why not the micro-kernel of the product of matrices: it knows one segment, so C would be read and written for each, and
- * its tiles are not cut to a row of the image. Five products into C in place of one convolution (64 images, 5 x 5, float,
- * AVX-512): 885 us for 497 from 28 x 28 x 1 to 16 channels, 2,840 for 2,650 from 14 x 14 x 16 to 32; the product of a
- * matrix of patches (im2col), already made: 4,300.
+ * Why not the micro-kernel of the product of matrices: it knows one segment, so C would be read and written for each,
+ * and its tiles are not cut to a row of the image. Five products into C in place of one convolution (64 images, 5 x 5,
+ * float, AVX-512): 885 us for 497 from 28 x 28 x 1 to 16 channels, 2,840 for 2,650 from 14 x 14 x 16 to 32; the product
+ * of a matrix of patches (im2col), already made: 4,300.
  */
 
 /* A tile: MR rows of NV vectors, with a row of B and one entry of A no more than the registers. */
@@ -33,28 +34,26 @@
 #define Tile NAME(Tile)
 
 typedef struct {
-    const REAL *a, *b, *bias;           /* bias: one padded panel, or NULL */
+    const REAL *a, *b, *bias; /* bias: one padded panel, or NULL */
     REAL *c;
-    ptrdiff_t ra, ca, rb, rc;           /* strides: rows and k of A, k of B, rows of C */
-    ptrdiff_t ja, jc;                   /* from one block of rows to the next, in A and C */
+    ptrdiff_t ra, ca, rb, rc; /* strides: rows and k of A, k of B, rows of C */
+    ptrdiff_t ja, jc;         /* from one block of rows to the next, in A and C */
     const Segment *seg;
     ptrdiff_t segments, length;
-    ptrdiff_t columns;                  /* valid columns of C in this panel, <= nv LANES */
-    int accumulate;                     /* C += instead of C = */
+    ptrdiff_t columns; /* valid columns of C in this panel, <= nv LANES */
+    int accumulate;    /* C += instead of C = */
 } Tile;
 
-/* The sums of a tile, which live in registers: `blocks` blocks of mr rows of nv vectors, all three constants. The second
- * block begins at A + ja and C + jc. */
+/* The sums of a tile, which live in registers: `blocks` blocks of mr rows of nv vectors, all three constants. The
+ * second block begins at A + ja and C + jc. */
 typedef vec NAME(Sums)[2][MR][NV];
 
 /* The sums before the first segment: C, the bias or 0. */
-MG_INLINE void NAME(begin_tile)(const int blocks, const int mr, const int nv, const Tile *t, NAME(Sums) sums)
-{
+MG_INLINE void NAME(begin_tile)(const int blocks, const int mr, const int nv, const Tile *t, NAME(Sums) sums) {
     const int from_c = t->accumulate && t->columns == nv * LANES;
     vec start[NV] = {{0}};
     if (t->bias)
-        for (int j = 0; j < nv; j++)
-            start[j] = LOAD(t->bias + j * LANES);
+        for (int j = 0; j < nv; j++) start[j] = LOAD(t->bias + j * LANES);
     for (int h = 0; h < blocks; h++)
         for (int i = 0; i < mr; i++) {
             const REAL *c = t->c + h * t->jc + i * t->rc;
@@ -64,33 +63,28 @@ MG_INLINE void NAME(begin_tile)(const int blocks, const int mr, const int nv, co
                 else
                     sums[h][i][j] = start[j];
         }
-#ifndef MG_PLAIN_C                      /* fetch the rows of C while the sums are computed */
+#ifndef MG_PLAIN_C /* fetch the rows of C while the sums are computed */
     if (!t->accumulate)
         for (int h = 0; h < blocks; h++)
             for (int i = 0; i < mr; i++)
-                for (int j = 0; j < nv; j++)
-                    __builtin_prefetch(t->c + h * t->jc + i * t->rc + j * LANES, 1);
+                for (int j = 0; j < nv; j++) __builtin_prefetch(t->c + h * t->jc + i * t->rc + j * LANES, 1);
 #endif
 }
 
 /* The sums += one segment of A times its rows of B. */
 MG_INLINE void NAME(add_segment)(const int blocks, const int mr, const int nv, const Tile *t, const Segment *seg,
-                                 NAME(Sums) sums)
-{
+                                 NAME(Sums) sums) {
     const ptrdiff_t ra = t->ra, ca = t->ca, rb = t->rb, length = t->length;
     const REAL *b = t->b + seg->b * rb;
     const REAL *a[2][(MR + 2) / 3]; /* every third row; the two behind it are at + ra, + 2 ra */
     for (int h = 0; h < blocks; h++)
-        for (int i = 0; i < mr; i += 3)
-            a[h][i / 3] = t->a + seg->a + h * t->ja + i * ra;
+        for (int i = 0; i < mr; i += 3) a[h][i / 3] = t->a + seg->a + h * t->ja + i * ra;
     for (ptrdiff_t k = 0; k < length; k++) {
         vec row[NV];
-        for (int j = 0; j < nv; j++)
-            row[j] = LOAD(b + j * LANES);
+        for (int j = 0; j < nv; j++) row[j] = LOAD(b + j * LANES);
         for (int h = 0; h < blocks; h++)
             for (int i = 0; i < mr; i++)
-                for (int j = 0; j < nv; j++)
-                    sums[h][i][j] += a[h][i / 3][i % 3 * ra] * row[j];
+                for (int j = 0; j < nv; j++) sums[h][i][j] += a[h][i / 3][i % 3 * ra] * row[j];
         for (int h = 0; h < blocks; h++)
             for (int i = 0; i < mr; i += 3) {
                 a[h][i / 3] += ca;
@@ -101,38 +95,33 @@ MG_INLINE void NAME(add_segment)(const int blocks, const int mr, const int nv, c
 }
 
 /* C = the sums; where the last vector is not full, by way of the stack (and C += what a gradient adds). */
-MG_INLINE void NAME(end_tile)(const int blocks, const int mr, const int nv, const Tile *t, NAME(Sums) sums)
-{
+MG_INLINE void NAME(end_tile)(const int blocks, const int mr, const int nv, const Tile *t, NAME(Sums) sums) {
     const ptrdiff_t columns = t->columns, jc = t->jc, rc = t->rc;
     REAL *c = t->c;
     if (columns == nv * LANES) {
         for (int h = 0; h < blocks; h++)
             for (int i = 0; i < mr; i++)
-                for (int j = 0; j < nv; j++)
-                    STORE(c + h * jc + i * rc + j * LANES, sums[h][i][j]);
+                for (int j = 0; j < nv; j++) STORE(c + h * jc + i * rc + j * LANES, sums[h][i][j]);
         return;
     }
     for (int h = 0; h < blocks; h++)
         for (int i = 0; i < mr; i++) {
             REAL row[NV * LANES] = {0}, *to = c + h * jc + i * rc;
-            for (int j = 0; j < nv; j++)
-                STORE(row + j * LANES, sums[h][i][j]);
-            for (ptrdiff_t j = 0; j < columns; j++)
-                to[j] = t->accumulate ? to[j] + row[j] : row[j];
+            for (int j = 0; j < nv; j++) STORE(row + j * LANES, sums[h][i][j]);
+            for (ptrdiff_t j = 0; j < columns; j++) to[j] = t->accumulate ? to[j] + row[j] : row[j];
         }
 }
 
-MG_INLINE void NAME(tile)(const int blocks, const int mr, const int nv, const Tile *t)
-{
+MG_INLINE void NAME(tile)(const int blocks, const int mr, const int nv, const Tile *t) {
     NAME(Sums) sums;
     NAME(begin_tile)(blocks, mr, nv, t, sums);
-    for (ptrdiff_t s = 0; s < t->segments; s++)
-        NAME(add_segment)(blocks, mr, nv, t, t->seg + s, sums);
+    for (ptrdiff_t s = 0; s < t->segments; s++) NAME(add_segment)(blocks, mr, nv, t, t->seg + s, sums);
     NAME(end_tile)(blocks, mr, nv, t, sums);
 }
 
 /* One function per tile size, so that blocks, mr and nv are constants inside. Two blocks where the registers hold them:
  * for one vector always, for two up to half the height. */
+/* clang-format off */
 #define ONE(m) \
     static void NAME(tile_1_##m##_1)(const Tile *t) { NAME(tile)(1, m, 1, t); } \
     static void NAME(tile_1_##m##_2)(const Tile *t) { NAME(tile)(1, m, 2, t); } \
@@ -159,27 +148,23 @@ static void (*const NAME(tiles)[MR][2][NV])(const Tile *) = {
 };
 #undef ONE
 #undef TWO
+/* clang-format on */
 
 /* Rows of a tile: `rows` cut into equal parts of at most MR (28 -> 14 14, 24 -> 12 12, 80 -> 14 14 14 14 14 10). */
-static ptrdiff_t NAME(height)(ptrdiff_t rows)
-{
+static ptrdiff_t NAME(height)(ptrdiff_t rows) {
     const ptrdiff_t parts = (rows + MR - 1) / MR;
     return (rows + parts - 1) / parts;
 }
 
 /* The image with its border, `plane` (ph, pw, c): row r holds image row (r - top) / spread, or zeros. Its zeros were
  * written when the plane was new; only what comes from the image is copied. */
-static void NAME(fill_plane)(const Geometry *v, const REAL *image, REAL *plane)
-{
+static void NAME(fill_plane)(const Geometry *v, const REAL *image, REAL *plane) {
     for (ptrdiff_t i = 0; i < v->h; i++) {
         const ptrdiff_t r = v->top + i * v->spread_h;
-        if (r < 0 || r >= v->ph)
-            continue;
+        if (r < 0 || r >= v->ph) continue;
         ptrdiff_t first = 0, last = v->w;
-        while (first < last && v->left + first * v->spread_w < 0)
-            first++;
-        while (last > first && v->left + (last - 1) * v->spread_w >= v->pw)
-            last--;
+        while (first < last && v->left + first * v->spread_w < 0) first++;
+        while (last > first && v->left + (last - 1) * v->spread_w >= v->pw) last--;
         const REAL *from = image + (i * v->w + first) * v->c;
         REAL *to = plane + (r * v->pw + v->left + first * v->spread_w) * v->c;
         if (v->spread_w == 1) {
@@ -193,8 +178,7 @@ static void NAME(fill_plane)(const Geometry *v, const REAL *image, REAL *plane)
 
 /* Weights as panels of NV LANES columns (the last one of LANES where that is enough), zeros behind the last column:
  * panel[k, j] = w[k][panel start + j], k running over (kh, kw, depth) with the given strides. */
-static void NAME(pack_weights)(const Weights *w, const REAL *from, REAL *to)
-{
+static void NAME(pack_weights)(const Weights *w, const REAL *from, REAL *to) {
     for (ptrdiff_t first = 0; first < w->columns; first += NV * LANES) {
         const ptrdiff_t valid = w->columns - first < NV * LANES ? w->columns - first : NV * LANES;
         const ptrdiff_t width = valid <= LANES ? LANES : NV * LANES;
@@ -204,25 +188,21 @@ static void NAME(pack_weights)(const Weights *w, const REAL *from, REAL *to)
                     const REAL *row = from + ki * w->s_kh + kj * w->s_kw + d * w->s_depth + first * w->s_column;
                     ptrdiff_t j = 0;
                     if (w->s_column == 1)
-                        for (; j < valid; j++)
-                            to[j] = row[j];
+                        for (; j < valid; j++) to[j] = row[j];
                     else
-                        for (; j < valid; j++)
-                            to[j] = row[j * w->s_column];
-                    for (; j < width; j++)
-                        to[j] = 0;
+                        for (; j < valid; j++) to[j] = row[j * w->s_column];
+                    for (; j < width; j++) to[j] = 0;
                 }
     }
 }
 
 /* The segments that meet pixels from the windows of row i and of columns q, q + spread_w, ...; returns how many. */
-static ptrdiff_t NAME(meet)(const Geometry *v, const Weights *w, int whole_rows, ptrdiff_t i, ptrdiff_t q, Segment *to)
-{
+static ptrdiff_t NAME(meet)(const Geometry *v, const Weights *w, int whole_rows, ptrdiff_t i, ptrdiff_t q,
+                            Segment *to) {
     ptrdiff_t count = 0;
     for (ptrdiff_t ki = 0; ki < w->kh; ki++) {
         const ptrdiff_t r = i * v->sh + ki * v->dh - v->top, a = ki * v->dh * v->pw * v->c, b = ki * w->kw * w->depth;
-        if (r < 0 || r >= v->h * v->spread_h || r % v->spread_h)
-            continue;
+        if (r < 0 || r >= v->h * v->spread_h || r % v->spread_h) continue;
         if (whole_rows) {
             to[count++] = (Segment){a, b};
             continue;
@@ -235,8 +215,7 @@ static ptrdiff_t NAME(meet)(const Geometry *v, const Weights *w, int whole_rows,
 }
 
 /* Fetch part `part` of `parts` of the numbers at `next`, while the image before them is at work. */
-static void NAME(fetch)(const REAL *next, ptrdiff_t size, ptrdiff_t part, ptrdiff_t parts)
-{
+static void NAME(fetch)(const REAL *next, ptrdiff_t size, ptrdiff_t part, ptrdiff_t parts) {
     for (ptrdiff_t k = size * part / parts; k < size * (part + 1) / parts; k += (ptrdiff_t)(64 / sizeof(REAL)))
         MG_FETCH(next + k);
 }
@@ -246,7 +225,7 @@ static void NAME(fetch)(const REAL *next, ptrdiff_t size, ptrdiff_t part, ptrdif
 typedef struct {
     const Geometry *v;
     const Weights *w;
-    const REAL *packed, *bias;          /* panels of every group; bias: in panels too, or NULL */
+    const REAL *packed, *bias; /* panels of every group; bias: in panels too, or NULL */
     ptrdiff_t bands;
 } Correlation;
 
@@ -255,8 +234,8 @@ typedef struct {
 #define PLANE_SIZE(v) ((v)->padded ? (size_t)((v)->ph * (v)->pw * (v)->c) : 0)
 
 /* `rows` rows of `across` windows, for all columns of y: t describes them, from, to are where A and C begin. */
-static void NAME(all_columns)(const Correlation *all, Tile *t, ptrdiff_t rows, ptrdiff_t across, const REAL *from, REAL *to)
-{
+static void NAME(all_columns)(const Correlation *all, Tile *t, ptrdiff_t rows, ptrdiff_t across, const REAL *from,
+                              REAL *to) {
     const ptrdiff_t groups = all->v->groups, depth = all->v->c / groups, columns = all->w->columns;
     const ptrdiff_t padded = PADDED(columns), k = all->w->kh * all->w->kw * depth, high = NAME(height)(across);
     for (ptrdiff_t g = 0; g < groups; g++)
@@ -275,35 +254,31 @@ static void NAME(all_columns)(const Correlation *all, Tile *t, ptrdiff_t rows, p
         }
 }
 
-static int NAME(correlate_bands)(const void *context, ptrdiff_t first_band, ptrdiff_t past_band)
-{
+static int NAME(correlate_bands)(const void *context, ptrdiff_t first_band, ptrdiff_t past_band) {
     const Correlation *all = context;
     const Geometry *v = all->v;
     const Weights *w = all->w;
     const ptrdiff_t groups = v->groups, depth = v->c / groups, columns = w->columns, bands = all->bands;
-    const int whole_rows = groups == 1 && v->dw == 1 && v->spread_w == 1;       /* a segment is a row of the kernel */
+    const int whole_rows = groups == 1 && v->dw == 1 && v->spread_w == 1; /* a segment is a row of the kernel */
     const ptrdiff_t segments = whole_rows ? w->kh : w->kh * w->kw, step = v->spread_w;
     const ptrdiff_t pitch = v->pw * v->c, image_size = v->h * v->w * v->c, o = groups * columns;
     const ptrdiff_t high = NAME(height)((v->ow + step - 1) / step);
-    const int pairs = columns <= LANES || 2 * high <= MR;   /* two rows of the image in one tile */
+    const int pairs = columns <= LANES || 2 * high <= MR; /* two rows of the image in one tile */
     const REAL *x = v->images;
     REAL *y = v->windows;
     const size_t plane_size = PLANE_SIZE(v);
     Segment *seg = v->team.scratch(1, 2 * (size_t)segments * sizeof(Segment) + plane_size * sizeof(REAL));
-    if (!seg)
-        return -1;
+    if (!seg) return -1;
     Segment *below = seg + segments;
     REAL *plane = plane_size ? (REAL *)(below + segments) : NULL;
-    if (plane)
-        memset(plane, 0, plane_size * sizeof(REAL));
+    if (plane) memset(plane, 0, plane_size * sizeof(REAL));
     ptrdiff_t in_plane = -1;
     const uint64_t before = mg_flush_on();
     for (ptrdiff_t work = first_band; work < past_band; work++) {
         const ptrdiff_t n = work / bands, band = work % bands;
         const REAL *image = x + n * image_size;
         if (plane) {
-            if (in_plane != n)
-                NAME(fill_plane)(v, image, plane);
+            if (in_plane != n) NAME(fill_plane)(v, image, plane);
             in_plane = n;
             image = plane;
         }
@@ -314,7 +289,7 @@ static int NAME(correlate_bands)(const void *context, ptrdiff_t first_band, ptrd
                 Tile t;
                 t.seg = seg;
                 t.segments = NAME(meet)(v, w, whole_rows, i, q, seg);
-                if (pairs && step == 1 && i + 1 < past      /* if they meet the same: bits do not depend on bands */
+                if (pairs && step == 1 && i + 1 < past /* if they meet the same: bits do not depend on bands */
                     && NAME(meet)(v, w, whole_rows, i + 1, q, below) == t.segments
                     && !memcmp(seg, below, (size_t)t.segments * sizeof(Segment)))
                     rows = 2;
@@ -325,12 +300,12 @@ static int NAME(correlate_bands)(const void *context, ptrdiff_t first_band, ptrd
                 t.ja = v->sh * pitch;
                 t.jc = v->ow * o;
                 t.accumulate = 0;
-                NAME(all_columns)(all, &t, rows, (v->ow - q + step - 1) / step, image + i * t.ja + q * v->sw * v->c,
-                                  y + (n * v->oh + i) * t.jc + q * o);
+                const REAL *from = image + i * t.ja + q * v->sw * v->c;
+                REAL *to = y + (n * v->oh + i) * t.jc + q * o;
+                NAME(all_columns)(all, &t, rows, (v->ow - q + step - 1) / step, from, to);
             }
             if (n + 1 < v->n)
-                for (ptrdiff_t r = i; r < i + rows; r++)
-                    NAME(fetch)(x + (n + 1) * image_size, image_size, r, v->oh);
+                for (ptrdiff_t r = i; r < i + rows; r++) NAME(fetch)(x + (n + 1) * image_size, image_size, r, v->oh);
         }
     }
     mg_flush_off(before);
@@ -339,14 +314,12 @@ static int NAME(correlate_bands)(const void *context, ptrdiff_t first_band, ptrd
 
 /* Correlation: y (n, oh, ow, groups columns) = images (n, h, w, c) * weights, + bias. Both conv2d and conv2d_x.
  * Every output is one sum in one order, whoever computes it. */
-static int NAME(correlate)(const Geometry *v, const Weights *w)
-{
+static int NAME(correlate)(const Geometry *v, const Weights *w) {
     const REAL *weights = w->entries, *bias = w->bias;
     const ptrdiff_t groups = v->groups, columns = w->columns;
     const ptrdiff_t padded = PADDED(columns), K = w->kh * w->kw * (v->c / groups);
     REAL *packed = v->team.scratch(0, ((size_t)(groups * padded * (K + 1)) + NV * LANES) * sizeof(REAL));
-    if (!packed)
-        return -1;
+    if (!packed) return -1;
     REAL *padded_bias = packed + groups * padded * K;
     for (ptrdiff_t g = 0; g < groups; g++) {
         NAME(pack_weights)(w, weights + g * w->s_group, packed + g * padded * K);
@@ -361,8 +334,7 @@ static int NAME(correlate)(const Geometry *v, const Weights *w)
 }
 
 /* db[j] += sum over the pixels of an image of g[p, j], pixel by pixel. */
-static void NAME(add_pixels)(ptrdiff_t pixels, ptrdiff_t o, const REAL *g, REAL *db)
-{
+static void NAME(add_pixels)(ptrdiff_t pixels, ptrdiff_t o, const REAL *g, REAL *db) {
     ptrdiff_t j = 0;
     for (; j + 2 * LANES <= o; j += 2 * LANES) {
         vec sum0 = LOAD(db + j), sum1 = LOAD(db + j + LANES);
@@ -375,14 +347,12 @@ static void NAME(add_pixels)(ptrdiff_t pixels, ptrdiff_t o, const REAL *g, REAL 
     }
     for (; j + LANES <= o; j += LANES) {
         vec sum = LOAD(db + j);
-        for (ptrdiff_t p = 0; p < pixels; p++)
-            sum += LOAD(g + p * o + j);
+        for (ptrdiff_t p = 0; p < pixels; p++) sum += LOAD(g + p * o + j);
         STORE(db + j, sum);
     }
     for (; j < o; j++) {
         REAL sum = db[j];
-        for (ptrdiff_t p = 0; p < pixels; p++)
-            sum += g[p * o + j];
+        for (ptrdiff_t p = 0; p < pixels; p++) sum += g[p * o + j];
         db[j] = sum;
     }
 }
@@ -392,17 +362,16 @@ static void NAME(add_pixels)(ptrdiff_t pixels, ptrdiff_t o, const REAL *g, REAL 
 typedef struct {
     const Geometry *v;
     const Weights *w;
-    const Segment *seg;                 /* one for every row of windows */
-    int whole_rows;                     /* the rows of one ki lie side by side in the image: dw has blocks of kw depth rows */
-    ptrdiff_t rows, high, heights;      /* rows of a block of dw, of a tile, and how many tiles that makes */
+    const Segment *seg; /* one for every row of windows */
+    int whole_rows;     /* the rows of one ki lie side by side in the image: dw has blocks of kw depth rows */
+    ptrdiff_t rows, high, heights;         /* rows of a block of dw, of a tile, and how many tiles that makes */
     ptrdiff_t deep, blocks, panels, parts; /* ki in one tile; blocks, panels of columns; parts */
 } Gradient;
 
 /* Tile number `item` of dw += what one image adds. image: with its border; g: the gradient of its windows, a row of rb
  * numbers for each, of which those of group q begin at q apart. */
 static void NAME(gradient_tile)(const Gradient *all, ptrdiff_t item, const REAL *image, const REAL *g, ptrdiff_t rb,
-                                ptrdiff_t apart)
-{
+                                ptrdiff_t apart) {
     const Geometry *v = all->v;
     const ptrdiff_t kh = all->w->kh, kw = all->w->kw, columns = all->w->columns, wide = NV * LANES;
     const ptrdiff_t depth = v->c / v->groups, o = v->groups * columns, pitch = v->pw * v->c;
@@ -412,11 +381,9 @@ static void NAME(gradient_tile)(const Gradient *all, ptrdiff_t item, const REAL 
     const ptrdiff_t ki = (all->whole_rows ? block : block / kw) * all->deep, kj = all->whole_rows ? 0 : block % kw;
     const ptrdiff_t mr = all->rows - m < all->high ? all->rows - m : all->high;
     const ptrdiff_t last = ki + all->deep < kh ? ki + all->deep - 1 : kh - 1;
-    ptrdiff_t s = 0, past_s = v->oh;    /* rows of windows that see pixels through ki .. last */
-    while (s < past_s && s * v->sh + last * v->dh < v->top)
-        s++;
-    while (s < past_s && (past_s - 1) * v->sh + ki * v->dh - v->top >= v->h)
-        past_s--;
+    ptrdiff_t s = 0, past_s = v->oh; /* rows of windows that see pixels through ki .. last */
+    while (s < past_s && s * v->sh + last * v->dh < v->top) s++;
+    while (s < past_s && (past_s - 1) * v->sh + ki * v->dh - v->top >= v->h) past_s--;
     Tile t = {.ra = 1, .ca = v->sw * v->c, .rb = rb, .rc = o, .length = v->ow, .accumulate = 1};
     t.columns = columns - first < wide ? columns - first : wide;
     t.a = image + ki * v->dh * pitch + kj * v->dw * v->c + q * depth + m;
@@ -430,18 +397,15 @@ static void NAME(gradient_tile)(const Gradient *all, ptrdiff_t item, const REAL 
 }
 
 /* The gradient of an image's windows with the columns of each group in whole vectors. */
-static void NAME(pad_columns)(const Gradient *all, const REAL *g, REAL *to)
-{
+static void NAME(pad_columns)(const Gradient *all, const REAL *g, REAL *to) {
     const ptrdiff_t groups = all->v->groups, columns = all->w->columns, padded = PADDED(columns);
     const ptrdiff_t pixels = all->v->oh * all->v->ow;
     for (ptrdiff_t q = 0; q < groups; q++)
         for (ptrdiff_t p = 0; p < pixels; p++, to += padded)
-            for (ptrdiff_t j = 0; j < padded; j++)
-                to[j] = j < columns ? g[(p * groups + q) * columns + j] : 0;
+            for (ptrdiff_t j = 0; j < padded; j++) to[j] = j < columns ? g[(p * groups + q) * columns + j] : 0;
 }
 
-static int NAME(correlate_w_tiles)(const void *context, ptrdiff_t first_part, ptrdiff_t past_part)
-{
+static int NAME(correlate_w_tiles)(const void *context, ptrdiff_t first_part, ptrdiff_t past_part) {
     const Gradient *all = context;
     const Geometry *v = all->v;
     const REAL *x = v->images, *g = v->windows;
@@ -452,8 +416,7 @@ static int NAME(correlate_w_tiles)(const void *context, ptrdiff_t first_part, pt
     const ptrdiff_t mine = work * first_part / all->parts, past = work * past_part / all->parts;
     const size_t plane_size = PLANE_SIZE(v), g_size = padded == columns ? 0 : (size_t)(v->groups * pixels * padded);
     REAL *plane = v->team.scratch(1, (plane_size + g_size + 1) * sizeof(REAL)), *padded_g = plane + plane_size;
-    if (!plane)
-        return -1;
+    if (!plane) return -1;
     memset(plane, 0, plane_size * sizeof(REAL));
     const uint64_t before = mg_flush_on();
     for (ptrdiff_t n = 0; n < v->n; n++) {
@@ -462,8 +425,7 @@ static int NAME(correlate_w_tiles)(const void *context, ptrdiff_t first_part, pt
             NAME(fill_plane)(v, image, plane);
             image = plane;
         }
-        if (g_size)
-            NAME(pad_columns)(all, gn, padded_g);
+        if (g_size) NAME(pad_columns)(all, gn, padded_g);
         for (ptrdiff_t item = mine; item < past; item++) {
             if (n + 1 < v->n) {
                 NAME(fetch)(x + (n + 1) * image_size, image_size, item - mine, past - mine);
@@ -474,8 +436,7 @@ static int NAME(correlate_w_tiles)(const void *context, ptrdiff_t first_part, pt
             else
                 NAME(gradient_tile)(all, item, image, gn, o, columns);
         }
-        if (db && past_part == all->parts)
-            NAME(add_pixels)(pixels, o, gn, db);
+        if (db && past_part == all->parts) NAME(add_pixels)(pixels, o, gn, db);
     }
     mg_flush_off(before);
     return 0;
@@ -484,23 +445,18 @@ static int NAME(correlate_w_tiles)(const void *context, ptrdiff_t first_part, pt
 /* The gradient with respect to w: dw (kh, kw, depth, groups columns) (+)= sum over images and pixels of x times g,
  * g (n, oh, ow, groups columns), and to b: db (+)= sum of g (db NULL: not wanted). Images outermost; a thread owns some
  * entries of dw and sees every image, so there are no more parts than threads. */
-static int NAME(correlate_w)(const Geometry *v, const Weights *w)
-{
+static int NAME(correlate_w)(const Geometry *v, const Weights *w) {
     REAL *dw = w->entries, *db = w->bias;
     const ptrdiff_t kh = w->kh, kw = w->kw, depth = v->c / v->groups, o = v->groups * w->columns;
     const int whole_rows = v->groups == 1 && v->dw == 1;
     const ptrdiff_t rows = whole_rows ? kw * depth : depth, high = NAME(height)(rows);
-    const ptrdiff_t deep = w->columns <= LANES || 2 * high <= MR ? 2 : 1;   /* rows of the kernel in one tile */
+    const ptrdiff_t deep = w->columns <= LANES || 2 * high <= MR ? 2 : 1; /* rows of the kernel in one tile */
     const ptrdiff_t steps = (kh + deep - 1) / deep, panels = (w->columns + NV * LANES - 1) / (NV * LANES);
     Segment *seg = v->team.scratch(0, (size_t)(v->oh + 1) * sizeof(Segment));
-    if (!seg)
-        return -1;
-    for (ptrdiff_t s = 0; s < v->oh; s++)
-        seg[s] = (Segment){s * v->sh * v->pw * v->c, s * v->ow};
-    if (!w->add)
-        memset(dw, 0, (size_t)(kh * kw * depth * o) * sizeof(REAL));
-    if (db && !w->add_bias)
-        memset(db, 0, (size_t)o * sizeof(REAL));
+    if (!seg) return -1;
+    for (ptrdiff_t s = 0; s < v->oh; s++) seg[s] = (Segment){s * v->sh * v->pw * v->c, s * v->ow};
+    if (!w->add) memset(dw, 0, (size_t)(kh * kw * depth * o) * sizeof(REAL));
+    if (db && !w->add_bias) memset(db, 0, (size_t)o * sizeof(REAL));
     const ptrdiff_t heights = (rows + high - 1) / high, blocks = whole_rows ? steps : steps * kw;
     const ptrdiff_t work = v->groups * panels * blocks * heights;
     const ptrdiff_t parts = v->team.threads < work ? v->team.threads : work;

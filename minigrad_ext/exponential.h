@@ -1,8 +1,10 @@
-/* exp(x) for x <= 0 as straight-line code, so that a loop over it vectorises; bodies of variants.h call EXP_NEGATIVE(x).
+/* exp(x) for x <= 0 as straight-line code, so that a loop over it vectorises; bodies of variants.h call
+   EXP_NEGATIVE(x).
 
-   x = n log 2 + r with |r| <= log(2)/2, so exp(x) = 2^n exp(r), and exp(r) is its Taylor series to the 7th power in float
-   (remainder 5e-9), to the 13th in double (4e-18). Adding and subtracting 1.5 * 2^23 (2^52) rounds to an integer and
-   leaves it in the low bits of the sum. Below the smallest normal number the result is 0; NaN stays NaN. At most 2 ulp. */
+   x = n log 2 + r with |r| <= log(2)/2, so exp(x) = 2^n exp(r), and exp(r) is its Taylor series to the 7th power in
+   float (remainder 5e-9), to the 13th in double (4e-18). Adding and subtracting 1.5 * 2^23 (2^52) rounds to an integer
+   and leaves it in the low bits of the sum. Below the smallest normal number the result is 0; NaN stays NaN. At most 2
+   ulp. */
 #ifndef MINIGRAD_EXPONENTIAL_H
 #define MINIGRAD_EXPONENTIAL_H
 #include <stdint.h>

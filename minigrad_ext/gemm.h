@@ -1,6 +1,7 @@
 /* C <- [C +] A B [+ bias] for any strides of A, B and C: gemm_body.h, once for each instruction set and width.
 
-   Bits: every entry is a sum over k in order, cut at multiples of DEEP, for all layouts, paths and numbers of threads. */
+   Bits: every entry is a sum over k in order, cut at multiples of DEEP, for all layouts, paths and numbers of threads.
+ */
 #ifndef MINIGRAD_GEMM_H
 #define MINIGRAD_GEMM_H
 
@@ -33,10 +34,11 @@
 #define GEMV_VECTORS 8 /* one row of A against so many vectors of B */
 
 #ifndef DEEP
-#define DEEP 512                /* k of one pass */
-#define ROWS_BYTES (512 << 10)   /* a block of rows of A, DEEP long or shorter: it stays in L2 while it meets the panels */
-#define MOST_ROWS 224            /* of a block: whole tiles of 8, 14 and 4 rows */
-#define PANELS_BYTES (2 << 20)   /* the panels of B of one pass */
+#define DEEP 512 /* k of one pass */
+#define ROWS_BYTES \
+    (512 << 10)       /* a block of rows of A, DEEP long or shorter: it stays in L2 while it meets the panels */
+#define MOST_ROWS 224 /* of a block: whole tiles of 8, 14 and 4 rows */
+#define PANELS_BYTES (2 << 20) /* the panels of B of one pass */
 #endif
 
 /* A (m, k), B (k, n), C (m, n), strides in items. Bias entry (i, j) is at bias[i bi + j bj], or bias is NULL. add: C is
@@ -69,8 +71,8 @@ static int mg_gemm(char code, int isa, const Product *g) {
 }
 
 /* sums[j] <- [sums +] the sum of column j of G (m, n). */
-static void mg_columns(char code, int isa, ptrdiff_t m, ptrdiff_t n, const void *g, ptrdiff_t rg, ptrdiff_t cg, void *sums,
-                       int add) {
+static void mg_columns(char code, int isa, ptrdiff_t m, ptrdiff_t n, const void *g, ptrdiff_t rg, ptrdiff_t cg,
+                       void *sums, int add) {
     static void (*const kernels[2][MG_SETS])(ptrdiff_t, ptrdiff_t, const void *, ptrdiff_t, ptrdiff_t, void *, int) =
         BOTH(columns);
     const uint64_t before = mg_flush_on();

@@ -1,22 +1,24 @@
 /* The product of matrices for one instruction set and width: the loops around the micro-kernel of tile.h.
 
-   Of C, one pass computes what DEEP entries of k add to it: the panels of B, as wide as a tile, are packed (where packing
-   pays), and each block of rows of A, packed where it does not lie well, meets them all while it is in L2. */
+   Of C, one pass computes what DEEP entries of k add to it: the panels of B, as wide as a tile, are packed (where
+   packing pays), and each block of rows of A, packed where it does not lie well, meets them all while it is in L2. */
 #include "tile.h"
 
 #define PANEL (TILE_VECTORS * LANES) /* columns of a panel */
 
-/* Whether m rows of A meet B where it lies: packing does not pay for a few, nor for more while a page holds rows of B. */
+/* Whether m rows of A meet B where it lies: packing does not pay for a few, nor for more while a page holds rows of B.
+ */
 static int NAME(lies_well)(const Product *g, ptrdiff_t m) {
     return g->n == 1 || (g->cb == 1 && m <= (g->rb * (ptrdiff_t)sizeof(REAL) <= 2048 ? 32 : 4) * TILE_ROWS);
 }
 
-/* Whether it pays to pack rows of A for so many panels: neither rows nor columns are contiguous, or all rows of a tile meet
-   in one set of L1. */
+/* Whether it pays to pack rows of A for so many panels: neither rows nor columns are contiguous, or all rows of a tile
+   meet in one set of L1. */
 static int NAME(pack_a)(const Product *g, ptrdiff_t m, ptrdiff_t panels) {
     const ptrdiff_t apart = (g->ca == 1 ? g->ra : g->ca) * (ptrdiff_t)sizeof(REAL);
     const int far = g->ca != 1 && apart >= 1024 && g->k >= 256;
-    return m >= TILE_ROWS && ((((g->ca != 1 && g->ra != 1) || apart % 4096 == 0) && panels >= 3) || (far && panels >= 2));
+    return m >= TILE_ROWS
+           && ((((g->ca != 1 && g->ra != 1) || apart % 4096 == 0) && panels >= 3) || (far && panels >= 2));
 }
 
 /* One pass over rows [i0, i1) and columns [j0, j1) of C: entries p0 ... p0 + DEEP of k. 0, or -1: no memory. */

@@ -1,10 +1,10 @@
-/* The helpers: threads that take parts of a kernel's work. They are made when a kernel first has work for them and sleep
-   between kernels.
+/* The helpers: threads that take parts of a kernel's work. They are made when a kernel first has work for them and
+   sleep between kernels.
 
-   The work of a kernel is cut into pieces, and every thread of the team has a seat with an equal share of them before it,
-   the same share from kernel to kernel, so that it meets its own numbers in its cache. Whoever has finished with his own
-   takes pieces from the others' seats. So the work is done whoever comes: a helper that could not be made, or that another
-   program keeps from its processor, is not waited for, unless it is in the midst of a piece.
+   The work of a kernel is cut into pieces, and every thread of the team has a seat with an equal share of them before
+   it, the same share from kernel to kernel, so that it meets its own numbers in its cache. Whoever has finished with
+   his own takes pieces from the others' seats. So the work is done whoever comes: a helper that could not be made, or
+   that another program keeps from its processor, is not waited for, unless it is in the midst of a piece.
 
    One kernel at a time has the helpers. A second Python thread finds them taken and works alone; so does the child of a
    fork until its first kernel makes helpers of its own. */
@@ -34,8 +34,8 @@ static int mg_helpers(void) { return 0; }
 #include <time.h>
 
 enum { MG_THREADS = 1 };
-enum { PIECES = 4 };           /* a seat's share: fewer, and a thread that is held up holds up more; more cost more */
-enum { SPIN = 200 * 1000 };    /* ns a thread watches for work before it sleeps: the gap between two kernels of a step */
+enum { PIECES = 4 };        /* a seat's share: fewer, and a thread that is held up holds up more; more cost more */
+enum { SPIN = 200 * 1000 }; /* ns a thread watches for work before it sleeps: the gap between two kernels of a step */
 enum { STACK = 1024 * 1024 };
 
 /* Where a thread waits for a counter to change. */
@@ -50,11 +50,11 @@ typedef struct {
     int past;                     /* number of the last of them, plus 1 */
 } Seat;
 
-static Seat seats[MOST_THREADS];  /* 0: the thread that called the kernel */
+static Seat seats[MOST_THREADS]; /* 0: the thread that called the kernel */
 static Bed beds[MOST_THREADS];
 static int helpers;
 static atomic_int most_helpers = MOST_THREADS - 1;
-static atomic_int taken;          /* by a kernel */
+static atomic_int taken; /* by a kernel */
 static atomic_uint kernels_begun, unfinished;
 static atomic_int team_size, failed;
 
@@ -145,8 +145,8 @@ static void without_helpers(void) {
     atomic_store(&taken, 0);
 }
 
-/* See to it that there are `wanted` helpers, or as many as the system grants; having refused once, it is not asked again.
-   Signals go to Python's threads, but for those that a fault raises in the thread itself. */
+/* See to it that there are `wanted` helpers, or as many as the system grants; having refused once, it is not asked
+   again. Signals go to Python's threads, but for those that a fault raises in the thread itself. */
 static void make_helpers(int wanted) {
     static int watching_forks;
     sigset_t most, before;

@@ -1,5 +1,5 @@
-/* Memory for large arrays, straight from the system, and the blocks of it that were freed last. One thread at a time: the
-   caller holds Python's lock. */
+/* Memory for large arrays, straight from the system, and the blocks of it that were freed last. One thread at a time:
+   the caller holds Python's lock. */
 #ifndef MINIGRAD_MEMORY_H
 #define MINIGRAD_MEMORY_H
 
@@ -8,7 +8,10 @@
 
 #if defined(_WIN32)
 static void *system_get(size_t size) { return malloc(size); }
-static void system_free(void *start, size_t size) { (void)size; free(start); }
+static void system_free(void *start, size_t size) {
+    (void)size;
+    free(start);
+}
 #else
 #include <sys/mman.h>
 static void *system_get(size_t size) {

@@ -2,7 +2,7 @@
  * a vector. x (m, c) is worked through in blocks of rows that fit L1: each block leaves its own sums, which are then
  * added in the order of the blocks, so the bits do not depend on who computed which block. */
 
-#ifndef MG_PLAIN_C                      /* g where v > 0 or v is NaN, else 0 */
+#ifndef MG_PLAIN_C /* g where v > 0 or v is NaN, else 0 */
 #define POSITIVE(g, v) ((vec)((wholes)(g) & ~(wholes)((v) <= zero)))
 #else
 #define POSITIVE(g, v) ((v) <= zero ? zero : (g))
@@ -10,8 +10,7 @@
 
 /* Mean and sum of squared deviations of the columns of one block: part[0, j], part[1, j]. Two passes; the second also
  * sums the deviations, which would be 0 had the mean no rounding error, and takes that error out of both. */
-static void NAME(block_moments)(const REAL *x, ptrdiff_t rows, ptrdiff_t c, REAL *part)
-{
+static void NAME(block_moments)(const REAL *x, ptrdiff_t rows, ptrdiff_t c, REAL *part) {
     const REAL share = (REAL)1 / (REAL)rows;
     ptrdiff_t j = 0;
     for (; j + LANES <= c; j += LANES) {
@@ -25,8 +24,7 @@ static void NAME(block_moments)(const REAL *x, ptrdiff_t rows, ptrdiff_t c, REAL
             s2 += LOAD(p + 2 * c);
             s3 += LOAD(p + 3 * c);
         }
-        for (; i < rows; i++, p += c)
-            s0 += LOAD(p);
+        for (; i < rows; i++, p += c) s0 += LOAD(p);
         const vec mean = ((s0 + s1) + (s2 + s3)) * share;
         vec e0 = zero, e1 = zero;
         s0 = s1 = s2 = s3 = zero;
@@ -51,8 +49,7 @@ static void NAME(block_moments)(const REAL *x, ptrdiff_t rows, ptrdiff_t c, REAL
     }
     for (; j < c; j++) {
         REAL sum = 0, squares = 0, rest = 0;
-        for (ptrdiff_t i = 0; i < rows; i++)
-            sum += x[i * c + j];
+        for (ptrdiff_t i = 0; i < rows; i++) sum += x[i * c + j];
         const REAL mean = sum * share;
         for (ptrdiff_t i = 0; i < rows; i++) {
             const REAL d = x[i * c + j] - mean;
@@ -65,10 +62,9 @@ static void NAME(block_moments)(const REAL *x, ptrdiff_t rows, ptrdiff_t c, REAL
 }
 
 /* y = (x - mean) a + beta, with relu max(y, 0), for the rows of one block. */
-MG_INLINE void NAME(block_normalize)(const REAL *MG_RESTRICT x, ptrdiff_t rows, ptrdiff_t c, const REAL *MG_RESTRICT mean,
-                                     const REAL *MG_RESTRICT a, const REAL *MG_RESTRICT beta, const int relu,
-                                     REAL *MG_RESTRICT y)
-{
+MG_INLINE void NAME(block_normalize)(const REAL *MG_RESTRICT x, ptrdiff_t rows, ptrdiff_t c,
+                                     const REAL *MG_RESTRICT mean, const REAL *MG_RESTRICT a,
+                                     const REAL *MG_RESTRICT beta, const int relu, REAL *MG_RESTRICT y) {
     for (ptrdiff_t i = 0; i < rows; i++, x += c, y += c) {
         ptrdiff_t j = 0;
         for (; j + LANES <= c; j += LANES) /* one vector: a loop over 16 columns costs more to begin than to run */
@@ -85,8 +81,7 @@ MG_INLINE void NAME(block_normalize)(const REAL *MG_RESTRICT x, ptrdiff_t rows, 
 
 /* Sums of g and of g (x - mean) over one block: part[0, j], part[1, j]. With relu g counts where the output was > 0. */
 MG_INLINE void NAME(block_sums)(const REAL *g, const REAL *x, ptrdiff_t rows, ptrdiff_t c, const REAL *mean,
-                                const REAL *a, const REAL *beta, const int relu, REAL *part)
-{
+                                const REAL *a, const REAL *beta, const int relu, REAL *part) {
     ptrdiff_t j = 0;
     for (; j + LANES <= c; j += LANES) {
         const vec zero = {0}, mj = LOAD(mean + j), aj = LOAD(a + j), bj = LOAD(beta + j);
@@ -107,8 +102,7 @@ MG_INLINE void NAME(block_sums)(const REAL *g, const REAL *x, ptrdiff_t rows, pt
         if (i < rows) {
             const vec d0 = LOAD(x + i * c + j) - mj;
             vec g0 = LOAD(g + i * c + j);
-            if (relu)
-                g0 = POSITIVE(g0, d0 * aj + bj);
+            if (relu) g0 = POSITIVE(g0, d0 * aj + bj);
             s0 += g0;
             t0 += g0 * d0;
         }
@@ -131,8 +125,7 @@ MG_INLINE void NAME(block_sums)(const REAL *g, const REAL *x, ptrdiff_t rows, pt
 /* dx = a (g - k1 - (x - mean) k2) for the rows of one block. */
 MG_INLINE void NAME(block_dx)(const REAL *g, const REAL *x, ptrdiff_t rows, ptrdiff_t c, const REAL *mean,
                               const REAL *a, const REAL *beta, const REAL *k1, const REAL *k2, const int relu,
-                              REAL *dx)
-{
+                              REAL *dx) {
     ptrdiff_t j = 0;
     for (; j + LANES <= c; j += LANES) {
         const vec zero = {0}, mj = LOAD(mean + j), aj = LOAD(a + j), bj = LOAD(beta + j);
@@ -140,8 +133,7 @@ MG_INLINE void NAME(block_dx)(const REAL *g, const REAL *x, ptrdiff_t rows, ptrd
         for (ptrdiff_t i = 0; i < rows; i++) {
             const vec d = LOAD(x + i * c + j) - mj;
             vec gi = LOAD(g + i * c + j);
-            if (relu)
-                gi = POSITIVE(gi, d * aj + bj);
+            if (relu) gi = POSITIVE(gi, d * aj + bj);
             STORE(dx + i * c + j, aj * (gi - k1j - d * k2j));
         }
     }
@@ -158,12 +150,11 @@ MG_INLINE void NAME(block_dx)(const REAL *g, const REAL *x, ptrdiff_t rows, ptrd
 #define Blocks NAME(Blocks)
 typedef struct {
     const Norm *v;
-    ptrdiff_t block;                    /* rows of a block; the last one may have fewer */
+    ptrdiff_t block; /* rows of a block; the last one may have fewer */
     REAL *part, *a, *k1, *k2;
 } Blocks;
 
-static int NAME(moments)(const void *shared, ptrdiff_t first, ptrdiff_t past)
-{
+static int NAME(moments)(const void *shared, ptrdiff_t first, ptrdiff_t past) {
     const Blocks *s = shared;
     const ptrdiff_t c = s->v->c, block = s->block;
     const REAL *x = s->v->x;
@@ -172,15 +163,13 @@ static int NAME(moments)(const void *shared, ptrdiff_t first, ptrdiff_t past)
     return 0;
 }
 
-static int NAME(normalize)(const void *shared, ptrdiff_t first, ptrdiff_t past)
-{
+static int NAME(normalize)(const void *shared, ptrdiff_t first, ptrdiff_t past) {
     const Blocks *s = shared;
     const Norm *v = s->v;
     const ptrdiff_t c = v->c, block = s->block;
     const REAL *x = v->x;
     REAL *y = v->y;
-    for (ptrdiff_t b = first; b < past; b++)
-    {
+    for (ptrdiff_t b = first; b < past; b++) {
         const ptrdiff_t at = b * block * c, rows = rows_in_block(v, block, b);
         if (v->relu)
             NAME(block_normalize)(x + at, rows, c, v->mean, s->a, v->beta, 1, y + at);
@@ -190,8 +179,7 @@ static int NAME(normalize)(const void *shared, ptrdiff_t first, ptrdiff_t past)
     return 0;
 }
 
-static int NAME(sums)(const void *shared, ptrdiff_t first, ptrdiff_t past)
-{
+static int NAME(sums)(const void *shared, ptrdiff_t first, ptrdiff_t past) {
     const Blocks *s = shared;
     const Norm *v = s->v;
     const ptrdiff_t c = v->c, block = s->block;
@@ -206,8 +194,7 @@ static int NAME(sums)(const void *shared, ptrdiff_t first, ptrdiff_t past)
     return 0;
 }
 
-static int NAME(input_gradient)(const void *shared, ptrdiff_t first, ptrdiff_t past)
-{
+static int NAME(input_gradient)(const void *shared, ptrdiff_t first, ptrdiff_t past) {
     const Blocks *s = shared;
     const Norm *v = s->v;
     const ptrdiff_t c = v->c, block = s->block;
@@ -224,23 +211,20 @@ static int NAME(input_gradient)(const void *shared, ptrdiff_t first, ptrdiff_t p
 }
 
 /* The mean of a column as it stands: infinite where an entry is, while deviations from such a mean are NaN. */
-static double NAME(plain_mean)(const REAL *x, ptrdiff_t m, ptrdiff_t c)
-{
+static double NAME(plain_mean)(const REAL *x, ptrdiff_t m, ptrdiff_t c) {
     double sum = 0;
-    for (ptrdiff_t i = 0; i < m; i++)
-        sum += (double)x[i * c];
+    for (ptrdiff_t i = 0; i < m; i++) sum += (double)x[i * c];
     return sum / (double)m;
 }
 
 /* mean, var <- those of the columns of x;  y <- gamma (x - mean) / sqrt(var + delta) + beta, with relu max(y, 0). */
-static int NAME(batch_norm)(const Norm *v)
-{
+static int NAME(batch_norm)(const Norm *v) {
     const ptrdiff_t m = v->m, c = v->c, block = rows_of_block(c, sizeof(REAL)), blocks = (m + block - 1) / block;
     const REAL *gamma = v->gamma;
     REAL *mean = v->mean, *var = v->var;
-    REAL *part = v->team.scratch(0, (size_t)(blocks * 2 * c + c) * sizeof(REAL) + (size_t)(2 * c) * sizeof(double) + 64);
-    if (!part)
-        return -1;
+    REAL *part =
+        v->team.scratch(0, (size_t)(blocks * 2 * c + c) * sizeof(REAL) + (size_t)(2 * c) * sizeof(double) + 64);
+    if (!part) return -1;
     REAL *a = part + blocks * 2 * c;
     double *total = (double *)(((uintptr_t)(a + c) + 63) / 64 * 64), *squares = total + c;
     const Blocks shared = {v, block, part, a, NULL, NULL};
@@ -249,7 +233,7 @@ static int NAME(batch_norm)(const Norm *v)
         total[j] = part[j];
         squares[j] = part[c + j];
     }
-    for (ptrdiff_t b = 1; b < blocks; b++) {        /* two sets of rows have one mean and one variance */
+    for (ptrdiff_t b = 1; b < blocks; b++) { /* two sets of rows have one mean and one variance */
         const double seen = (double)(b * block), more = (double)rows_in_block(v, block, b);
         const double share = more / (seen + more), between = seen * share;
         const REAL *p = part + b * 2 * c;
@@ -262,7 +246,7 @@ static int NAME(batch_norm)(const Norm *v)
     for (ptrdiff_t j = 0; j < c; j++) {
         const double variance = squares[j] / (double)m;
         mean[j] = (REAL)(total[j] == total[j] ? total[j] : NAME(plain_mean)((const REAL *)v->x + j, m, c));
-        var[j] = (REAL)(variance < 0 ? 0 : variance);     /* a constant column: 0, whatever the rounding */
+        var[j] = (REAL)(variance < 0 ? 0 : variance); /* a constant column: 0, whatever the rounding */
         a[j] = (REAL)((double)gamma[j] / sqrt((double)var[j] + v->delta));
     }
     return run_parts(v->team, NAME(normalize), &shared, blocks);
@@ -270,14 +254,13 @@ static int NAME(batch_norm)(const Norm *v)
 
 /* With xhat = (x - mean) / sqrt(var + delta):  dbeta = sum g,  dgamma = sum g xhat,
  * dx = gamma / sqrt(var + delta) (g - dbeta / m - xhat dgamma / m). */
-static int NAME(batch_norm_backward)(const Norm *v)
-{
+static int NAME(batch_norm_backward)(const Norm *v) {
     const ptrdiff_t m = v->m, c = v->c, block = rows_of_block(c, sizeof(REAL)), blocks = (m + block - 1) / block;
     const REAL *gamma = v->gamma, *var = v->var;
     REAL *dgamma = v->dgamma, *dbeta = v->dbeta;
-    REAL *part = v->team.scratch(0, (size_t)((blocks * 2 + 3) * c) * sizeof(REAL) + (size_t)(2 * c) * sizeof(double) + 64);
-    if (!part)
-        return -1;
+    REAL *part =
+        v->team.scratch(0, (size_t)((blocks * 2 + 3) * c) * sizeof(REAL) + (size_t)(2 * c) * sizeof(double) + 64);
+    if (!part) return -1;
     REAL *a = part + blocks * 2 * c, *k1 = a + c, *k2 = k1 + c;
     double *sum = (double *)(((uintptr_t)(k2 + c) + 63) / 64 * 64), *product = sum + c;
     for (ptrdiff_t j = 0; j < c; j++) {
@@ -295,28 +278,26 @@ static int NAME(batch_norm_backward)(const Norm *v)
         const double variance = (double)var[j] + v->delta;
         k1[j] = (REAL)(sum[j] / (double)m);
         k2[j] = (REAL)(product[j] / (variance * (double)m));
-        if (dgamma)
-            dgamma[j] = (REAL)((v->add_gamma ? (double)dgamma[j] : 0) + product[j] / sqrt(variance));
-        if (dbeta)
-            dbeta[j] = (REAL)((v->add_beta ? (double)dbeta[j] : 0) + sum[j]);
+        if (dgamma) dgamma[j] = (REAL)((v->add_gamma ? (double)dgamma[j] : 0) + product[j] / sqrt(variance));
+        if (dbeta) dbeta[j] = (REAL)((v->add_beta ? (double)dbeta[j] : 0) + sum[j]);
     }
     return v->dx ? run_parts(v->team, NAME(input_gradient), &shared, blocks) : 0;
 }
 
 /* The sum of all lanes, by halves. */
-MG_INLINE REAL NAME(lanes)(vec v)
-{
-    union { vec v; REAL lane[LANES]; } sum;
+MG_INLINE REAL NAME(lanes)(vec v) {
+    union {
+        vec v;
+        REAL lane[LANES];
+    } sum;
     sum.v = v;
     for (int half = LANES / 2; half > 0; half /= 2)
-        for (int k = 0; k < half; k++)
-            sum.lane[k] += sum.lane[k + half];
+        for (int k = 0; k < half; k++) sum.lane[k] += sum.lane[k + half];
     return sum.lane[0];
 }
 
 /* ---- Layer normalization: the same along the rows. Mean and 1 / sqrt(var + delta) of one row, two passes. */
-static void NAME(row_moments)(const REAL *x, ptrdiff_t c, double delta, REAL *mean, REAL *scale)
-{
+static void NAME(row_moments)(const REAL *x, ptrdiff_t c, double delta, REAL *mean, REAL *scale) {
     const vec zero = {0};
     vec s0 = zero, s1 = zero;
     REAL total = 0, squares = 0;
@@ -325,8 +306,7 @@ static void NAME(row_moments)(const REAL *x, ptrdiff_t c, double delta, REAL *me
         s0 += LOAD(x + j);
         s1 += LOAD(x + j + LANES);
     }
-    for (; j < c; j++)
-        total += x[j];
+    for (; j < c; j++) total += x[j];
     const REAL m = (total + NAME(lanes)(s0 + s1)) / (REAL)c;
     s0 = s1 = zero;
     for (j = 0; j + 2 * LANES <= c; j += 2 * LANES) {
@@ -334,15 +314,13 @@ static void NAME(row_moments)(const REAL *x, ptrdiff_t c, double delta, REAL *me
         s0 += d0 * d0;
         s1 += d1 * d1;
     }
-    for (; j < c; j++)
-        squares += (x[j] - m) * (x[j] - m);
+    for (; j < c; j++) squares += (x[j] - m) * (x[j] - m);
     squares += NAME(lanes)(s0 + s1);
     *mean = m;
     *scale = (REAL)(1 / sqrt((double)(squares / (REAL)c) + delta));
 }
 
-static int NAME(normalize_rows)(const void *norm, ptrdiff_t first, ptrdiff_t past)
-{
+static int NAME(normalize_rows)(const void *norm, ptrdiff_t first, ptrdiff_t past) {
     const Norm *v = norm;
     const ptrdiff_t c = v->c;
     const REAL *x = v->x, *gamma = v->gamma, *beta = v->beta;
@@ -352,22 +330,17 @@ static int NAME(normalize_rows)(const void *norm, ptrdiff_t first, ptrdiff_t pas
         REAL *MG_RESTRICT to = y + i * c;
         REAL mean, scale;
         NAME(row_moments)(row, c, v->delta, &mean, &scale);
-        for (ptrdiff_t j = 0; j < c; j++)
-            to[j] = (row[j] - mean) * scale * gamma[j] + beta[j];
+        for (ptrdiff_t j = 0; j < c; j++) to[j] = (row[j] - mean) * scale * gamma[j] + beta[j];
     }
     return 0;
 }
 
 /* y <- gamma (x - mean) / sqrt(var + delta) + beta. The parts are rows. */
-static int NAME(layer_norm)(const Norm *v)
-{
-    return run_parts(v->team, NAME(normalize_rows), v, v->m);
-}
+static int NAME(layer_norm)(const Norm *v) { return run_parts(v->team, NAME(normalize_rows), v, v->m); }
 
 /* One row: dx, and g xhat and g added to the sums of its block, part[0, j] and part[1, j]. */
 static void NAME(row_backward)(const REAL *MG_RESTRICT g, const REAL *MG_RESTRICT x, const REAL *MG_RESTRICT gamma,
-                               ptrdiff_t c, double delta, REAL *MG_RESTRICT dx, REAL *MG_RESTRICT part)
-{
+                               ptrdiff_t c, double delta, REAL *MG_RESTRICT dx, REAL *MG_RESTRICT part) {
     const vec zero = {0};
     vec sum = zero, product = zero;
     REAL mean, scale, sums = 0, products = 0;
@@ -389,13 +362,11 @@ static void NAME(row_backward)(const REAL *MG_RESTRICT g, const REAL *MG_RESTRIC
     }
     if (dx) {
         const REAL k1 = (sums + NAME(lanes)(sum)) / (REAL)c, k2 = (products + NAME(lanes)(product)) / (REAL)c;
-        for (j = 0; j < c; j++)
-            dx[j] = scale * (g[j] * gamma[j] - k1 - (x[j] - mean) * scale * k2);
+        for (j = 0; j < c; j++) dx[j] = scale * (g[j] * gamma[j] - k1 - (x[j] - mean) * scale * k2);
     }
 }
 
-static int NAME(rows_backward)(const void *shared, ptrdiff_t first, ptrdiff_t past)
-{
+static int NAME(rows_backward)(const void *shared, ptrdiff_t first, ptrdiff_t past) {
     const Blocks *s = shared;
     const Norm *v = s->v;
     const ptrdiff_t c = v->c;
@@ -404,22 +375,19 @@ static int NAME(rows_backward)(const void *shared, ptrdiff_t first, ptrdiff_t pa
     for (ptrdiff_t b = first; b < past; b++) {
         REAL *part = s->part + b * 2 * c;
         const ptrdiff_t i0 = b * s->block, rows = rows_in_block(v, s->block, b);
-        for (ptrdiff_t j = 0; j < 2 * c; j++)
-            part[j] = 0;
+        for (ptrdiff_t j = 0; j < 2 * c; j++) part[j] = 0;
         for (ptrdiff_t i = i0; i < i0 + rows; i++)
             NAME(row_backward)(g + i * c, x + i * c, v->gamma, c, v->delta, dx ? dx + i * c : NULL, part);
     }
     return 0;
 }
 
-static int NAME(sum_stripes)(const void *shared, ptrdiff_t first_stripe, ptrdiff_t past_stripe)
-{
+static int NAME(sum_stripes)(const void *shared, ptrdiff_t first_stripe, ptrdiff_t past_stripe) {
     const Blocks *s = shared;
     const Norm *v = s->v;
     const ptrdiff_t c = v->c, blocks = (v->m + s->block - 1) / s->block;
     REAL *dgamma = v->dgamma, *dbeta = v->dbeta;
-    for (ptrdiff_t first = first_stripe * STRIPE; first < c && first < past_stripe * STRIPE;
-         first += STRIPE) {
+    for (ptrdiff_t first = first_stripe * STRIPE; first < c && first < past_stripe * STRIPE; first += STRIPE) {
         const ptrdiff_t count = c - first < STRIPE ? c - first : STRIPE;
         double sum[STRIPE] = {0}, product[STRIPE] = {0};
         for (ptrdiff_t b = 0; b < blocks; b++)
@@ -428,10 +396,8 @@ static int NAME(sum_stripes)(const void *shared, ptrdiff_t first_stripe, ptrdiff
                 sum[j] += (double)s->part[b * 2 * c + c + first + j];
             }
         for (ptrdiff_t j = 0; j < count; j++) {
-            if (dgamma)
-                dgamma[first + j] = (REAL)((v->add_gamma ? (double)dgamma[first + j] : 0) + product[j]);
-            if (dbeta)
-                dbeta[first + j] = (REAL)((v->add_beta ? (double)dbeta[first + j] : 0) + sum[j]);
+            if (dgamma) dgamma[first + j] = (REAL)((v->add_gamma ? (double)dgamma[first + j] : 0) + product[j]);
+            if (dbeta) dbeta[first + j] = (REAL)((v->add_beta ? (double)dbeta[first + j] : 0) + sum[j]);
         }
     }
     return 0;
@@ -439,12 +405,10 @@ static int NAME(sum_stripes)(const void *shared, ptrdiff_t first_stripe, ptrdiff
 
 /* dgamma and dbeta: sums over the rows;  with u = g gamma: dx = (u - mean u - xhat mean(u xhat)) / sqrt(var + delta).
  * The parts are blocks of rows, then stripes of columns. */
-static int NAME(layer_norm_backward)(const Norm *v)
-{
+static int NAME(layer_norm_backward)(const Norm *v) {
     const ptrdiff_t m = v->m, c = v->c, block = rows_of_block(c, sizeof(REAL)) + 32, blocks = (m + block - 1) / block;
     REAL *part = v->team.scratch(0, (size_t)(blocks * 2 * c) * sizeof(REAL));
-    if (!part)
-        return -1;
+    if (!part) return -1;
     const Blocks shared = {v, block, part, NULL, NULL, NULL};
     run_parts(v->team, NAME(rows_backward), &shared, blocks);
     return run_parts(v->team, NAME(sum_stripes), &shared, (c + STRIPE - 1) / STRIPE);

@@ -1,8 +1,10 @@
-/* The updates of the optimizers: updates.h, once for each instruction set and width, and the table that optim.pyx reads.
+/* The updates of the optimizers: updates.h, once for each instruction set and width, and the table that optim.pyx
+   reads.
 
-   Machines with AVX-512 take the copy for AVX2: the loops wait for memory or for divisions, and 512-bit divisions take twice
-   as long as 256-bit ones (Adam with all of the box's divisions on 100,000 float32: 108 us baseline, 52 AVX2, 66 AVX-512).
-   No multiplication and addition is contracted to one rounding: the bits are the same on every machine, and NumPy's. */
+   Machines with AVX-512 take the copy for AVX2: the loops wait for memory or for divisions, and 512-bit divisions take
+   twice as long as 256-bit ones (Adam with all of the box's divisions on 100,000 float32: 108 us baseline, 52 AVX2, 66
+   AVX-512). No multiplication and addition is contracted to one rounding: the bits are the same on every machine, and
+   NumPy's. */
 #ifndef MINIGRAD_OPTIM_H
 #define MINIGRAD_OPTIM_H
 
@@ -51,10 +53,10 @@ static inline void mg_update(const Update *update, char code, int isa, void *con
     update->loops[code == 'd'][isa < MG_SETS ? isa : MG_SETS - 1](a, c, i, stop);
 }
 
-/* Averages decay by way of the subnormals where no gradient comes any more (Adam's, after some 900 steps) and would stay
-   there, where many processors need 10 times as long. So once an update has met a subnormal, its averages below the smallest
-   normal number become 0. theta and all else keep every bit. x86 remembers whether one was met: in two flags, raised when a
-   subnormal is read, and when one comes out rounded. */
+/* Averages decay by way of the subnormals where no gradient comes any more (Adam's, after some 900 steps) and would
+   stay there, where many processors need 10 times as long. So once an update has met a subnormal, its averages below
+   the smallest normal number become 0. theta and all else keep every bit. x86 remembers whether one was met: in two
+   flags, raised when a subnormal is read, and when one comes out rounded. */
 #ifdef MG_X86
 static inline unsigned watch_subnormals(void) {
     const unsigned before = _mm_getcsr();

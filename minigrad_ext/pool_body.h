@@ -1,7 +1,7 @@
-/* Pooling for one instruction set and one width; pool.h includes this text for each, with LANES numbers in a vector. The
- * loops over the channels are plain C that the compiler vectorises, but for one: writing to four places at once, where the
- * preparations of its own code cost more than the 16 channels. The parts of a kernel are images (scatter, gather,
- * avg_pool_x) or rows of windows (max_pool, avg_pool). */
+/* Pooling for one instruction set and one width; pool.h includes this text for each, with LANES numbers in a vector.
+ * The loops over the channels are plain C that the compiler vectorises, but for one: writing to four places at once,
+ * where the preparations of its own code cost more than the 16 channels. The parts of a kernel are images (scatter,
+ * gather, avg_pool_x) or rows of windows (max_pool, avg_pool). */
 
 #ifndef MG_PLAIN_C
 typedef int32_t NAME(places) __attribute__((vector_size(LANES * sizeof(int32_t)), aligned(sizeof(int32_t)), may_alias));
@@ -10,8 +10,7 @@ static const wholes NAME(lane) = {MG_PASTE(FIRST, LANES)};
 
 /* Maximum over window [r0, r1) x [s0, s1) for all channels. The first of equals wins, a NaN beats every number. */
 static void NAME(max_window)(const REAL *MG_RESTRICT image, ptrdiff_t w, ptrdiff_t c, ptrdiff_t r0, ptrdiff_t r1,
-                             ptrdiff_t s0, ptrdiff_t s1, REAL *MG_RESTRICT y, int32_t *MG_RESTRICT index)
-{
+                             ptrdiff_t s0, ptrdiff_t s1, REAL *MG_RESTRICT y, int32_t *MG_RESTRICT index) {
     const ptrdiff_t start = (r0 * w + s0) * c;
     for (ptrdiff_t k = 0; k < c; k++) {
         y[k] = image[start + k];
@@ -20,8 +19,7 @@ static void NAME(max_window)(const REAL *MG_RESTRICT image, ptrdiff_t w, ptrdiff
     for (ptrdiff_t r = r0; r < r1; r++)
         for (ptrdiff_t s = s0; s < s1; s++) {
             const ptrdiff_t at = (r * w + s) * c;
-            if (at == start)
-                continue;
+            if (at == start) continue;
             for (ptrdiff_t k = 0; k < c; k++) {
                 REAL best = y[k];
                 int32_t where = index[k];
@@ -34,10 +32,9 @@ static void NAME(max_window)(const REAL *MG_RESTRICT image, ptrdiff_t w, ptrdiff
 
 /* The same for 2 x 2: one pass, four rows of channels. */
 static void NAME(max_2x2)(const REAL *MG_RESTRICT image, ptrdiff_t w, ptrdiff_t c, ptrdiff_t at, REAL *MG_RESTRICT y,
-                          int32_t *MG_RESTRICT index)
-{
+                          int32_t *MG_RESTRICT index) {
     const REAL *MG_RESTRICT x0 = image + at, *MG_RESTRICT x1 = x0 + c, *MG_RESTRICT x2 = x0 + w * c,
-               *MG_RESTRICT x3 = x2 + c;
+                            *MG_RESTRICT x3 = x2 + c;
     const int32_t i0 = (int32_t)at, i1 = (int32_t)(at + c), i2 = (int32_t)(at + w * c), i3 = (int32_t)(at + w * c + c);
     for (ptrdiff_t k = 0; k < c; k++) {
         REAL best = x0[k];
@@ -51,8 +48,7 @@ static void NAME(max_2x2)(const REAL *MG_RESTRICT image, ptrdiff_t w, ptrdiff_t 
 }
 
 /* windows <- the largest of each, index <- where it lies. */
-static int NAME(max_pool)(const void *pool, ptrdiff_t first, ptrdiff_t past)
-{
+static int NAME(max_pool)(const void *pool, ptrdiff_t first, ptrdiff_t past) {
     const Pool *p = pool;
     const ptrdiff_t image = p->h * p->w * p->c;
     const REAL *x = p->images;
@@ -60,13 +56,14 @@ static int NAME(max_pool)(const void *pool, ptrdiff_t first, ptrdiff_t past)
     int32_t *index = p->index;
     for (ptrdiff_t row = first; row < past; row++) {
         const ptrdiff_t n = row / p->oh, i = row % p->oh;
+        const int64_t *r = p->rows + 2 * i;
         for (ptrdiff_t j = 0; j < p->ow; j++) {
             const ptrdiff_t to = (row * p->ow + j) * p->c;
+            const int64_t *s = p->columns + 2 * j;
             if (p->halves)
                 NAME(max_2x2)(x + n * image, p->w, p->c, (2 * i * p->w + 2 * j) * p->c, y + to, index + to);
             else
-                NAME(max_window)(x + n * image, p->w, p->c, p->rows[2 * i], p->rows[2 * i + 1], p->columns[2 * j],
-                                 p->columns[2 * j + 1], y + to, index + to);
+                NAME(max_window)(x + n * image, p->w, p->c, r[0], r[1], s[0], s[1], y + to, index + to);
         }
     }
     return 0;
@@ -74,8 +71,7 @@ static int NAME(max_pool)(const void *pool, ptrdiff_t first, ptrdiff_t past)
 
 /* One 2 x 2 window of the scatter: four destinations, each written once. */
 static void NAME(scatter_2x2)(const REAL *MG_RESTRICT g, const int32_t *MG_RESTRICT index, ptrdiff_t w, ptrdiff_t c,
-                              ptrdiff_t at, REAL *MG_RESTRICT dx)
-{
+                              ptrdiff_t at, REAL *MG_RESTRICT dx) {
     REAL *MG_RESTRICT d0 = dx + at, *MG_RESTRICT d1 = d0 + c, *MG_RESTRICT d2 = d0 + w * c, *MG_RESTRICT d3 = d2 + c;
     const int32_t i0 = (int32_t)at, i1 = (int32_t)(at + c), i2 = (int32_t)(at + w * c), i3 = (int32_t)(at + w * c + c);
     ptrdiff_t k = 0;
@@ -100,8 +96,7 @@ static void NAME(scatter_2x2)(const REAL *MG_RESTRICT g, const int32_t *MG_RESTR
 }
 
 /* images <- the sum of the windows whose maximum lies there. */
-static int NAME(scatter)(const void *pool, ptrdiff_t first, ptrdiff_t past)
-{
+static int NAME(scatter)(const void *pool, ptrdiff_t first, ptrdiff_t past) {
     const Pool *p = pool;
     const ptrdiff_t image = p->h * p->w * p->c, outputs = p->oh * p->ow * p->c;
     const REAL *g = p->windows;
@@ -117,24 +112,20 @@ static int NAME(scatter)(const void *pool, ptrdiff_t first, ptrdiff_t past)
                     const ptrdiff_t from = (i * p->ow + j) * p->c;
                     NAME(scatter_2x2)(gn + from, at + from, p->w, p->c, (2 * i * p->w + 2 * j) * p->c, to);
                 }
-                for (ptrdiff_t r = 2 * i; r < 2 * i + 2; r++)         /* an odd last column, an odd last row */
-                    for (ptrdiff_t k = 2 * p->ow * p->c; k < p->w * p->c; k++)
-                        to[r * p->w * p->c + k] = 0;
+                for (ptrdiff_t r = 2 * i; r < 2 * i + 2; r++) /* an odd last column, an odd last row */
+                    for (ptrdiff_t k = 2 * p->ow * p->c; k < p->w * p->c; k++) to[r * p->w * p->c + k] = 0;
             }
-            for (ptrdiff_t k = 2 * p->oh * p->w * p->c; k < image; k++)
-                to[k] = 0;
+            for (ptrdiff_t k = 2 * p->oh * p->w * p->c; k < image; k++) to[k] = 0;
         } else {
             memset(to, 0, (size_t)image * sizeof(REAL));
-            for (ptrdiff_t k = 0; k < outputs; k++)
-                to[place_in(at, k, image)] += gn[k];
+            for (ptrdiff_t k = 0; k < outputs; k++) to[place_in(at, k, image)] += gn[k];
         }
     }
     return 0;
 }
 
 /* windows <- images at the places in index. */
-static int NAME(gather)(const void *pool, ptrdiff_t first, ptrdiff_t past)
-{
+static int NAME(gather)(const void *pool, ptrdiff_t first, ptrdiff_t past) {
     const Pool *p = pool;
     const ptrdiff_t image = p->h * p->w * p->c, outputs = p->oh * p->ow * p->c;
     const REAL *x = p->images;
@@ -145,18 +136,15 @@ static int NAME(gather)(const void *pool, ptrdiff_t first, ptrdiff_t past)
         const REAL *MG_RESTRICT from = x + n * image;
         const int32_t *MG_RESTRICT at = index + n * outputs;
         ptrdiff_t k = 0;
-        for (; k + 4 <= outputs; k += 4)        /* by fours: a loop this short loses a tenth where it crosses a cache line */
-            for (int i = 0; i < 4; i++)
-                to[k + i] = from[place_in(at, k + i, image)];
-        for (; k < outputs; k++)
-            to[k] = from[place_in(at, k, image)];
+        for (; k + 4 <= outputs; k += 4) /* by fours: a loop this short loses a tenth where it crosses a cache line */
+            for (int i = 0; i < 4; i++) to[k + i] = from[place_in(at, k + i, image)];
+        for (; k < outputs; k++) to[k] = from[place_in(at, k, image)];
     }
     return 0;
 }
 
 /* windows <- scale times the sum over each. */
-static int NAME(avg_pool)(const void *pool, ptrdiff_t first, ptrdiff_t past)
-{
+static int NAME(avg_pool)(const void *pool, ptrdiff_t first, ptrdiff_t past) {
     const Pool *p = pool;
     const ptrdiff_t image = p->h * p->w * p->c, c = p->c;
     const REAL *x = p->images, scale = (REAL)p->scale;
@@ -165,24 +153,20 @@ static int NAME(avg_pool)(const void *pool, ptrdiff_t first, ptrdiff_t past)
         const ptrdiff_t n = row / p->oh, i = row % p->oh;
         for (ptrdiff_t j = 0; j < p->ow; j++) {
             REAL *MG_RESTRICT to = y + (row * p->ow + j) * c;
-            for (ptrdiff_t k = 0; k < c; k++)
-                to[k] = 0;
+            for (ptrdiff_t k = 0; k < c; k++) to[k] = 0;
             for (ptrdiff_t r = p->rows[2 * i]; r < p->rows[2 * i + 1]; r++)
                 for (ptrdiff_t s = p->columns[2 * j]; s < p->columns[2 * j + 1]; s++) {
                     const REAL *MG_RESTRICT from = x + n * image + (r * p->w + s) * c;
-                    for (ptrdiff_t k = 0; k < c; k++)
-                        to[k] += from[k];
+                    for (ptrdiff_t k = 0; k < c; k++) to[k] += from[k];
                 }
-            for (ptrdiff_t k = 0; k < c; k++)
-                to[k] *= scale;
+            for (ptrdiff_t k = 0; k < c; k++) to[k] *= scale;
         }
     }
     return 0;
 }
 
 /* images <- scale times the sum of the windows that contain the pixel. */
-static int NAME(avg_pool_x)(const void *pool, ptrdiff_t first, ptrdiff_t past)
-{
+static int NAME(avg_pool_x)(const void *pool, ptrdiff_t first, ptrdiff_t past) {
     const Pool *p = pool;
     const ptrdiff_t image = p->h * p->w * p->c, c = p->c;
     const REAL *g = p->windows, scale = (REAL)p->scale;
@@ -195,8 +179,7 @@ static int NAME(avg_pool_x)(const void *pool, ptrdiff_t first, ptrdiff_t past)
                 for (ptrdiff_t r = p->rows[2 * i]; r < p->rows[2 * i + 1]; r++)
                     for (ptrdiff_t s = p->columns[2 * j]; s < p->columns[2 * j + 1]; s++) {
                         REAL *MG_RESTRICT to = dx + n * image + (r * p->w + s) * c;
-                        for (ptrdiff_t k = 0; k < c; k++)
-                            to[k] += scale * from[k];
+                        for (ptrdiff_t k = 0; k < c; k++) to[k] += scale * from[k];
                     }
             }
     }

@@ -1,5 +1,5 @@
-/* Work memory of the calling thread: kept from kernel to kernel, so that a training step touches no fresh page, and freed
-   when the thread ends. Only `runtime` includes this; kernels find it in their Team. */
+/* Work memory of the calling thread: kept from kernel to kernel, so that a training step touches no fresh page, and
+   freed when the thread ends. Only `runtime` includes this; kernels find it in their Team. */
 #ifndef MINIGRAD_SCRATCH_H
 #define MINIGRAD_SCRATCH_H
 

@@ -47,9 +47,9 @@ static inline void mg_set_mode(uint64_t mode) {
 }
 
 /* A subnormal result can cost 100 times a normal one: in sums of products (matmul, conv) it becomes 0. mg_flush_on sets
-   flush-to-zero in the calling thread and returns the mode before; mg_flush_off puts that back. Every thread that computes
-   calls the pair itself. What is read stays as it is (1e-310 times 1e300 is 1e-10), but on ARM, whose one switch takes
-   both. No other kernel changes the mode; for the averages of optimizers see optim.h. */
+   flush-to-zero in the calling thread and returns the mode before; mg_flush_off puts that back. Every thread that
+   computes calls the pair itself. What is read stays as it is (1e-310 times 1e300 is 1e-10), but on ARM, whose one
+   switch takes both. No other kernel changes the mode; for the averages of optimizers see optim.h. */
 static inline uint64_t mg_flush_on(void) {
     const uint64_t before = mg_mode();
 #if defined(MG_X86)
@@ -62,15 +62,15 @@ static inline uint64_t mg_flush_on(void) {
 
 static inline void mg_flush_off(uint64_t before) { mg_set_mode(before); }
 
-/* The best instruction set of this machine: 0 baseline (SSE2, NEON, plain C), 1 AVX2 and FMA, 2 AVX-512 F, BW, DQ, VL. */
+/* The best instruction set of this machine: 0 baseline (SSE2, NEON, plain C), 1 AVX2 and FMA, 2 AVX-512 F, BW, DQ, VL.
+ */
 static inline int mg_isa_found(void) {
 #if defined(MG_X86) && defined(__GNUC__) && !defined(MG_PLAIN_C)
     __builtin_cpu_init();
     if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq")
         && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("fma"))
         return 2;
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
-        return 1;
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return 1;
 #endif
     return 0;
 }

@@ -21,8 +21,7 @@ typedef struct {
 enum { SOFTMAX, LOG_SOFTMAX, CROSS_ENTROPY };
 
 static void mg_softmax(int kernel, char code, int isa, const Rows *v) {
-    static void (*const kernels[][2][MG_SETS])(const Rows *) = {BOTH(softmax), BOTH(log_softmax),
-                                                                BOTH(cross_entropy)};
+    static void (*const kernels[][2][MG_SETS])(const Rows *) = {BOTH(softmax), BOTH(log_softmax), BOTH(cross_entropy)};
     kernels[kernel][code == 'd'][isa](v);
 }
 #endif

@@ -1,7 +1,7 @@
 /* The micro-kernel for one width and instruction set; gemm_body.h includes this text.
 
-   TILE_ROWS x TILE_VECTORS accumulators, a row of B and one entry of A must fit the registers: 16 (baseline, AVX2) or 32
-   (AVX-512, NEON). TALL_ROWS is the height of a tile of one or two vectors.
+   TILE_ROWS x TILE_VECTORS accumulators, a row of B and one entry of A must fit the registers: 16 (baseline, AVX2) or
+   32 (AVX-512, NEON). TALL_ROWS is the height of a tile of one or two vectors.
 
        C[i, j] <- [C +] sum_p A[i ra + p ca] B[p rb + j] [+ bias]
 
@@ -29,8 +29,9 @@
 #define TALL_ROWS 6
 #endif
 
-/* m rows of A against one panel of B with nr columns, nr <= TILE_VECTORS LANES. Strides in items. block: 0, or the height of
-   the tiles A is packed in (then ra and ca are not read). Bias entry (i, j) is at bias[i bi + j bj], or bias is NULL. */
+/* m rows of A against one panel of B with nr columns, nr <= TILE_VECTORS LANES. Strides in items. block: 0, or the
+   height of the tiles A is packed in (then ra and ca are not read). Bias entry (i, j) is at bias[i bi + j bj], or bias
+   is NULL. */
 #define Strip NAME(Strip)
 typedef struct {
     ptrdiff_t m, nr, k;
@@ -48,13 +49,16 @@ typedef struct {
 #ifdef MG_ZIP
 /* r[i][j] <-> r[j][i] of a square of LANES vectors: the upper half zipped with the lower, log2(LANES) times. */
 MG_INLINE void NAME(transpose)(vec *r) {
-    UNROLL for (int distance = 1; distance < LANES; distance *= 2) {
+    UNROLL
+    for (int distance = 1; distance < LANES; distance *= 2) {
         vec zipped[LANES];
-        UNROLL for (int i = 0; i < LANES / 2; i++) {
+        UNROLL
+        for (int i = 0; i < LANES / 2; i++) {
             zipped[2 * i] = MG_ZIP(LOW, LANES, r[i], r[i + LANES / 2]);
             zipped[2 * i + 1] = MG_ZIP(HIGH, LANES, r[i], r[i + LANES / 2]);
         }
-        UNROLL for (int i = 0; i < LANES; i++) r[i] = zipped[i];
+        UNROLL
+        for (int i = 0; i < LANES; i++) r[i] = zipped[i];
     }
 }
 
@@ -66,11 +70,14 @@ static void NAME(dots)(const Strip *t, const REAL *a, REAL *c, const REAL *bias)
     ptrdiff_t p = 0;
     for (; p + LANES <= t->k; p += LANES) {
         vec r[LANES];
-        UNROLL for (int i = 0; i < LANES; i++) r[i] = LOAD(a + i * t->ra + p);
+        UNROLL
+        for (int i = 0; i < LANES; i++) r[i] = LOAD(a + i * t->ra + p);
         NAME(transpose)(r);
-        UNROLL for (int q = 0; q < LANES; q++) total += t->b[(p + q) * t->rb] * r[q];
+        UNROLL
+        for (int q = 0; q < LANES; q++) total += t->b[(p + q) * t->rb] * r[q];
     }
-    for (; p < t->k; p++) { /* by vectors here too: a scalar loop might round the products, and other bits would come out */
+    /* by vectors here too: a scalar loop might round the products, and other bits would come out */
+    for (; p < t->k; p++) {
         for (int i = 0; i < LANES; i++) sum[i] = a[i * t->ra + p];
         total += t->b[p * t->rb] * LOAD(sum);
     }
@@ -85,23 +92,29 @@ static void NAME(dots)(const Strip *t, const REAL *a, REAL *c, const REAL *bias)
 
 /* One tile of mr rows and nv vectors, of which the first nr columns exist. mr and nv are constants where this is
    inlined, so that the accumulators live in registers. */
-MG_INLINE void NAME(tile)(const int mr, const int nv, const Strip *t, const REAL *a, ptrdiff_t ra,
-                          ptrdiff_t ca, REAL *c, const REAL *bias) {
+MG_INLINE void NAME(tile)(const int mr, const int nv, const Strip *t, const REAL *a, ptrdiff_t ra, ptrdiff_t ca,
+                          REAL *c, const REAL *bias) {
     vec sum[MOST_SUMS];
-    UNROLL for (int i = 0; i < mr * nv; i++) sum[i] = (vec){0};
+    UNROLL
+    for (int i = 0; i < mr * nv; i++) sum[i] = (vec){0};
     const REAL *b = t->b;
     for (ptrdiff_t p = 0; p < t->k; p++, a += ca, b += t->rb) {
         vec row[8];
-        UNROLL for (int v = 0; v < nv; v++) row[v] = LOAD(b + v * LANES);
-        UNROLL for (int i = 0; i < mr; i++) {
+        UNROLL
+        for (int v = 0; v < nv; v++) row[v] = LOAD(b + v * LANES);
+        UNROLL
+        for (int i = 0; i < mr; i++) {
             REAL x = a[i * ra];
-            UNROLL for (int v = 0; v < nv; v++) sum[i * nv + v] += x * row[v];
+            UNROLL
+            for (int v = 0; v < nv; v++) sum[i * nv + v] += x * row[v];
         }
     }
     if (t->nr == nv * LANES && t->cc == 1 && (bias == NULL || t->bj == 1)) {
-        UNROLL for (int i = 0; i < mr; i++) {
+        UNROLL
+        for (int i = 0; i < mr; i++) {
             REAL *ci = c + i * t->rc;
-            UNROLL for (int v = 0; v < nv; v++) {
+            UNROLL
+            for (int v = 0; v < nv; v++) {
                 vec x = sum[i * nv + v];
                 if (t->add) x += LOAD(ci + v * LANES);
                 if (bias) x += LOAD(bias + v * LANES);
@@ -110,7 +123,8 @@ MG_INLINE void NAME(tile)(const int mr, const int nv, const Strip *t, const REAL
         }
     } else { /* an edge, or C stored transposed: entry by entry */
         REAL entry[MOST_SUMS * LANES];
-        UNROLL for (int i = 0; i < mr * nv; i++) STORE(entry + i * LANES, sum[i]);
+        UNROLL
+        for (int i = 0; i < mr * nv; i++) STORE(entry + i * LANES, sum[i]);
         int down = t->cc != 1; /* transposed: columns of C are contiguous */
         for (ptrdiff_t outer = 0; outer < (down ? t->nr : mr); outer++)
             for (ptrdiff_t inner = 0; inner < (down ? mr : t->nr); inner++) {
@@ -123,10 +137,10 @@ MG_INLINE void NAME(tile)(const int mr, const int nv, const Strip *t, const REAL
     }
 }
 
-#define ROWS(mr, nv)                                                                                                     \
-    for (; i + mr <= t->m; i += mr) {                                                                                    \
-        const REAL *a = t->block ? t->a + i / t->block * t->block * t->k + i % t->block : t->a + i * t->ra;              \
-        NAME(tile)(mr, nv, t, a, ra, ca, t->c + i * t->rc, t->bias ? t->bias + i * t->bi : NULL);                        \
+#define ROWS(mr, nv)                                                                                        \
+    for (; i + mr <= t->m; i += mr) {                                                                       \
+        const REAL *a = t->block ? t->a + i / t->block * t->block * t->k + i % t->block : t->a + i * t->ra; \
+        NAME(tile)(mr, nv, t, a, ra, ca, t->c + i * t->rc, t->bias ? t->bias + i * t->bi : NULL);           \
     }
 
 /* All rows of A against one panel of B: m x nr entries of C, nr at most TILE_VECTORS vectors (m = 1: GEMV_VECTORS). */
@@ -143,6 +157,7 @@ static void NAME(strip)(const Strip *t) {
         for (; i + LANES <= t->m; i += LANES)
             NAME(dots)(t, t->a + i * ra, t->c + i * t->rc, t->bias ? t->bias + i * t->bi : NULL);
 #endif
+    /* clang-format off */
     switch (nv) {
     case 1:
         if (tall) ROWS(TALL_ROWS, 1)
@@ -170,6 +185,7 @@ static void NAME(strip)(const Strip *t) {
         ROWS(1, GEMV_VECTORS)
         break;
     }
+    /* clang-format on */
 }
 
 /* panel[p * nv * LANES + j] <- B[p, j] for k rows and nr columns, zeros up to full vectors. */
@@ -179,7 +195,8 @@ static void NAME(pack)(ptrdiff_t k, ptrdiff_t nr, const REAL *b, ptrdiff_t rb, p
         ptrdiff_t full = nr / LANES * LANES;
         if (nr == TILE_VECTORS * LANES) { /* with a constant width gcc does not call memcpy for every row */
             for (ptrdiff_t p = 0; p < k; p++, b += rb, panel += TILE_VECTORS * LANES) {
-                UNROLL for (int v = 0; v < TILE_VECTORS; v++) STORE(panel + v * LANES, LOAD(b + v * LANES));
+                UNROLL
+                for (int v = 0; v < TILE_VECTORS; v++) STORE(panel + v * LANES, LOAD(b + v * LANES));
             }
             return;
         }
@@ -200,9 +217,11 @@ static void NAME(pack)(ptrdiff_t k, ptrdiff_t nr, const REAL *b, ptrdiff_t rb, p
             for (; j + LANES <= nr; j += LANES)
                 for (ptrdiff_t p = p0; p < p0 + 16; p += LANES) {
                     vec r[LANES];
-                    UNROLL for (int i = 0; i < LANES; i++) r[i] = LOAD(b + p + (j + i) * cb);
+                    UNROLL
+                    for (int i = 0; i < LANES; i++) r[i] = LOAD(b + p + (j + i) * cb);
                     NAME(transpose)(r);
-                    UNROLL for (int i = 0; i < LANES; i++) STORE(panel + (p + i) * wide + j, r[i]);
+                    UNROLL
+                    for (int i = 0; i < LANES; i++) STORE(panel + (p + i) * wide + j, r[i]);
                 }
 #endif
         for (; j < wide; j++) {
@@ -211,15 +230,18 @@ static void NAME(pack)(ptrdiff_t k, ptrdiff_t nr, const REAL *b, ptrdiff_t rb, p
             if (j >= nr)
                 for (ptrdiff_t p = 0; p < rows; p++) to[p * wide] = 0;
             else if (rows == 16) {
-                UNROLL for (ptrdiff_t p = 0; p < 16; p++) to[p * wide] = column[p * rb];
+                UNROLL
+                for (ptrdiff_t p = 0; p < 16; p++) to[p * wide] = column[p * rb];
             } else
                 for (ptrdiff_t p = 0; p < rows; p++) to[p * wide] = column[p * rb];
         }
     }
 }
 
-/* block[(i / h) * h * k + p * h + i % h] <- A[i, p]: tiles of h = TILE_ROWS rows, the h entries of one p side by side. */
-static void NAME(pack_rows)(ptrdiff_t m, ptrdiff_t k, const REAL *a, ptrdiff_t ra, ptrdiff_t ca, REAL *MG_RESTRICT block) {
+/* block[(i / h) * h * k + p * h + i % h] <- A[i, p]: tiles of h = TILE_ROWS rows, the h entries of one p side by side.
+ */
+static void NAME(pack_rows)(ptrdiff_t m, ptrdiff_t k, const REAL *a, ptrdiff_t ra, ptrdiff_t ca,
+                            REAL *MG_RESTRICT block) {
     const ptrdiff_t h = TILE_ROWS;
     for (ptrdiff_t i0 = 0; i0 < m; i0 += h) {
         ptrdiff_t rows = m - i0 < h ? m - i0 : h;
@@ -229,7 +251,8 @@ static void NAME(pack_rows)(ptrdiff_t m, ptrdiff_t k, const REAL *a, ptrdiff_t r
             for (ptrdiff_t p = 0; p < k; p++, to += TILE_ROWS, from += ca) memcpy(to, from, TILE_ROWS * sizeof(REAL));
         else if (rows == h)
             for (ptrdiff_t p = 0; p < k; p++, to += TILE_ROWS, from += ca) {
-                UNROLL for (int i = 0; i < TILE_ROWS; i++) to[i] = from[i * ra];
+                UNROLL
+                for (int i = 0; i < TILE_ROWS; i++) to[i] = from[i * ra];
             }
         else
             for (ptrdiff_t p = 0; p < k; p++, to += h, from += ca)
@@ -245,11 +268,14 @@ static void NAME(columns)(ptrdiff_t m, ptrdiff_t n, const void *from, ptrdiff_t 
     if (cg == 1) {
         for (; j + 4 * LANES <= n; j += 4 * LANES) { /* four columns of vectors, to hide the latency of an addition */
             vec total[4];
-            UNROLL for (int v = 0; v < 4; v++) total[v] = (vec){0};
+            UNROLL
+            for (int v = 0; v < 4; v++) total[v] = (vec){0};
             for (ptrdiff_t i = 0; i < m; i++) {
-                UNROLL for (int v = 0; v < 4; v++) total[v] += LOAD(g + i * rg + j + v * LANES);
+                UNROLL
+                for (int v = 0; v < 4; v++) total[v] += LOAD(g + i * rg + j + v * LANES);
             }
-            UNROLL for (int v = 0; v < 4; v++) {
+            UNROLL
+            for (int v = 0; v < 4; v++) {
                 if (add) total[v] += LOAD(sum + j + v * LANES);
                 STORE(sum + j + v * LANES, total[v]);
             }

@@ -1,20 +1,21 @@
 /* Includes the text BODY once for every instruction set and width. Before it: #define BODY "file.h"; WIDEST, the last
-   instruction set that is wanted, if not all are; and TIGHT_LOOP where the innermost loop is a micro-kernel. The body finds
+   instruction set that is wanted, if not all are; and TIGHT_LOOP where the innermost loop is a micro-kernel. The body
+   finds
 
        REAL, WHOLE     float and int32_t, or double and int64_t           ISA      0 baseline, 1 AVX2 and FMA, 2 AVX-512
        LANES           of them in a vector (the number, not a formula)    WIDTH    f32 or f64
        vec             a vector of REALs                                  NAME(x)  x_avx2_f32 and the like
        LOAD(p), STORE(p, v)     at any address                            wholes   a vector of WHOLEs, at any address
 
-   and calls its functions NAME(f). After it VARIANTS(f, f32) initialises a table of f by instruction set, BOTH(f) one by
-   width (1: double) and instruction set:
+   and calls its functions NAME(f). After it VARIANTS(f, f32) initialises a table of f by instruction set, BOTH(f) one
+   by width (1: double) and instruction set:
 
        #define BODY "pool_body.h"
        #include "variants.h"
        static void (*const max_pools[2][MG_SETS])(const Pool *) = BOTH(max_pool);
 
-   Where the compiler has no such targets there is one instruction set, 0 (SSE2, NEON); with MG_PLAIN_C, moreover, LANES is
-   1 and a vec is a REAL. MG_SETS says how many there are. One BODY to a compilation. */
+   Where the compiler has no such targets there is one instruction set, 0 (SSE2, NEON); with MG_PLAIN_C, moreover, LANES
+   is 1 and a vec is a REAL. MG_SETS says how many there are. One BODY to a compilation. */
 #ifndef MINIGRAD_VARIANTS_H
 #define MINIGRAD_VARIANTS_H
 
@@ -26,10 +27,11 @@
 #define wholes NAME(wholes)
 #define LOAD(p) (*(const loose *)(p))
 #define STORE(p, v) (*(loose *)(p) = (v))
-#define BOTH(f) {VARIANTS(f, f32), VARIANTS(f, f64)}
+#define BOTH(f) \
+    { VARIANTS(f, f32), VARIANTS(f, f64) }
 
-/* Python's own flags have -fwrapv, under which gcc spills a vector in a micro-kernel (8 % of conv2d); its loop is some 250
-   bytes, and to start it at a cache line is worth 5 to 8 %. */
+/* Python's own flags have -fwrapv, under which gcc spills a vector in a micro-kernel (8 % of conv2d); its loop is some
+   250 bytes, and to start it at a cache line is worth 5 to 8 %. */
 #if defined(TIGHT_LOOP) && defined(__GNUC__) && !defined(__clang__)
 #pragma GCC push_options
 #pragma GCC optimize("align-loops=64", "no-wrapv")
@@ -52,9 +54,11 @@
 #if defined(MG_X86) && defined(__GNUC__) && !defined(MG_PLAIN_C)
 #define MG_SETS (WIDEST + 1)
 #if WIDEST == 2
-#define VARIANTS(f, width) {f##_base_##width, f##_avx2_##width, f##_avx512_##width}
+#define VARIANTS(f, width) \
+    { f##_base_##width, f##_avx2_##width, f##_avx512_##width }
 #else
-#define VARIANTS(f, width) {f##_base_##width, f##_avx2_##width}
+#define VARIANTS(f, width) \
+    { f##_base_##width, f##_avx2_##width }
 #endif
 
 #define ISA 1
@@ -91,7 +95,8 @@
 
 #else
 #define MG_SETS 1
-#define VARIANTS(f, width) {f##_base_##width}
+#define VARIANTS(f, width) \
+    { f##_base_##width }
 #endif
 
 #if defined(TIGHT_LOOP) && defined(__GNUC__) && !defined(__clang__)

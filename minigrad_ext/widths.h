@@ -1,12 +1,12 @@
 /* Includes BODY in both widths, for the instruction set that variants.h has described. */
 #ifdef MG_PLAIN_C
-#define VECTORS \
+#define VECTORS              \
     typedef REAL vec, loose; \
     typedef WHOLE wholes;
-#else                                   /* variables of the loose type would be copied to and fro by gcc */
+#else /* variables of the loose type would be copied to and fro by gcc */
 #define SIZE LANES * sizeof(REAL)
-#define VECTORS \
-    typedef REAL vec __attribute__((vector_size(SIZE), may_alias)); \
+#define VECTORS                                                                              \
+    typedef REAL vec __attribute__((vector_size(SIZE), may_alias));                          \
     typedef REAL loose __attribute__((vector_size(SIZE), aligned(sizeof(REAL)), may_alias)); \
     typedef WHOLE wholes __attribute__((vector_size(SIZE), aligned(sizeof(REAL)), may_alias));
 #endif
