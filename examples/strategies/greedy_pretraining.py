@@ -4,7 +4,7 @@ What it shows: what the method of figure 8.7 (`python -m minigrad figures 8.7`) 
 hidden layers of sigmoid units, which from random weights hardly learns, begins from layers trained one after the other:
 each as the hidden layer of a shallow net that predicts the class (greedy supervised pretraining) or its own input
 (autoencoders, 8.4). All get the same number of passes over the data; random weights spend them all on the whole net.
-What to look at: the curves of the whole net's training. Random weights stay near the plateau where every class is
+What to look at: the curves of the whole net's training. Random weights stay long on the plateau where every class is
 equally likely; after greedy supervised pretraining they begin far below it. Autoencoders gain nothing there. Their case
 is another: many digits, few labels. In the second table two layers see unlabelled digits first, and then 300 labels:
 the gain is small, but there in every seed. The last row of the first table needs no pretraining at all: tanh and
