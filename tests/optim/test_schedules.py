@@ -193,6 +193,11 @@ def test_a_schedule_of_numpys_numbers_is_its_text_too(kind, arguments):
     assert {type(schedule(k)) for k in range(1, 20)} <= {int, float}
 
 
+def test_whole_numbers_of_numpys_stay_whole_in_the_text():
+    assert describe(Linear(np.float32(0.5), np.float64(0.25), np.int64(4))) == "Linear(0.5, 0.25, 4)"
+    assert describe(Chain([(np.array(3), 1), 0.5])) == "Chain(((3, Constant(1)), Constant(0.5)))"
+
+
 def test_every_kind_of_schedule_is_tried_with_numpys_numbers():
     assert {kind for kind, *_ in NUMPYS} == set(schedules.KINDS.values())
 
