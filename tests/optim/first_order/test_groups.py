@@ -149,3 +149,18 @@ def test_any_cut_equals_separate_optimizers(method, seed, vector):
             for i, one in enumerate(alone):
                 with opts[i].at_theta():
                     assert p.theta[i] == one.theta[0]
+
+
+def test_group_0_is_the_rest_and_assigns_the_optimizers_own(vector):
+    opt = optim.SGD(vector(), lr=0.1, groups={"0.b": dict(lr=0.5)})
+    opt.groups[0]["lr"] = 0.2
+    assert (opt.lr, opt.groups[0]["lr"], opt.groups[1]["lr"]) == (0.2, 0.2, 0.5)
+    with pytest.raises(ValueError, match="lr must be in"):
+        opt.groups[0]["lr"] = -1
+
+
+@pytest.mark.parametrize(("start", "stop"), [(0, 2), (4, 6), (0, 6), (3, 4)])
+def test_a_part_of_theta_names_itself_also_at_either_end(start, stop):
+    theta = np.zeros(6)
+    optim.SGD(theta, lr=1.0, groups=[dict(params=theta[start:stop], lr=2.0)]).step(g=np.ones(6))
+    assert list(np.flatnonzero(theta == -2)) == list(range(start, stop))
