@@ -249,6 +249,16 @@ def test_a_non_finite_gradient_is_refused_before_anything_changes(method, vector
     opt.step()
 
 
+def test_only_parameters_with_a_gradient_are_named(vector):
+    """What has none holds anything: here NaN, right behind the one at fault."""
+    p = vector()
+    opt = optim.SGD(p, lr=0.1, check_finite=True)
+    p.backward(lambda theta: np.array([1, np.inf, 1, 1, 1, 1.0]), but=("0.b",))
+    assert np.isnan(p.g[3:5]).all()
+    with pytest.raises(optim.NonFiniteError, match="the gradient of 0.w is not finite at step 1"):
+        opt.step()
+
+
 def test_a_non_finite_objective_is_refused(quadratic):
     class Overflowing(quadratic):
         def value(self, theta):
