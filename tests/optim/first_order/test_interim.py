@@ -219,3 +219,42 @@ def test_a_step_that_raises_on_the_way_leaves_the_parameters_at_theta(fault, vec
     assert opt.k == (3 if fault == "schedule" else 2)
     opt.look_ahead()
     np.testing.assert_array_equal(p.theta, home + 0.8 * opt.v)
+
+
+def test_a_point_of_ones_own_runs_as_written(vector, quadratic):
+    class Mine(optim.Nesterov):
+        def point(self):
+            assert len(self.theta) == len(self.v)
+            return self.theta + self.momentum * self.v
+    J, p, q = quadratic(6), vector(), vector()
+    mine, ours = Mine(p, lr=0.05, groups={"0.b": dict(momentum=0.5)}), \
+        optim.Nesterov(q, lr=0.05, groups={"0.b": dict(momentum=0.5)})
+    for _ in range(5):
+        by_hand(mine, p, J)
+        by_hand(ours, q, J)
+    assert np.array_equal(p.theta, q.theta)
+
+
+@pytest.mark.parametrize("i", [0, 3, 5])
+def test_one_element_changed_at_the_interim_point_is_seen(i, vector, quadratic):
+    p, J = vector(), quadratic(6)
+    opt = optim.Nesterov(p, lr=0.05)
+    by_hand(opt, p, J)
+    p.theta[i] += 1
+    with pytest.raises(ValueError, match="were changed there"):
+        opt.step()
+
+
+def test_whoever_watches_theta_is_told_of_every_way_there_and_back(vector, quadratic):
+    """changed() invalidates graphs that were recorded before: home, ahead again, and a new momentum."""
+    p, J = vector(), quadratic(6)
+    opt = optim.Nesterov(p, lr=0.05)
+    by_hand(opt, p, J)
+    seen = [p.changes]
+    for move in (opt.go_home, opt.look_ahead, lambda: setattr(opt, "momentum", 0.5)):
+        move()
+        seen.append(p.changes)
+    assert seen == sorted(set(seen))
+    opt.go_home()
+    opt.go_home()
+    assert p.changes == seen[-1] + 1
