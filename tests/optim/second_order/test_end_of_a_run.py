@@ -167,6 +167,29 @@ def test_three_levenberg_marquardt_steps_from_the_end_lower_nothing(method, J):
     assert result.value == pytest.approx(J.lowest, rel=2e-6)
 
 
+@three
+def test_beginning_anew_is_allowed_once_until_j_has_clearly_fallen(method):
+    opt = method(np.ones(3))
+    opt.noise = 1e-6
+    assert opt.begin_anew(1.0) and opt.restarted
+    assert not opt.begin_anew(1.0) and not opt.begin_anew(1.0 - 1e-7)
+    assert opt.begin_anew(1.0 - 1e-5) and not opt.begin_anew(1.0 - 1e-5)
+
+
+@three
+def test_forgetting_leaves_nothing_behind(method):
+    """After it the method goes on as a new one at the same place."""
+    J = problems.wood()
+    opt = method(J.start.copy())
+    for _ in range(6):
+        opt.step(J)
+    opt.forget()
+    new = method(opt.theta.copy())
+    for _ in range(6):
+        opt.step(J), new.step(J)
+    np.testing.assert_array_equal(opt.theta, new.theta)
+
+
 # ------------------------------------------------------------------------------------------ bounds that are relative
 
 @three

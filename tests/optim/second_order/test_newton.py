@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 
 from minigrad.optim.minimize import minimize
+from minigrad.optim.second_order.hessian_free import HessianFree
 from minigrad.optim.second_order.newton import (
     DampedNewton,
     LevenbergMarquardt,
@@ -177,6 +178,52 @@ def test_damping_shrinks_on_a_quadratic_and_grows_where_the_model_fails():
     assert opt.alpha > 1
 
 
+class SaidCurvature:
+    """theta^2/2 from theta = 1, with a curvature h said of it: the step 1/h gains 2 - 1/h times what it promises."""
+
+    def __init__(self, h):
+        self.h = h
+
+    def value(self, theta):
+        return float(theta @ theta) / 2
+
+    def value_and_grad(self, theta):
+        return self.value(theta), theta.copy()
+
+    def hvp(self, theta, v):
+        return self.h * v
+
+    ggnvp = hvp
+
+
+@pytest.mark.parametrize("ratio, damped, free", [(0.2, 4, 1.5), (0.3, 1, 1), (0.7, 1, 1), (0.8, 1 / 4, 2 / 3)])
+def test_damping_follows_the_ratio_of_actual_to_predicted_decrease(ratio, damped, free):
+    """Below 1/4 it grows, above 3/4 it shrinks: by 4 in DampedNewton, by 3/2 in HessianFree (Martens 2010)."""
+    J = SaidCurvature(1 / (2 - ratio))
+    opt = DampedNewton(np.ones(1), damping=1e-9)
+    assert opt.step(J).reason == "" and opt.alpha == pytest.approx(1e-9 * damped)
+    opt = HessianFree(np.ones(1), damping=1e-9, search="full")
+    assert opt.step(J).reason == "" and opt.ratio == pytest.approx(ratio) and opt.lambda_ == pytest.approx(1e-9 * free)
+
+
+def test_the_predicted_decrease_is_that_of_the_undamped_parabola():
+    """alpha = 1: the step s = 1/(h + 1) promises s - h s^2/2 and gains s - s^2/2, a part of 0.7: alpha stays."""
+    s = 1.3 / 1.7
+    opt = DampedNewton(np.ones(1), damping=1.0)
+    assert opt.step(SaidCurvature(1 / s - 1)).reason == "" and opt.alpha == 1.0
+
+
+@pytest.mark.parametrize("h, radius, wanted", [
+    (1 / 1.8, 5.0, 1.8 / 4),            # ratio 0.2, step 1.8: to a fourth of the step
+    (1 / 1.7, 5.0, 5.0), (1 / 1.2, 5.0, 5.0),       # 0.3 and 0.8, inside: as it is
+    (2 - 1 / 0.7, 1.0, 1.0),            # 0.7, on the boundary: as it is
+    (2 - 1 / 0.8, 1.0, 2.0), (2 - 1 / 0.8, 1.0, 1.5)])         # 0.8, on the boundary: twice, at most the largest
+def test_the_radius_follows_the_ratio(h, radius, wanted):
+    """Nocedal and Wright, algorithm 4.1."""
+    opt = TrustRegion(np.ones(1), radius=radius, largest=1.5 if wanted == 1.5 else 1000.0)
+    assert opt.step(SaidCurvature(h)).reason == "" and opt.radius == pytest.approx(wanted)
+
+
 def test_levenberg_marquardt_step_is_its_equation():
     """(A'A + lambda D^2) d = -A'r with lambda such that |D d| = radius within a tenth."""
     J = problems.osborne1()
@@ -209,6 +256,49 @@ def test_levenberg_marquardt_ends_a_linear_problem_in_one_step():
     opt = LevenbergMarquardt(np.ones(4))
     opt.step(Linear())
     np.testing.assert_allclose(opt.theta, np.linalg.lstsq(Linear.A, Linear.b, rcond=None)[0], rtol=1e-9)
+
+
+def test_levenberg_marquardts_radius_becomes_twice_a_step_that_kept_its_promise():
+    """More 1978: ratio 1 on a linear problem; the step is Gauss and Newton's, its length measured in D."""
+    J = problems.LeastSquares("linear", lambda x: np.array([[2.0, 0], [0, 3], [1, 1]]) @ x - np.ones(3), [3, -1], 0)
+    opt = LevenbergMarquardt(J.start.copy())
+    opt.step(J)
+    D = np.linalg.norm(J.jacobian(J.start), axis=0)
+    assert opt.radius == pytest.approx(2 * np.linalg.norm(D * (opt.theta - J.start)))
+    np.testing.assert_allclose(opt.scale, D)
+
+
+def test_levenberg_marquardts_promise_includes_the_damping():
+    """r = theta with a Jacobian said to be 1.608: a step of half the length of Gauss and Newton's promises
+    2 z - z^2 = 0.75 of |r|^2 (z = |D d|) and gains 0.7 of that, so the radius stays."""
+    class Said:
+        def residuals(self, theta):
+            return theta.copy()
+
+        def jacobian(self, theta):
+            return np.array([[1.608]])
+
+        def value_and_grad(self, theta):
+            return float(theta @ theta), 2 * theta
+    opt = LevenbergMarquardt(np.ones(1), radius=0.5 / 1.608)
+    assert opt.step(Said()).reason == "" and opt.radius == pytest.approx(0.5)
+
+
+def test_levenberg_marquardts_scale_is_the_largest_each_column_had():
+    J, largest = problems.meyer(), np.zeros(3)
+    opt = LevenbergMarquardt(J.start.copy())
+    for _ in range(12):
+        largest = np.maximum(largest, np.linalg.norm(J.jacobian(opt.theta), axis=0))
+        assert opt.step(J).reason == ""
+        np.testing.assert_allclose(opt.scale, largest)
+    assert (largest > 1.2 * np.linalg.norm(J.jacobian(opt.theta), axis=0)).any()
+
+
+def test_small_eigenvalues_are_raised_to_the_floor():
+    """1e-12 beside 1: with floor 1e-3 the step along the first is g / 1e-3, not g / 1e-12."""
+    opt = SaddleFreeNewton(np.ones(3), floor=1e-3)
+    H, g = np.diag([1e-12, -0.5, 1.0]), np.array([1.0, 2.0, 3.0])
+    np.testing.assert_allclose(opt.absolute(H, g), [-1e3, -4.0, -3.0])
 
 
 def test_levenberg_marquardt_does_not_notice_units():
