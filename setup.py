@@ -15,9 +15,18 @@ from pathlib import Path
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
-DEBUG = os.environ.get("MINIGRAD_DEBUG") == "1"
-PLAIN_C = os.environ.get("MINIGRAD_PLAIN_C") == "1"
-THREADS = os.environ.get("MINIGRAD_THREADS") != "0"
+
+def switch(name, default):
+    """An environment variable that is 0 or 1."""
+    wish = os.environ.get(name) or default
+    if wish not in ("0", "1"):
+        raise ValueError(f"{name}={wish}: must be 0 or 1, or unset")
+    return wish == "1"
+
+
+DEBUG = switch("MINIGRAD_DEBUG", "0")
+PLAIN_C = switch("MINIGRAD_PLAIN_C", "0")
+THREADS = switch("MINIGRAD_THREADS", "1")
 ONLY = os.environ.get("MINIGRAD_ONLY")
 
 DIRECTIVES = {

@@ -22,7 +22,7 @@ cdef extern from *:
     int PyTraceMalloc_Untrack(unsigned int domain, uintptr_t start)
 
 cdef enum:
-    LARGE = 256 * 1024           # bytes; malloc recycles what is smaller
+    LARGE = 262144               # bytes; malloc recycles what is smaller
     DOMAIN = 389047              # of tracemalloc: arrays (NumPy's number)
 
 cdef object _small, _large       # numpy.empty and numpy.ndarray

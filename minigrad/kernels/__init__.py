@@ -15,6 +15,7 @@ wants that); `MINIGRAD_REQUIRE_EXT=1` turns a missing extension into an error.
 import importlib
 import importlib.util
 import os
+import warnings
 from pathlib import Path
 from typing import NamedTuple
 
@@ -33,6 +34,14 @@ class Twin(NamedTuple):
 TWINS = {}
 
 
+def _switch(name, *values):
+    """The value of an environment variable, one of `values` or "" (unset)."""
+    wish = os.environ.get(name, "")
+    if wish not in ("", *values):
+        raise ValueError(f"{name}={wish}: must be {' or '.join(values)}, or unset")
+    return wish
+
+
 def _sources():
     """The families and `runtime` that have a source: a .pyx in a checkout, a stub where minigrad is installed."""
     spec = importlib.util.find_spec("minigrad_ext")
@@ -47,14 +56,15 @@ def _load(name):
     try:
         return importlib.import_module(f"minigrad_ext.{name}")
     except ImportError as error:
-        if os.environ.get("MINIGRAD_REQUIRE_EXT") == "1":
+        if _required:
             raise ImportError(f"MINIGRAD_REQUIRE_EXT=1, but minigrad_ext.{name} cannot be imported: {error}") from error
         return None
 
 
-_switched_off = os.environ.get("MINIGRAD_KERNELS") == "numpy"
+_switched_off = _switch("MINIGRAD_KERNELS", "numpy") == "numpy"
+_required = _switch("MINIGRAD_REQUIRE_EXT", "0", "1") == "1"
 _modules = {} if _switched_off else {name: _load(name) for name in _sources()}
-if os.environ.get("MINIGRAD_REQUIRE_EXT") == "1" and not _modules:
+if _required and not _modules:
     reason = "MINIGRAD_KERNELS=numpy switches the kernels off" if _switched_off else "minigrad_ext is not installed"
     raise ImportError(f"MINIGRAD_REQUIRE_EXT=1, but {reason}")
 _runtime, _memory = _modules.get("runtime"), _modules.get("memory")
@@ -62,6 +72,12 @@ _runtime, _memory = _modules.get("runtime"), _modules.get("memory")
 missing = [name for name, module in _modules.items() if module is None]
 compiled = bool(_modules) and not missing
 isa = _runtime.isa() if _runtime else "numpy"
+if not compiled and not _switched_off:
+    warnings.warn(f"minigrad: compiled kernels are not built ({', '.join(missing) or 'all'}); NumPy runs in their "
+                  "place, several times slower. Where there is a C compiler (gcc, clang, MSVC) they are built by "
+                  "installing minigrad, or in a checkout by `python setup.py build_ext --inplace`. Set "
+                  "MINIGRAD_KERNELS=numpy if NumPy is what you want",
+                  RuntimeWarning, stacklevel=2)
 
 
 def _kept_memory():

@@ -107,3 +107,20 @@ def test_python_m_minigrad_prints_what_a_bug_report_needs():
     assert done.returncode == 0, done.stderr
     for word in ("minigrad", "compiled kernels", "instruction set", "threads", "NumPy", "Python", "platform"):
         assert any(line.startswith(word) for line in done.stdout.splitlines())
+
+
+@pytest.mark.parametrize("name, wish, accepted", [("MINIGRAD_KERNELS", "NumPy", "must be numpy, or unset"),
+                                                  ("MINIGRAD_KERNELS", "0", "must be numpy, or unset"),
+                                                  ("MINIGRAD_REQUIRE_EXT", "yes", "must be 0 or 1, or unset")])
+def test_a_switch_that_is_mistyped_is_refused(name, wish, accepted):
+    """It was taken for unset: the kernels ran although they had been switched off, or a fallback although refused."""
+    wrong = _python("import minigrad", **{"MINIGRAD_KERNELS": "", "MINIGRAD_REQUIRE_EXT": "", name: wish})
+    assert wrong.returncode != 0 and f"ValueError: {name}={wish}: {accepted}" in wrong.stderr
+
+
+def test_one_warning_says_what_to_do_where_kernels_are_not_built():
+    code = "import sys; sys.modules['minigrad_ext.conv'] = None; import minigrad, minigrad.kernels"
+    done = _python(code, MINIGRAD_KERNELS="", MINIGRAD_REQUIRE_EXT="")
+    assert done.returncode == 0 and done.stderr.count("RuntimeWarning") == 1, done.stderr
+    assert "conv" in done.stderr and "build_ext" in done.stderr and "MINIGRAD_KERNELS=numpy" in done.stderr
+    assert "Warning" not in _python(code, MINIGRAD_KERNELS="numpy", MINIGRAD_REQUIRE_EXT="").stderr
