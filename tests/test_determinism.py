@@ -139,6 +139,7 @@ def resident():
         return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
+@pytest.mark.no_asan                       # resident memory, and the sanitizer holds back what is freed
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="no /proc")
 @pytest.mark.parametrize("steps, warm_up", [(3_000, 1_000), pytest.param(100_000, 10_000, marks=pytest.mark.long)])
 def test_memory_does_not_grow(steps, warm_up):

@@ -8,6 +8,7 @@ import sys
 import pytest
 
 pytest.importorskip("minigrad_ext.pool")
+pytestmark = pytest.mark.no_tsan
 
 PROGRAM = """if True:
     import sys, threading, time

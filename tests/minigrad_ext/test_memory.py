@@ -130,6 +130,7 @@ def resident(code, **environment):
 linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
 
 
+@pytest.mark.no_asan                       # resident memory, and the sanitizer holds back what is freed
 @linux
 def test_600_mb_of_results_go_back_when_they_die():
     before, during, after, without = resident("""
@@ -148,6 +149,7 @@ def test_600_mb_of_results_go_back_when_they_die():
     assert during - before > 550 and after - before < 64 + 16 and without - before < 16
 
 
+@pytest.mark.no_asan                       # resident memory, and the sanitizer holds back what is freed
 @linux
 def test_malloc_is_left_as_it_is():
     """NumPy's own arrays go back too: they stayed, as long as malloc was told to keep what is freed."""
@@ -161,6 +163,7 @@ def test_malloc_is_left_as_it_is():
     assert after - before < 32
 
 
+@pytest.mark.no_asan                       # resident memory, and the sanitizer holds back what is freed
 @linux
 def test_sixty_short_threads_that_convolve_leave_nothing():
     """20, 40 and 60 of them left 0.7, 1.4 and 2.0 GB: the work memory of each."""

@@ -212,6 +212,7 @@ def limit():
     return f"{helpers} {bits(names) == {name: wanted[name] for name in wanted if name.split()[0] in names}}"
 
 
+@pytest.mark.no_asan                       # limits the address space, all of which the sanitizer maps
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
 def test_where_no_thread_can_be_made_one_thread_works():
     """The run-time library of OpenMP ended the interpreter here."""

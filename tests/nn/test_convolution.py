@@ -97,6 +97,7 @@ def test_a_lenet_learns_one_batch_by_heart():
     assert losses.zero_one_error(model.eval()(x), y) == 0
 
 
+@pytest.mark.no_asan                       # page faults, and every block the sanitizer gives is fresh
 @pytest.mark.skipif(not kernels.compiled or os.environ.get("MINIGRAD_KEEP_MEMORY") == "0", reason="nothing is kept")
 def test_a_training_step_of_a_convnet_faults_no_fresh_pages():
     resource = pytest.importorskip("resource")
