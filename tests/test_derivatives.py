@@ -303,3 +303,15 @@ def test_matrices_of_nothing():
     assert jacobian(lambda t: ops.exp(t), np.zeros((0,))).shape == (0, 0)
     assert hessian(lambda t: ops.sum(t * t), np.zeros((2, 0))).shape == (2, 0, 2, 0)
     assert hessian_diagonal(lambda t: ops.sum(t * t), np.zeros((0,))).shape == (0,)
+
+
+def test_gradients_by_example_of_weights_with_an_axis_in_front():
+    """w (1, i, o), used by every example: not the (i, o) of a layer, whose gradient is an outer product."""
+    rng = np.random.default_rng(0)
+    x, u, w = rng.standard_normal((5, 4)), rng.standard_normal((5, 3)), tensor(rng.standard_normal((1, 4, 3)),
+                                                                               requires_grad=True)
+
+    def f(x):
+        return ops.reshape(ops.matmul(x[:, None, :], w), (-1, 3))
+    (rows,) = derivatives.ByExample(f(x), [w], u, lambda i: f(x[i:i + 1])).rows(0, 5)
+    np.testing.assert_allclose(rows, np.einsum("mi,mo->mio", x, u)[:, None], rtol=1e-13)

@@ -335,3 +335,13 @@ def test_a_label_smoothing_of_numpys_does_not_widen_the_loss(number):
 def test_what_is_no_label_smoothing_is_refused_and_weights_are_pointed_at(smoothing):
     with pytest.raises(ValueError, match=r"cross_entropy: label_smoothing must be a number .* weights="):
         losses.cross_entropy(np.zeros((2, 3)), [0, 1], smoothing)
+
+
+@pytest.mark.parametrize("total, accepted", [(1.0005, True), (0.9995, True), (1.002, False), (0.998, False)])
+def test_probabilities_sum_to_one_within_a_thousandth(total, accepted):
+    logits, p = np.zeros((1, 2)), np.array([[0.25, 0.75]]) * total
+    if accepted:
+        assert np.isfinite(losses.kl_divergence(logits, p))
+    else:
+        with pytest.raises(ValueError, match="probabilities that sum to 1"):
+            losses.kl_divergence(logits, p)
