@@ -121,6 +121,30 @@ def test_a_direction_that_has_almost_turned_sideways_becomes_steepest_descent(pa
     assert opt.note == ("" if kept else "steepest descent: not a descent direction")
 
 
+@pytest.mark.parametrize("inner, size, zero", [(0.19, 1.0, False), (0.21, 1.0, True), (-0.21, 1.0, True),
+                                               (0.9, 5.0, False), (1.1, 5.0, True)])
+def test_powells_restart_compares_with_the_new_gradient(inner, size, zero):
+    """beta = 0 where |g.g-| >= 0.2 g.g, g the new gradient (Powell 1977); g.g = `size` here, g-.g- = 1."""
+    opt, before = ConjugateGradient(np.zeros(3), beta=fletcher_reeves), np.array([1.0, 0, 0])
+    new = np.array([inner, math.sqrt(size - inner**2), 0])
+    opt.learn(-before, new - before, 1.0, -before, before, new)
+    assert opt.coefficient == (0 if zero else pytest.approx(size))
+
+
+def test_the_first_step_to_try_gains_as_much_as_the_last_to_first_order():
+    """Nocedal and Wright 3.5: t phi'(0) of this step is that of the last; at the very first |t d| is at most 1."""
+    opt, g = ConjugateGradient(np.zeros(2)), np.array([3.0, -4.0])
+    assert opt.length(0.0, g, -g) == pytest.approx(1 / 5) and opt.length(0.0, g / 50, -g / 50) == 1.0
+    opt.learn(-0.1 * g, -g, 0.1, -g, g, np.array([4.0, 3.0]))
+    assert opt.length(0.0, 2 * g, -g) * (2 * g @ -g) == pytest.approx(0.1 * (g @ -g))
+
+
+def test_the_search_is_as_exact_as_fletcher_reeves_needs():
+    """c2 = 0.1: of (t - 3)^2 a step of 1, whose slope is two thirds of the first, is not enough."""
+    found = ConjugateGradient.default_search((lambda t: (t - 3) ** 2, lambda t: 2 * (t - 3)), 1.0)
+    assert found.reason == "wolfe" and abs(found.slope) <= 0.1 * 6
+
+
 def test_beta_is_of_one_minibatch():
     """J changes: the next direction is -g of the new J plus beta (of the old J's two gradients) times d."""
     A, B = problems.quadratic(5, 10, rng=0), problems.quadratic(5, 10, rng=1)
@@ -158,6 +182,7 @@ def test_preconditioned_linear_cg_is_scipys():
 def test_linear_cg_says_why_it_stopped():
     b = np.array([1.0, 2.0])
     assert linear_cg(lambda v: -v, b).reason == "negative curvature"
+    assert linear_cg(lambda v: 0 * v, b).reason == "negative curvature"
     assert linear_cg(lambda v: v * np.nan, b).reason == "not finite"
     assert linear_cg(lambda v: v, np.zeros(2)).reason == "tolerance"
     H = np.diag([1.0, 1e6])

@@ -30,6 +30,23 @@ def test_iterates_are_kept_with_their_curvature():
         assert xGx == pytest.approx(2 * (A @ x) @ (A @ x), rel=1e-8)
 
 
+def test_cg_stops_when_k_iterations_have_gained_too_little():
+    """k = max(10, i/10): at the earliest after the eleventh; the iterates 1, 1.3, 1.3^2, ... are kept, and the last."""
+    J = problems.quadratic(60, 1e5)
+    J.ggnvp, g = J.hvp, J.grad(J.start)
+    hasty = HessianFree(J.start.copy(), progress=0.9, precondition=False)
+    solved, kept = hasty.solve(J, J.start, g, -g, 1e-3)
+    assert (solved.reason, solved.products) == ("progress", 11)
+    thorough = HessianFree(J.start.copy(), progress=1e-15, iterations=30, precondition=False)
+    solved, kept = thorough.solve(J, J.start, g, -g, 1e-3)
+    wanted, mark = [], 1.0
+    for i in range(1, 31):
+        if i >= mark:
+            wanted.append(i)
+            mark = max(1.3 * mark, i + 1)
+    assert solved.products == 30 and len(kept) == len({*wanted, 30})
+
+
 def test_damping_follows_the_ratio():
     """On a problem without residual curvature q is exact: the ratio is 1 and lambda falls by 2/3 each step."""
     class Linear:

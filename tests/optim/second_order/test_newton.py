@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 
 from minigrad.optim.minimize import minimize
+from minigrad.optim.second_order.conjugate_gradient import ScaledConjugateGradient
 from minigrad.optim.second_order.hessian_free import HessianFree
 from minigrad.optim.second_order.newton import (
     DampedNewton,
@@ -82,6 +83,16 @@ def test_saddle_free_direction_is_the_closed_form_and_krylov_agrees_in_the_full_
     wanted = -V @ ((V.T @ g) / abs(l))
     np.testing.assert_allclose(SaddleFreeNewton(theta.copy()).direction(J, theta, 0, g), wanted, rtol=1e-9)
     np.testing.assert_allclose(KrylovSaddleFree(theta.copy()).direction(J, theta, 0, g), wanted, rtol=1e-6)
+
+
+@pytest.mark.parametrize("h", [0.01, 4.0])
+def test_newton_cg_scales_minus_g_by_the_size_of_a_negative_curvature(h):
+    class Hill:
+        def hvp(self, theta, v):
+            return -h * v
+    opt, g = NewtonCG(np.ones(2)), np.array([3.0, -1.0])
+    np.testing.assert_allclose(opt.direction(Hill(), opt.theta, 0.0, g), -g / h)
+    assert opt.note == "negative curvature"
 
 
 def test_krylov_saddle_free_spends_its_dimension():
@@ -204,6 +215,9 @@ def test_damping_follows_the_ratio_of_actual_to_predicted_decrease(ratio, damped
     assert opt.step(J).reason == "" and opt.alpha == pytest.approx(1e-9 * damped)
     opt = HessianFree(np.ones(1), damping=1e-9, search="full")
     assert opt.step(J).reason == "" and opt.ratio == pytest.approx(ratio) and opt.lambda_ == pytest.approx(1e-9 * free)
+    opt = ScaledConjugateGradient(np.ones(1), damping=1e-9)             # Moller: to lambda + delta (1 - Delta) / |d|^2
+    assert opt.step(J).reason == ""
+    assert opt.lambda_ == pytest.approx(1e-9 + J.h * 0.8 if ratio == 0.2 else 1e-9 * (1 / 4 if ratio == 0.8 else 1))
 
 
 def test_the_predicted_decrease_is_that_of_the_undamped_parabola():
