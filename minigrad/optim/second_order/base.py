@@ -232,7 +232,7 @@ class Descent(SecondOrder):
         return self.attempt(J, theta, value, g, -g, min(1.0, 1 / norm(g)))
 
     def begin_anew(self, value):
-        """May the method begin anew? Once, and again only where J has clearly fallen since."""
+        """Begin anew, if that is allowed: once, and again only where J has clearly fallen since. Was it?"""
         if value >= self.begun - self.noise * abs(value):
             return False
         self.begun, self.idle_steps, self.unscaled = value, 0, 1
@@ -245,7 +245,7 @@ class Descent(SecondOrder):
             return "not a descent direction"
         line = Line(J, theta, d, value, g, self.noise)
         found = self.search(line, step)
-        self.noise = max(self.noise, getattr(line, "noise", 0.0))
+        self.noise = max(self.noise, line.noise)
         self.spent += line.evaluations
         if not found.success:
             return WHY.get(found.reason, f"line search: {found.reason}")
