@@ -382,6 +382,57 @@ def test_a_part_that_is_whole_is_used_and_a_wrong_one_of_that_size_never_asked_t
     assert server.requests[-1] == ("/file", "bytes=49999-") and content(path) == GOOD
 
 
+def test_headers_are_bounded_in_bytes_however_patient_one_is(server, path):
+    server.answers = [raw(b"HTTP/1.1 100 Continue\r\nX: " + b"y" * 1000 + b"\r\n\r\n")]
+    with pytest.raises(DownloadError, match=f"more than {1 << 20} bytes of headers"):
+        get(server, path, connect=20, silence=20, tries=1)
+
+
+def test_pauses_between_tries_are_doubled(server, path, monkeypatch):
+    pauses = []
+    monkeypatch.setattr(download.time, "sleep", pauses.append)
+    server.answers = [send(b"", 500)]
+    with pytest.raises(DownloadError):
+        get(server, path, tries=4, pause=0.5)
+    assert pauses == [0.5, 1.0, 2.0]
+
+
+@pytest.mark.skipif(not hasattr(os, "O_NOFOLLOW"), reason="POSIX only")
+def test_a_link_put_in_the_parts_place_meanwhile_is_not_written_through(server, path, tmp_path):
+    precious = tmp_path / "precious"
+    precious.write_bytes(b"precious")
+    os.makedirs(os.path.dirname(path))
+    pathlib.Path(f"{path}.part").write_bytes(GOOD[:20_000])
+
+    def swapped(handler):
+        os.unlink(f"{path}.part")
+        os.symlink(precious, f"{path}.part")
+        ranged()(handler)
+
+    server.answers = [swapped]
+    with pytest.raises(OSError):
+        get(server, path, tries=1)
+    assert precious.read_bytes() == b"precious" and not os.path.exists(path)
+
+
+def test_the_bytes_are_on_the_disk_before_they_have_their_name(server, path, monkeypatch):
+    events, real = [], {"fsync": os.fsync, "replace": os.replace}
+
+    def fsync(fd):
+        events.append(("fsync", os.fstat(fd).st_ino, os.fstat(fd).st_size))
+        real["fsync"](fd)
+
+    def replace(source, target):
+        events.append(("replace", os.stat(source).st_ino, len(GOOD)))
+        real["replace"](source, target)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    monkeypatch.setattr(os, "replace", replace)
+    get(server, path)
+    number = os.stat(path).st_ino
+    assert events == [("fsync", number, len(GOOD)), ("replace", number, len(GOOD))]
+
+
 def test_arguments_of_a_download(path):
     for wrong in ({"connect": 0}, {"silence": -1}, {"silence": float("nan")}, {"tries": 0}, {"pause": -1}):
         with pytest.raises(ValueError, match=f"fetch: {next(iter(wrong))} must be"):

@@ -127,6 +127,18 @@ def test_alpha_outside_its_range(alpha):
         optim.PolyakAverage(np.ones(2), alpha)
 
 
+@pytest.mark.parametrize("alpha", [None, 0.9])
+def test_reset_begins_anew(alpha, points):
+    theta = np.zeros(4)
+    average, fresh = optim.PolyakAverage(theta, alpha), optim.PolyakAverage(theta, alpha)
+    visit(average, theta, points)
+    average.reset()
+    assert average.t == 0 and not average.mean.any()
+    with pytest.raises(ValueError, match="call update"), average.applied():
+        pass
+    assert np.array_equal(visit(average, theta, points[:5]), visit(fresh, theta, points[:5]))
+
+
 def test_applied_before_any_update():
     with pytest.raises(ValueError, match="call update"), optim.PolyakAverage(np.ones(2)).applied():
         pass
