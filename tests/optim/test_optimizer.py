@@ -144,6 +144,20 @@ def test_hyperparameters_are_attributes_numbers_or_schedules():
     assert opt.now("lr") == 0.25 and "lr=0.25" in repr(opt) and "k=4" in repr(opt)
 
 
+def test_now_is_the_value_at_the_step_to_come():
+    opt = sgd(lr=schedules.Inverse(1.0))
+    assert [opt.now("lr"), opt.now("lr", 4)] == [1.0, 0.25]
+    opt.step(g=np.ones(3))
+    assert opt.now("lr") == 0.5
+
+
+def test_zero_grad_forgets_the_gradients_of_the_parameters(vector):
+    p = vector()
+    p.backward(np.ones_like)
+    sgd(p).zero_grad()
+    assert p.unwritten == set(p.slices)
+
+
 @pytest.mark.parametrize("number", [np.float64(0.125), np.float32(0.125), np.array(0.125)], ids=repr)
 def test_a_hyperparameter_of_numpys_is_a_number_wherever_it_is_given(number, vector):
     """When made, assigned, in a group, in a schedule: the state is plain, float32 stays, and it loads."""

@@ -1,4 +1,6 @@
 """Every first-order method against its box, transcribed on its own in minigrad.testing.boxes."""
+import inspect
+
 import numpy as np
 import pytest
 
@@ -17,6 +19,14 @@ BOXES = {
 }
 EVERY = pytest.mark.parametrize(("method", "box"), BOXES.items(), ids=lambda value: value.__name__)
 RISING = schedules.Linear(0.5, 0.95, 100)
+
+
+@EVERY
+def test_its_defaults_are_those_of_the_box(method, box):
+    ours, theirs = inspect.signature(method).parameters, inspect.signature(box).parameters
+    shared = [name for name in theirs if name in ours]
+    assert {name: ours[name].default for name in shared} == {name: theirs[name].default for name in shared}
+    assert shared
 
 
 @EVERY
