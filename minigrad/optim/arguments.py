@@ -30,8 +30,9 @@ def refuse_unknown(cls, given):
 
 
 def family(cls):
-    """The first base below Optimizer: of all first-order methods, or of all of section 8.6."""
-    return [c for c in cls.__mro__ if vars(c).get("abstract")][-2:][0]
+    """The first class below Optimizer that is a base of others: of all first-order methods, or of section 8.6."""
+    *below, optimizer = [c for c in cls.__mro__ if vars(c).get("abstract")]
+    return below[-1] if below else optimizer
 
 
 def descendants(cls):

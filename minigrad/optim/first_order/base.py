@@ -93,7 +93,10 @@ class FirstOrder(InterimPoint):
         self._counts[:] = counts
         if self._trace is not None:
             self.record(theta=theta, g=g, **self._state, **numbers[0])
-        self.leave(theta) if backward and self.has_point else self.changed()
+        if backward and self.has_point:
+            self.leave(theta)
+        else:
+            self.changed()
         return outcome
 
     def values(self, k):
