@@ -51,9 +51,11 @@ typedef vec NAME(Sums)[2][MR][NV];
 /* The sums before the first segment: C, the bias or 0. */
 MG_INLINE void NAME(begin_tile)(const int blocks, const int mr, const int nv, const Tile *t, NAME(Sums) sums) {
     const int from_c = t->accumulate && t->columns == nv * LANES;
-    vec start[NV] = {{0}};
-    if (t->bias)
-        for (int j = 0; j < nv; j++) start[j] = LOAD(t->bias + j * LANES);
+    vec start[NV];
+    for (int j = 0; j < nv; j++) {
+        start[j] = (vec){0};
+        if (t->bias) start[j] = LOAD(t->bias + j * LANES);
+    }
     for (int h = 0; h < blocks; h++)
         for (int i = 0; i < mr; i++) {
             const REAL *c = t->c + h * t->jc + i * t->rc;
