@@ -116,6 +116,11 @@ def test_fit_trains_and_evaluates_a_model_with_heads():
         losses.cross_entropy(model.eval()(Tensor(z)), y).item(), rel=1e-6)
 
 
+def test_heads_of_weight_0_leave_the_loss_of_the_output():
+    outputs, y = (Tensor(np.eye(3)), Tensor(np.ones((3, 3)))), np.arange(3)
+    assert nn.auxiliary_loss(losses.cross_entropy, 0)(outputs, y).item() == losses.cross_entropy(outputs[0], y).item()
+
+
 def test_wrong_arguments_of_heads():
     with pytest.raises(ValueError, match="AuxiliaryHead: head must be a module or a function"):
         nn.AuxiliaryHead(body(0), 3)
