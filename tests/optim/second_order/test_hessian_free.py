@@ -47,6 +47,24 @@ def test_cg_stops_when_k_iterations_have_gained_too_little():
     assert solved.products == 30 and len(kept) == len({*wanted, 30})
 
 
+def test_the_preconditioner_is_martens():
+    """P = (mean_i g_i^2 + lambda)^0.75: after one iteration of CG the solution is along -g / P."""
+    J = problems.bard()
+    g, squares = J.grad(J.start), np.array([4.0, 0.01, 100.0])
+    J.example_grad_squares = lambda theta: squares
+    opt = HessianFree(J.start.copy(), iterations=1)
+    x = opt.solve(J, J.start, g, -g, 0.5)[0].x
+    wanted = -g / (squares + 0.5) ** 0.75
+    np.testing.assert_allclose(x / np.linalg.norm(x), wanted / np.linalg.norm(wanted), rtol=1e-12)
+
+
+def test_a_refused_step_is_followed_by_more_damping_and_a_start_from_zero():
+    opt = HessianFree(np.ones(3), damping=2.0)
+    opt.solution = np.ones(3)
+    opt.forget()
+    assert opt.lambda_ == 3.0 and not opt.solution.any()
+
+
 def test_damping_follows_the_ratio():
     """On a problem without residual curvature q is exact: the ratio is 1 and lambda falls by 2/3 each step."""
     class Linear:
