@@ -13,6 +13,7 @@ Exit status: 0 if none survived, 1 if some did, 2 if the tests fail without any 
 """
 import argparse
 import ast
+import contextlib
 import json
 import os
 import random
@@ -59,6 +60,7 @@ ROOMS = {
 SWAPS = {"+": "-", "-": "+", "*": "/", "/": "*", "//": "/", "%": "//", "@": "*", "**": "*", "<": "<=", "<=": "<",
          ">": ">=", ">=": ">", "==": "!=", "!=": "==", "is": "is not", "is not": "is", "in": "not in", "not in": "in",
          "and": "or", "or": "and", "&&": "||", "||": "&&", "&": "|", "|": "&", "<<": ">>", ">>": "<<"}
+MEMORY = 8 * 2**30               # bytes that the tests of a mutant may ask for: an endless list is a failure
 ARITHMETIC = ["+", "-", "*", "/", "//", "%", "@", "**", "&", "|", "^", "<<", ">>"]
 COMPARISONS = ["<", "<=", ">", ">=", "==", "!=", "is not", "is", "not in", "in"]
 
@@ -210,6 +212,13 @@ def families(file):
     return [path.stem for path in sorted(folder.glob("*.pyx")) if Path(file).name in includes(path, set())]
 
 
+def bounded():
+    """In the child: no more memory than MEMORY, where the system can hold it to that."""
+    with contextlib.suppress(ImportError, OSError, ValueError):
+        import resource
+        resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))
+
+
 class Copy:
     """A copy of the checkout with its kernels, in which mutants are planted one after the other."""
 
@@ -232,7 +241,7 @@ class Copy:
         """(how the command ended, its last lines); it and what it started are ended after `seconds`."""
         process = subprocess.Popen(
             command, cwd=self.folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            text=True, start_new_session=True,
+            text=True, start_new_session=True, preexec_fn=bounded,
             env=os.environ | {"PYTHONDONTWRITEBYTECODE": "1", "MINIGRAD_REQUIRE_EXT": "1"} | environment)
         try:
             output, _ = process.communicate(timeout=seconds)

@@ -5,13 +5,14 @@ import numpy as np
 
 from minigrad.arguments import count, number
 from minigrad.diagnostics.operators import Local, place
-from minigrad.diagnostics.spectrum import lanczos, ritz, tridiagonal
+from minigrad.diagnostics.spectrum import error_bound, lanczos, tridiagonal
 from minigrad.random import generator
 
 
 class Sharpness(NamedTuple):
-    """What `sharpness` found. value: the largest eigenvalue; error: an eigenvalue lies that near; vector (n,): its unit
-    eigenvector, the start for the next call along a path; products: Hessian-vector products taken."""
+    """What `sharpness` found. value: the largest eigenvalue; error: an eigenvalue of the exact Hessian lies that near,
+    rounding included (`spectrum.error_bound`); vector (n,): its unit eigenvector, the start for the next call along a
+    path; products: Hessian-vector products taken."""
     value: float
     error: float
     vector: np.ndarray
@@ -23,7 +24,8 @@ def sharpness(J, theta=None, relative=1e-3, start=None, rng=None, most=500):
 
     J: an objective with hvp. theta (n,): default where the model of J is; not changed. relative: stop once the error
     bound is below this part of the value. start (n,): a guess of the eigenvector, such as `.vector` of the step before;
-    default random (rng). most: give up after so many products; the error then says how far it came.
+    default random (rng). most: give up after so many products; the error then says how far it came. Two more say how
+    exact the value is.
     Gradient descent on a quadratic diverges along an eigenvector as soon as lr > 2/eigenvalue; trained with a constant
     lr, networks drift towards that edge and stay there (Cohen et al. 2021, after the book).
     Returns a `Sharpness`. ValueError for a start of another shape, of zeros, or not finite.
@@ -31,15 +33,17 @@ def sharpness(J, theta=None, relative=1e-3, start=None, rng=None, most=500):
     who = "sharpness"
     most, relative = count(who, "most", most), number(who, "relative", relative, "(0, 1)")
     local = Local(J, place(J, theta, who), who)
-    n = len(local.theta)
-    vector = local.direction(generator(rng)) if start is None else np.array(start, np.float64)
+    n, rng = len(local.theta), generator(rng)
+    vector = local.direction(rng) if start is None else np.array(start, np.float64)
     if vector.shape != (n,) or not np.isfinite(vector).all() or not vector.any():
         raise ValueError(f"{who}: start must be a finite array ({n},) that is not zero, got {vector.dtype} "
                          f"{vector.shape}" + (" of zeros" if not vector.any() else ""))
-    while True:
+    while local.products < most:
         alpha, beta, Q = lanczos(local.product, vector, min(20, most - local.products))
-        values, _, errors = ritz(alpha, beta)
-        vector = np.linalg.eigh(tridiagonal(alpha, beta))[1][:, -1] @ Q
-        value, error = float(values[-1]), float(errors[-1])
-        if error <= relative * abs(value) or local.products >= most:
-            return Sharpness(value, error, vector, local.products)
+        values, S = np.linalg.eigh(tridiagonal(alpha, beta))
+        value, vector, residual = float(values[-1]), S[:, -1] @ Q, abs(beta[-1] * S[-1, -1])
+        if residual <= relative * abs(value):
+            break
+    rounding = 100 * np.finfo(local.theta.dtype).eps * abs(value)
+    error = error_bound(local.product, local.nudged(rng).product, value, vector, rounding, rng)
+    return Sharpness(value, error, vector, local.products + 1)

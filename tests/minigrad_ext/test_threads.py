@@ -235,6 +235,7 @@ def test_ctrl_c_in_a_kernel_is_heard_when_it_returns():
 
 def endless():
     """Large products until Ctrl-C; then one whose result is known."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)        # a shell may have had it ignored
     a, out = np.ones((700, 700), "f4"), np.empty((700, 700), "f4")
     print("begun", flush=True)
     try:
