@@ -1,0 +1,53 @@
+"""Sparse features: adaptive methods gain, and a rotation of the features (which SGD cannot see) takes the gain away."""
+import importlib.util
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from minigrad import init, losses, optim, tensor
+
+
+@pytest.fixture(scope="module")
+def page():
+    path = Path(__file__).parents[2] / "examples" / "sparse_features.py"
+    spec = importlib.util.spec_from_file_location("sparse_features", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def task(page):
+    rng = np.random.default_rng(1)
+    return (*page.documents(300, rng.standard_normal(page.WORDS), rng),
+            init.orthogonal((page.WORDS, page.WORDS), rng=rng, dtype=np.float64))
+
+
+def test_logistic_is_binary_cross_entropy(page, task):
+    x, s, _ = task
+    theta = tensor(np.random.default_rng(0).standard_normal(page.WORDS), requires_grad=True)
+    J = losses.binary_cross_entropy(tensor(x) @ theta, (s + 1) / 2)
+    J.backward()
+    mine = page.Logistic(x, s)
+    assert mine.value(theta.data) == pytest.approx(J.item(), rel=1e-12)
+    np.testing.assert_allclose(mine.grad(theta.data), theta.grad, rtol=1e-10, atol=1e-14)
+
+
+@pytest.mark.parametrize("method, sees_it", [(optim.SGD, False), (optim.Momentum, False),
+                                             (optim.AdaGrad, True), (optim.Adam, True)])
+def test_only_adaptive_methods_see_a_rotation_of_the_features(page, task, method, sees_it):
+    x, s, turn = task
+    plain, rotated = page.learn(method, 0.1, x, s, 0), turn @ page.learn(method, 0.1, x @ turn, s, 0)
+    distance = np.linalg.norm(plain - rotated) / np.linalg.norm(plain)
+    assert distance > 0.1 if sees_it else distance < 1e-10
+
+
+def test_the_page_runs_draws_and_shows_the_gain(page, tmp_path, capsys):
+    pytest.importorskip("matplotlib")
+    page.main(["--quick", "--out", str(tmp_path)])
+    gains = {tuple(line.split()[:2]): float(line.split()[5]) for line in capsys.readouterr().out.splitlines()
+             if line.startswith(("words", "rotated"))}
+    for method in ("AdaGrad", "Adam"):
+        assert gains["words", method] > 2 * abs(gains["rotated", method])
+    assert (tmp_path / "sparse_features.png").read_bytes()[:4] == b"\x89PNG"
