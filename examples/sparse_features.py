@@ -3,20 +3,20 @@
 #
 #     python examples/sparse_features.py [--quick] [--out DIR]
 #
-# **What it shows.** Words of a text are very unequal: a few occur in every document, most hardly ever (Zipf's law).
-# The weight of a rare word gets a gradient only where the word occurs, so one rate for all is too large for the
-# frequent words or too small for the rare ones. AdaGrad and Adam (8.5.1, 8.5.3) divide every parameter's gradient by
-# what it has been: a rare word's steps are long. The task is generated: documents of twenty words, a label drawn with
-# the logistic of the sum of the words' true weights, logistic regression learns the weights. Every method has the
-# same budget, the same nine rates, chosen on validation documents and judged on others.
+# **What it shows.** Words of a text are very unequal: a few occur in every document, most hardly ever (Zipf's law). The
+# weight of a rare word gets a gradient only where the word occurs, so one rate for all is too large for the frequent
+# words or too small for the rare ones. AdaGrad and Adam (8.5.1, 8.5.3) divide every parameter's gradient by what it has
+# been: a rare word's steps are long. The task is generated: documents of twenty words, a label drawn with the logistic
+# of the sum of the words' true weights, logistic regression learns the weights. Every method has the same budget, the
+# same nine rates, chosen on validation documents and judged on others.
 #
 # The second half is the counter-proof. The same documents are turned by a random rotation: no feature is sparse any
-# more, while every linear function of the words is one of the features too. SGD and momentum, whose steps are linear
-# in the gradients, do not notice (their theta is rotated, nothing else); most of what AdaGrad and Adam gained is gone.
+# more, while every linear function of the words is one of the features too. SGD and momentum, whose steps are linear in
+# the gradients, do not notice (their theta is rotated, nothing else); most of what AdaGrad and Adam gained is gone.
 #
 # **What to look at.** The printed table: test loss, mean and standard deviation over the seeds, and the difference to
-# SGD seed by seed. The rows of SGD and momentum are the same for both. Right: the error of the learned weights by
-# how often a word occurred in training: the methods agree on the frequent words, the rare ones make the difference.
+# SGD seed by seed. The rows of SGD and momentum are the same for both. Right: the error of the learned weights by how
+# often a word occurred in training: the methods agree on the frequent words, the rare ones make the difference.
 #
 # **Try.** EXPONENT = 0, all words equally frequent: what is left of the gain? PASSES = 20: does SGD catch up?
 
