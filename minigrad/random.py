@@ -62,7 +62,7 @@ def capture(rng=None):
 
     rng: a Generator, or None for the thread's default.
     """
-    return _plain(_a_generator("capture", rng).bit_generator.state)
+    return _plain(_checked_generator("capture", rng).bit_generator.state)
 
 
 def restore(state, rng=None):
@@ -74,7 +74,7 @@ def restore(state, rng=None):
     kind = state.get("bit_generator") if isinstance(state, dict) else None
     if kind not in ("PCG64", "PCG64DXSM", "Philox", "SFC64", "MT19937"):
         raise ValueError(f"restore: wanted a state from minigrad.random.capture, got {state!r:.80}")
-    if rng is not None and type(_a_generator("restore", rng).bit_generator).__name__ != kind:
+    if rng is not None and type(_checked_generator("restore", rng).bit_generator).__name__ != kind:
         raise ValueError(f"restore: the state is of a {kind}, the generator a {type(rng.bit_generator).__name__}")
     fresh = np.random.Generator(getattr(np.random, kind)(0))
     if not _same_form(state, capture(fresh)):                # NumPy's setters trust lengths and positions
@@ -90,7 +90,7 @@ def restore(state, rng=None):
     return rng
 
 
-def _a_generator(function, rng):
+def _checked_generator(function, rng):
     if rng is None or isinstance(rng, np.random.Generator):
         return generator(rng)
     raise ValueError(f"{function}: wanted a numpy.random.Generator or None, got {rng!r}")

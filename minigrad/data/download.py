@@ -95,7 +95,7 @@ def fetch(urls, path, pin, offline=None, loopback=False, connect=CONNECT, silenc
             check(path, pin)
             return path
         part, attempts = f"{path}.part", []
-        if _ready(part, pin):                           # the end came between the last byte and the move
+        if _is_whole(part, pin):                           # the end came between the last byte and the move
             os.replace(part, path)
             return path
         for url in urls:
@@ -103,9 +103,9 @@ def fetch(urls, path, pin, offline=None, loopback=False, connect=CONNECT, silenc
                 if i:
                     time.sleep(pause * 2 ** (i - 1))
                 try:
-                    _try(url, part, path, pin, loopback, connect, silence)
+                    _one_request(url, part, path, pin, loopback, connect, silence)
                     return path
-                except _Refused as refusal:
+                except _FinalRefusal as refusal:
                     attempts.append(f"{url}: {refusal}")
                     break
                 except (OSError, FormatError) as error:
@@ -113,11 +113,11 @@ def fetch(urls, path, pin, offline=None, loopback=False, connect=CONNECT, silenc
         raise DownloadError(path, attempts)
 
 
-class _Refused(Exception):
+class _FinalRefusal(Exception):
     """The server's answer will not be another one next time."""
 
 
-def _try(url, part, path, pin, loopback, connect, silence):
+def _one_request(url, part, path, pin, loopback, connect, silence):
     """One request. Goes on with what is in `part`; leaves there what came, unless that is known to be wrong."""
     have = _size(part)
     with _answer(url, have, loopback, connect, silence) as answer:
@@ -128,7 +128,7 @@ def _try(url, part, path, pin, loopback, connect, silence):
         have = have if resumed else 0
         kind = answer.headers.get("Content-Type", "no type")
         if answer.length not in (None, pin.size - have):
-            raise _Refused(f"announces {answer.length} bytes ({kind}), expected {pin.size - have}")
+            raise _FinalRefusal(f"announces {answer.length} bytes ({kind}), expected {pin.size - have}")
         answer.bound.begin(silence + (pin.size - have) / SLOWEST, f"slower than {SLOWEST} bytes per second")
         if not resumed:
             _remove(part)                               # never into what another name leads to
@@ -147,7 +147,7 @@ def _try(url, part, path, pin, loopback, connect, silence):
     except FormatError as error:                        # nothing of it can be trusted
         _remove(part)
         said = f"wrong {error.field}: expected {error.expected}, found {error.found.partition(';')[0]} ({kind})"
-        raise (OSError if resumed else _Refused)(said) from None     # a resumed one may be right when begun anew
+        raise (OSError if resumed else _FinalRefusal)(said) from None     # a resumed one may be right when begun anew
     os.replace(part, path)
 
 
@@ -161,7 +161,7 @@ def _size(part):
     return status.st_size if status.st_nlink == 1 else 0
 
 
-def _ready(part, pin):
+def _is_whole(part, pin):
     """Is `part` the whole file? If it is as long or longer, and wrong, it is removed."""
     if _size(part) < pin.size:
         return False
@@ -185,7 +185,7 @@ def _resumes(content_range, have, size):
     return unit == "bytes" and span.partition("-")[0] == str(have) and total in (str(size), "*")
 
 
-class _Bound:
+class _Allowance:
     """Until when, and how many bytes may come: of the headers, then (`begin`) of the file."""
 
     def __init__(self, seconds, size):
@@ -195,8 +195,11 @@ class _Bound:
         self.deadline, self.words, self.left = time.monotonic() + seconds, words, size
 
 
-class _Bounded(io.RawIOBase):
-    """What comes from a socket, within a _Bound: a server that sends a byte now and then never runs into a time-out."""
+class _BoundedReader(io.RawIOBase):
+    """What comes from a socket, within its _Allowance.
+
+    A time-out alone would not do: a server that sends a byte now and then never runs into it.
+    """
 
     def __init__(self, raw, sock, silence, bound):
         self.raw, self.sock, self.silence, self.bound = raw, sock, silence, bound
@@ -235,11 +238,11 @@ def _answer(url, have, loopback, connect, silence):
     for _ in range(6):
         scheme, host, port, target = _address(url, loopback)
         connection = _connection(scheme, host, port, connect)
-        bound = _Bound(connect + silence, HEADERS)
+        bound = _Allowance(connect + silence, HEADERS)
 
         def bounded(sock, *arguments, bound=bound, **options):
             answer = http.client.HTTPResponse(sock, *arguments, **options)
-            answer.fp = io.BufferedReader(_Bounded(answer.fp.detach(), sock, silence, bound))
+            answer.fp = io.BufferedReader(_BoundedReader(answer.fp.detach(), sock, silence, bound))
             return answer
 
         connection.response_class = bounded             # for the proxy's answer too
@@ -253,20 +256,20 @@ def _answer(url, have, loopback, connect, silence):
                 connection.request("GET", target, headers=headers)
                 answer = connection.getresponse()
             except ValueError as error:                 # a host that is no name: an address's length, its characters
-                raise _Refused(f"{host:.80} cannot be asked: {error}") from None
+                raise _FinalRefusal(f"{host:.80} cannot be asked: {error}") from None
             if answer.status in (301, 302, 303, 307, 308):
                 location = answer.headers.get("Location", "")
                 try:                                    # bytes in an address are those of the header, as browsers do
                     url = urllib.parse.urljoin(url, _ascii(location, "iso-8859-1"))
                     _address(url, loopback)
                 except ValueError:
-                    raise _Refused(f"redirects to {location!r:.200}") from None
+                    raise _FinalRefusal(f"redirects to {location!r:.200}") from None
                 continue
             if answer.status == 416:                    # what we have is of no use there
                 have = 0
                 continue
             if 400 <= answer.status < 500 and answer.status not in (408, 429):
-                raise _Refused(f"{answer.status} {answer.reason}")
+                raise _FinalRefusal(f"{answer.status} {answer.reason}")
             if answer.status not in (200, 206):
                 raise OSError(f"{answer.status} {answer.reason}")
             answer.bound = bound
@@ -276,7 +279,7 @@ def _answer(url, have, loopback, connect, silence):
             raise OSError(f"not an answer in HTTP: {error!r:.200}") from None
         finally:
             connection.close()
-    raise _Refused("too many redirections")
+    raise _FinalRefusal("too many redirections")
 
 
 def _address(url, loopback):
@@ -321,7 +324,7 @@ def _connection(scheme, host, port, connect):
     except ValueError:
         usable = False
     if not usable:                                      # without its text, which may hold a password
-        raise _Refused("the proxy that the environment names for https is no http://host:port")
+        raise _FinalRefusal("the proxy that the environment names for https is no http://host:port")
     headers = {}
     if parts.username is not None:
         pair = f"{urllib.parse.unquote(parts.username)}:{urllib.parse.unquote(parts.password or '')}"

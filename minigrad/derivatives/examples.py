@@ -31,7 +31,7 @@ class ByExample:
             self.parts = example_parts(z, leaves, u, self.m)
             if self.parts is not None:
                 shares = [row[0] for row in self.rows(self.m - 1, self.m)]
-                if not all(_close(a, b.data) for a, b in zip(shares, grad(last, leaves, u[-1:]))):
+                if not all(_equal_to_rounding(a, b.data) for a, b in zip(shares, grad(last, leaves, u[-1:]))):
                     self.parts = None
 
     def _alone(self, i):
@@ -41,7 +41,7 @@ class ByExample:
                 z = self.alone(i)
         except ValueError:                    # batch norm refuses a batch of one
             return None
-        return z if z.shape[1:] == self.z.shape[1:] and _close(z.data, self.z.data[i:i + 1]) else None
+        return z if z.shape[1:] == self.z.shape[1:] and _equal_to_rounding(z.data, self.z.data[i:i + 1]) else None
 
     def rows(self, start, stop):
         """For examples start to stop, one array (stop - start, *leaf.shape) per leaf."""
@@ -80,7 +80,7 @@ class ByExample:
         return totals
 
 
-def _close(a, b):
+def _equal_to_rounding(a, b):
     """Equal up to rounding, in norm."""
     tolerance = 1e-4 if a.dtype == np.float32 else 1e-9
     return np.linalg.norm((a - b).ravel()) <= tolerance * (np.linalg.norm(a.ravel()) + np.linalg.norm(b.ravel()))
@@ -99,20 +99,20 @@ def example_parts(z, leaves, u, m):
     d = dict(zip(nodes, grad(z, [wrap(node.data, node) for node in nodes], u, retain_graph=True)))
     parts = []
     for leaf, use in zip(leaves, uses):
-        parts.append([_part(node, position, d[node].data, leaf, m) for node, position in use])
+        parts.append([_share_of_use(node, position, d[node].data, leaf, m) for node, position in use])
         if None in parts[-1]:
             return None
     return parts
 
 
-def _part(node, position, d, leaf, m):
+def _share_of_use(node, position, d, leaf, m):
     """One use of a leaf, d = dJ/d(the op's output): how an example's share is computed; None if not understood."""
     name, values = node.op.name, node.values
     if (name, position) in (("linear", 1), ("matmul", 1)) and leaf.ndim == 2:
         h, d = _by_example(values[0], m), _by_example(d, m)
         return Outer(h, d) if h is not None and d is not None else None
     if name in ("conv2d", "conv2d_bias") and position == 1 and len(d) == m:
-        return lambda start, stop: _one_by_one(node, position, d, start, stop)
+        return lambda start, stop: _rule_by_example(node, position, d, start, stop)
     if (name, position) in (("linear", 2), ("conv2d_bias", 2)) or name in ("add", "subtract", "multiply", "divide"):
         terms = node.op.rules[position](d, node.data, *values)
         broadcast = terms.ndim > leaf.ndim and terms.shape[terms.ndim - leaf.ndim:] == leaf.shape
@@ -144,7 +144,7 @@ class Outer:
         return np.square(self.h[:, 0]).T @ np.square(self.d[:, 0])
 
 
-def _one_by_one(node, position, d, start, stop):
+def _rule_by_example(node, position, d, start, stop):
     """The op's own rule, one example at a time."""
     rule, values = node.op.rules[position], node.values
     return np.stack([rule(d[i:i + 1], node.data[i:i + 1], values[0][i:i + 1], *values[1:])

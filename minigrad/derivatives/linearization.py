@@ -33,7 +33,7 @@ class Tangent:
             given = {position: vs[k] for position, k in at.items() if vs[k] is not None}
             if given:
                 left.append(G)
-                right.append(_moved(node, given))
+                right.append(_output_for(node, given))
         for k, g in zip(self.others, self.gs[len(self.layers):]):
             if vs[k] is not None:
                 left.append(g)
@@ -44,7 +44,7 @@ class Tangent:
 LAYERS = {("linear", 1), ("linear", 2), ("matmul", 1), ("conv2d", 1), ("conv2d_bias", 1), ("conv2d_bias", 2)}
 
 
-def _moved(node, given):
+def _output_for(node, given):
     """The layer's output for the weights and bias in `given` (position -> array), as a Tensor of its input."""
     x = node.values[0] if node.parents[0] is None else wrap(node.values[0], node.parents[0])
     if 1 not in given:
@@ -80,13 +80,13 @@ class Linearization:
         self.leaves, self.J, self.z, self.loss, self.penalty = leaves, J, z, loss, penalty
         self._recorded = {}
 
-    def _once(self, name, make):
+    def _recorded_once(self, name, make):
         if name not in self._recorded:
             with no_grad(enabled=True):
                 self._recorded[name] = make()
         return self._recorded[name]
 
-    def _of(self, tangent, vs, xs):
+    def _derivative(self, tangent, vs, xs):
         """The derivative of <tangent, vs> with respect to xs, a list of arrays."""
         if any(isinstance(v, Tensor) and v.requires_grad for v in vs):
             raise ValueError("Linearization: vectors and results are arrays and have no history; detach() v, or use "
@@ -103,20 +103,20 @@ class Linearization:
 
     def hvp(self, vs, k=None):
         """H v; only its k-th part if k is given."""
-        tangent = self._once("J", lambda: Tangent(self.J, self.leaves))
-        return self._of(tangent, vs, self.leaves if k is None else [self.leaves[k]])
+        tangent = self._recorded_once("J", lambda: Tangent(self.J, self.leaves))
+        return self._derivative(tangent, vs, self.leaves if k is None else [self.leaves[k]])
 
     # ---- through the output
 
-    def _linear(self):
+    def _output_tangent(self):
         """(u, <J' u, .>), linear in u; J = dz/dtheta."""
         u = Tensor(np.zeros(self.z.shape, self.z.dtype), requires_grad=True)
         return u, Tangent(self.z, self.leaves, u)
 
     def jvp(self, vs):
         """(dz/dtheta) v, an array of the shape of z."""
-        u, tangent = self._once("z", self._linear)
-        return self._of(tangent, vs, [u])[0]
+        u, tangent = self._recorded_once("z", self._output_tangent)
+        return self._derivative(tangent, vs, [u])[0]
 
     def vjp(self, u):
         """(dz/dtheta)' u, for u of the shape of z."""
@@ -129,13 +129,13 @@ class Linearization:
 
     def loss_hvp(self, w):
         """H_L w, H_L the Hessian of the loss with respect to the output. w, result: the shape of z."""
-        z, tangent = self._once("loss", self._loss_tangent)
-        return self._of(tangent, [w], [z])[0]
+        z, tangent = self._recorded_once("loss", self._loss_tangent)
+        return self._derivative(tangent, [w], [z])[0]
 
     def ggnvp(self, vs):
         """G v = J' H_L J v, plus the Hessian of the penalty times v."""
         Gv = self.vjp(self.loss_hvp(self.jvp(vs)))
         if self.penalty is not None:
-            tangent = self._once("penalty", lambda: Tangent(self.penalty, self.leaves))
-            Gv = [a + b for a, b in zip(Gv, self._of(tangent, vs, self.leaves))]
+            tangent = self._recorded_once("penalty", lambda: Tangent(self.penalty, self.leaves))
+            Gv = [a + b for a, b in zip(Gv, self._derivative(tangent, vs, self.leaves))]
         return Gv

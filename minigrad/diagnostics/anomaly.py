@@ -61,10 +61,10 @@ class detect_anomaly:
 
     def forward(self, op, node, y):
         if y.dtype.kind == "f" and self.bad(y):
-            raise NonFiniteError(f"detect_anomaly: {op.name} made {_what(y)}, called in {_line()}"
+            raise NonFiniteError(f"detect_anomaly: {op.name} made {_counts_of_bad(y)}, called in {_line_of_yours()}"
                                  + self._inputs(node))
         if node is not None:
-            self.lines[node.number] = _line()
+            self.lines[node.number] = _line_of_yours()
             self.sums[node.number] = _sums(node)
             if len(self.lines) > REMEMBERED:
                 oldest = next(iter(self.lines))
@@ -81,29 +81,29 @@ class detect_anomaly:
         leaves = [parent.grad for parent in node.parents if isinstance(parent, Leaf) and parent.grad is not None]
         for g in (*gradients, *leaves):
             if self.bad(g):
-                raise NonFiniteError(f"detect_anomaly: the backward pass of {op.name} made {_what(g)}, called in {line}"
-                                     + self._inputs(node))
+                raise NonFiniteError(f"detect_anomaly: the backward pass of {op.name} made {_counts_of_bad(g)}, "
+                                     f"called in {line}{self._inputs(node)}")
 
     def _inputs(self, node):
         """Whether what went in was already bad."""
         if node is None or node.values is None:
             return ""
         arrays = [(i, a) for i, a in enumerate(node.values) if isinstance(a, np.ndarray) and a.dtype.kind == "f"]
-        wrong = [f"argument {i} already held {_what(a)}" for i, a in arrays if self.bad(a)]
+        wrong = [f"argument {i} already held {_counts_of_bad(a)}" for i, a in arrays if self.bad(a)]
         if wrong:
             return "; " + ", ".join(wrong)
         return "; its arguments: " + ", ".join(
             f"{a.shape} from {a.min():.3g} to {a.max():.3g}" if a.size else f"{a.shape}" for _, a in arrays)
 
 
-def _what(a):
+def _counts_of_bad(a):
     """How many values are NaN and how many infinite."""
     nan, inf = int(np.isnan(a).sum()), int(np.isinf(a).sum())
     counts = [f"{count} {name}" for count, name in ((nan, "NaN"), (inf, "Inf")) if count]
     return f"{' and '.join(counts)} of {a.size} value{'s' if a.size != 1 else ''}"
 
 
-def _line():
+def _line_of_yours():
     """The innermost line outside minigrad: file:number: its text."""
     frame = sys._getframe(2)
     while frame.f_back is not None and os.path.abspath(frame.f_code.co_filename).startswith(PACKAGE):

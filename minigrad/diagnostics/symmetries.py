@@ -82,7 +82,7 @@ class _Units:
     """
 
     def __init__(self, who, model, path, homogeneous):
-        chain, at = _find(who, model, path)
+        chain, at = _chain_with(who, model, path)
         self.layer, self.normalizations, self.next = chain[at][1], [], None
         self.scaled, flattened = self.layer, False
         self._check(who, path, self.layer)
@@ -95,10 +95,10 @@ class _Units:
             if isinstance(module, NORMALIZATIONS) and module.gamma.shape == (self.n,):
                 self.normalizations.append(module)
                 self.scaled = module
-            elif not _is(module, ELEMENTWISE, ELEMENTWISE_OPS):
+            elif not _is_one_of(module, ELEMENTWISE, ELEMENTWISE_OPS):
                 raise ValueError(f"{who}: behind {path!r} stands {_name(module)} ({other!r}), which is not known to "
                                  "leave the units apart")
-            elif not _is(module, HOMOGENEOUS, HOMOGENEOUS_OPS):
+            elif not _is_one_of(module, HOMOGENEOUS, HOMOGENEOUS_OPS):
                 self.scaled = None
             flattened = flattened or isinstance(module, nn.Flatten) or module is ops.flatten
         if self.next is None:
@@ -127,12 +127,12 @@ class _Units:
             raise ValueError(f"{who}: {path!r} must be a Linear, Maxout or Conv2d (in one group), got {_name(module)}")
 
 
-def _find(who, model, path):
+def _chain_with(who, model, path):
     """The chain of (path, layer) that holds `path`, nested Sequentials opened up, and the place in it."""
     opened = set()
     for start, module in model.modules():
         if isinstance(module, nn.Sequential) and id(module) not in opened:
-            chain = list(_open(start, module, opened))
+            chain = list(_layers_in_order(start, module, opened))
             for at, (name, _) in enumerate(chain):
                 if name == path:
                     return chain, at
@@ -141,17 +141,17 @@ def _find(who, model, path):
                      f"{', '.join(layers)}")
 
 
-def _open(prefix, sequential, opened):
+def _layers_in_order(prefix, sequential, opened):
     opened.add(id(sequential))
     for i, layer in enumerate(sequential.layers):
         name = f"{prefix}.{i}" if prefix else str(i)
         if isinstance(layer, nn.Sequential):
-            yield from _open(name, layer, opened)
+            yield from _layers_in_order(name, layer, opened)
         else:
             yield name, layer
 
 
-def _is(module, kinds, functions):
+def _is_one_of(module, kinds, functions):
     return isinstance(module, kinds) or any(module is f for f in functions)
 
 

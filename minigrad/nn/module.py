@@ -32,7 +32,7 @@ class Module(Structure):
     learned (running averages).
     """
     training = True
-    _set_apart = False          # put into test mode by itself, see `mode`
+    _eval_by_itself = False     # put into test mode by itself, see `mode`
     buffers = ()
 
     def forward(self, *inputs):
@@ -59,8 +59,8 @@ class Module(Structure):
         for _, module in self.modules():
             module.training = training
             if training:
-                module._set_apart = False
-        self._set_apart = not training
+                module._eval_by_itself = False
+        self._eval_by_itself = not training
         return self
 
     def eval(self):
@@ -78,7 +78,7 @@ class Module(Structure):
         is below it, until `train()` is said of that part or of the model. What is said of a part inside stays said.
         """
         training = flag(f"{type(self).__name__}.mode", "training", training)
-        before = [(module, module.training, module._set_apart) for _, module in self.modules()]
+        before = [(module, module.training, module._eval_by_itself) for _, module in self.modules()]
         rests = parts_of(module for module, learning, apart in before if training and module is not self
                          and (apart or (self.training and not learning)))
         try:
@@ -87,7 +87,7 @@ class Module(Structure):
                     module.training = training
             yield self
         finally:
-            changed = parts_of(module for module, _, apart in before if module._set_apart != apart)
+            changed = parts_of(module for module, _, apart in before if module._eval_by_itself != apart)
             for module, learning, _ in before:
                 if id(module) not in changed:
                     module.training = learning

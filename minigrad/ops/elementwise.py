@@ -13,7 +13,7 @@ from minigrad.arguments import number
 from minigrad.core import Tensor, contiguous, data_of, primitive
 
 
-def _one_pass(kernel, x):
+def _filled(kernel, x):
     """y, which a kernel fills from x in one pass."""
     y = kernels.empty(x.shape, x.dtype)
     kernel(x, y)
@@ -26,7 +26,7 @@ def floating(x):
     return x if x.dtype.kind == "f" else x.astype(np.float64)
 
 
-def _gate(kernel, g, y):
+def _filled_gradient(kernel, g, y):
     """The gradient that a kernel fills from g and y, of one shape and dtype, in one pass."""
     g, y = contiguous(g), contiguous(y)
     d = kernels.empty(g.shape, g.dtype)
@@ -220,8 +220,8 @@ def maximum(a, b):
     return np.maximum(a, b)
 
 
-maximum.vjps(lambda g, y, a, b: g * _share(a, b),
-             lambda g, y, a, b: g * _share(b, a))
+maximum.vjps(lambda g, y, a, b: g * _share_of_larger(a, b),
+             lambda g, y, a, b: g * _share_of_larger(b, a))
 
 
 @primitive
@@ -230,11 +230,11 @@ def minimum(a, b):
     return np.minimum(a, b)
 
 
-minimum.vjps(lambda g, y, a, b: g * _share(b, a),
-             lambda g, y, a, b: g * _share(a, b))
+minimum.vjps(lambda g, y, a, b: g * _share_of_larger(b, a),
+             lambda g, y, a, b: g * _share_of_larger(a, b))
 
 
-def _share(a, b):
+def _share_of_larger(a, b):
     """1 where a > b, 1/2 where a = b, else 0; NaN where either is NaN, so that it is not swallowed."""
     a, b = data_of(a), data_of(b)
     share = (np.greater(a, b).astype(np.result_type(a, b)) + np.greater_equal(a, b)) / 2
@@ -302,7 +302,7 @@ def _limit(x, limit, name):
 def relu(x):
     """Rectified linear, max(x, 0); the derivative at 0 is 0, and NaN stays NaN both ways."""
     x = contiguous(x)
-    return _one_pass(kernels.elementwise.relu, x) if x.dtype.kind == "f" else np.maximum(x, x.dtype.type(0))
+    return _filled(kernels.elementwise.relu, x) if x.dtype.kind == "f" else np.maximum(x, x.dtype.type(0))
 
 
 relu.vjps(lambda g, y, x: relu_gate(g, data_of(y)))
@@ -311,7 +311,7 @@ relu.vjps(lambda g, y, x: relu_gate(g, data_of(y)))
 @primitive
 def relu_gate(g, y):
     """g where y > 0, else 0 (g itself where y is NaN): the derivative of relu, linear in g, constant in y."""
-    return _gate(kernels.elementwise.relu_gate, g, y)
+    return _filled_gradient(kernels.elementwise.relu_gate, g, y)
 
 
 relu_gate.vjps(lambda u, _, g, y: relu_gate(u, y), None)
@@ -361,7 +361,7 @@ gelu.vjps(lambda g, y, x: g * (_normal_cdf(x) + x * exp(-0.5 * x * x) * (1 / mat
 @primitive
 def sigmoid(x):
     """1 / (1 + e^-x), without overflow at either end."""
-    return _one_pass(kernels.elementwise.sigmoid, contiguous(floating(x)))
+    return _filled(kernels.elementwise.sigmoid, contiguous(floating(x)))
 
 
 sigmoid.vjps(lambda g, y, x: sigmoid_gate(g, y))
@@ -370,7 +370,7 @@ sigmoid.vjps(lambda g, y, x: sigmoid_gate(g, y))
 @primitive
 def sigmoid_gate(g, y):
     """g y (1 - y): the derivative of y = sigmoid(x) times g, in one pass."""
-    return _gate(kernels.elementwise.sigmoid_gate, g, y)
+    return _filled_gradient(kernels.elementwise.sigmoid_gate, g, y)
 
 
 sigmoid_gate.vjps(lambda u, _, g, y: sigmoid_gate(u, y),
@@ -389,7 +389,7 @@ tanh.vjps(lambda g, y, x: tanh_gate(g, y))
 @primitive
 def tanh_gate(g, y):
     """g (1 - y y): the derivative of y = tanh(x) times g, in one pass."""
-    return _gate(kernels.elementwise.tanh_gate, g, y)
+    return _filled_gradient(kernels.elementwise.tanh_gate, g, y)
 
 
 tanh_gate.vjps(lambda u, _, g, y: tanh_gate(u, y),

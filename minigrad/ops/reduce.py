@@ -28,12 +28,12 @@ def _count(x, axes):
     return math.prod(shape_of(x) if axes is None else [shape_of(x)[a] for a in axes])
 
 
-def _kept(x, axes):
+def _shape_with_ones(x, axes):
     """Shape of x with the reduced axes kept as 1."""
     return tuple(1 if axes is None or i in axes else n for i, n in enumerate(x.shape))
 
 
-def _left(x, axes):
+def _shape_without(x, axes):
     """Shape of x without the reduced axes."""
     return () if axes is None else tuple(n for i, n in enumerate(x.shape) if i not in axes)
 
@@ -41,7 +41,7 @@ def _left(x, axes):
 def _spread(g, x, axes):
     """g, a reduction's gradient, copied back along the axes that were reduced."""
     if axes is not None:
-        g = reshape(g, _kept(x, axes))
+        g = reshape(g, _shape_with_ones(x, axes))
     return broadcast_to(g, x.shape)
 
 
@@ -70,7 +70,7 @@ def prod(x, axis=None, keepdims=False, **other):
     if x.dtype.kind != "f":                                      # no gradient; NumPy knows the dtype
         product = np.multiply.reduce(data_of(x), axis=axes, keepdims=keepdims)
         return Tensor(product) if isinstance(x, Tensor) else product
-    count, shape = _count(x, axes), _kept(x, axes) if keepdims else _left(x, axes)
+    count, shape = _count(x, axes), _shape_with_ones(x, axes) if keepdims else _shape_without(x, axes)
     if count == 0:
         return _sum(x, axes, keepdims) + 1
     if axes is not None:                                         # the factors become the first axis
@@ -140,7 +140,7 @@ def _extreme(name, ufunc):
     op = primitive(forward)
 
     def rule(g, y, x, axes, keepdims):
-        attained = data_of(x) == reshape(data_of(y), _kept(x, axes))
+        attained = data_of(x) == reshape(data_of(y), _shape_with_ones(x, axes))
         share = attained / np.maximum(np.add.reduce(attained, axis=axes, keepdims=True), 1)
         share = np.where(np.isnan(data_of(x)), np.nan, share)            # a NaN is never swallowed
         return _spread(g, x, axes) * share.astype(x.dtype)
@@ -166,13 +166,13 @@ def _logsumexp(x, axes, keepdims):
     top = np.where(np.isfinite(top), top, 0).astype(x.dtype)
     with np.errstate(divide="ignore"):                  # a row of -inf alone gives -inf
         y = np.log(np.add.reduce(np.exp(x - top), axis=axes, keepdims=True)) + top
-    return y if keepdims else y.reshape(_left(x, axes))
+    return y if keepdims else y.reshape(_shape_without(x, axes))
 
 
 def _logsumexp_x(g, y, x, axes, keepdims):
     """g softmax(x). exp(x - y) alone would be off by exp(the rounding of y), in float32 a factor 2 at 1e7; divided by
     its sum it is right, and y, which cancels, may be a constant."""
-    y = np.reshape(data_of(y), _kept(x, axes))
+    y = np.reshape(data_of(y), _shape_with_ones(x, axes))
     nothing = np.isneginf(y)                                     # a row of -inf alone gets zeros
     powers = exp(x - np.where(nothing, 0, y))
     return _spread(g, x, axes) * (powers / (sum(powers, axes, keepdims=True) + nothing))
@@ -194,7 +194,7 @@ def _norm(x, axes, keepdims):
     top = np.maximum.reduce(np.abs(x), axis=axes, keepdims=True, initial=0)
     top = np.where((top > 0) & np.isfinite(top), top, 1).astype(x.dtype)    # scaled: no overflow in the squares
     y = np.sqrt(np.add.reduce(np.square(x / top), axis=axes, keepdims=True)) * top
-    return y if keepdims else y.reshape(_left(x, axes))
+    return y if keepdims else y.reshape(_shape_without(x, axes))
 
 
 def _norm_x(g, y, x, axes, keepdims):
@@ -212,15 +212,15 @@ def norm(x, axis=None, keepdims=False, **other):
 
 def argmax(x, axis=None, **other):
     """Index of the (first) largest element over one axis, or of the flattened x; integers, no gradient."""
-    return _place("argmax", np.argmax, x, axis, other)
+    return _index_of("argmax", np.argmax, x, axis, other)
 
 
 def argmin(x, axis=None, **other):
     """Index of the (first) smallest element over one axis, or of the flattened x; integers, no gradient."""
-    return _place("argmin", np.argmin, x, axis, other)
+    return _index_of("argmin", np.argmin, x, axis, other)
 
 
-def _place(name, function, x, axis, other):
+def _index_of(name, function, x, axis, other):
     if other:
         raise unknown(name, other)
     if math.prod(shape_of(x)) == 0:

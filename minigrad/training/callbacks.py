@@ -138,7 +138,7 @@ class Checkpoint(Callback):
             if self.numbered(i - 1).exists():
                 self.numbered(i - 1).replace(self.numbered(i))
         if self.keep and self.path.exists():
-            _twin(self.path, self.numbered(1))
+            _link_or_copy(self.path, self.numbered(1))
         save_checkpoint(self.path, run, **self.extras)
         self.saved = run.epoch, run.steps
 
@@ -147,7 +147,7 @@ class Checkpoint(Callback):
         return self.path.with_name(f"{self.path.name}.{i}")
 
 
-def _twin(source, target):
+def _link_or_copy(source, target):
     """A second name for a file whose first is about to be replaced; a copy where links are not to be had."""
     target.unlink(missing_ok=True)
     try:

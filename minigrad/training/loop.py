@@ -90,8 +90,8 @@ def fit(model, loss, optimizer, batches, *, epochs=None, steps=None, validation=
             run.wind_up()
         finally:
             if looks_ahead:
-                with run.noting(f"{type(optimizer).__name__}.go_home"):
-                    optimizer.go_home()
+                with run.noting(f"{type(optimizer).__name__}.return_to_theta"):
+                    optimizer.return_to_theta()
     if run.error is not None:
         raise run.error
     return run

@@ -46,7 +46,7 @@ def rate_test(model, loss, optimizer, batches, lowest=1e-6, highest=10.0, steps=
         raise ValueError(f"rate_test: {type(optimizer).__name__} has no lr")
     with optimizer.at_theta():
         twin, opt = deepcopy((model, optimizer))
-    growing = _Growing(lowest * (highest / lowest) ** (np.arange(steps) / (steps - 1)), rho, away)
+    growing = _RateSweep(lowest * (highest / lowest) ** (np.arange(steps) / (steps - 1)), rho, away)
     if hasattr(batches, "state"):                       # a copy of the order, not of the data
         batches = deepcopy(batches, {id(data): data for data in batches.arrays or ()})
     default = random.capture()
@@ -66,7 +66,7 @@ def rate_test(model, loss, optimizer, batches, lowest=1e-6, highest=10.0, steps=
     return RateTest(growing.rates[:len(losses)], losses, smoothed, suggestion, largest)
 
 
-class _Growing(Callback):
+class _RateSweep(Callback):
     """Sets the rate of each step, notes and averages the losses, stops when they break away."""
 
     def __init__(self, rates, rho, away):

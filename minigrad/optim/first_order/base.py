@@ -66,7 +66,7 @@ class FirstOrder(InterimPoint):
         if backward:
             g, skipped = left_by_backward(self), self.params.unwritten
         else:
-            self.go_home()
+            self.return_to_theta()
             there, skipped = self.interim(), getattr(self.params, "frozen", ())
             if J is None:
                 g = given(self, g, theta)
@@ -80,7 +80,7 @@ class FirstOrder(InterimPoint):
         if self.check_finite:
             refuse_non_finite(self, g, runs, outcome)
         if backward and self.has_point:
-            theta = self.home_of_step(runs)
+            theta = self.theta_of_step(runs)
         if not self.decoupled and any([each["weight_decay"] for each in numbers]):
             g = self._decayed = decayed(g, there, runs, numbers, self._decayed)
         self.__dict__["k"] += 1                         # as self.k += 1, but __setattr__ takes 0.3 us
@@ -88,13 +88,13 @@ class FirstOrder(InterimPoint):
             self.advance(theta, g, runs, numbers)
         except BaseException:                           # half done: k counts whole steps, the parameters are at theta
             self.k -= 1
-            self.put_home(theta)
+            self.put_at_theta(theta)
             raise
         self._counts[:] = counts
         if self._trace is not None:
             self.record(theta=theta, g=g, **self._state, **numbers[0])
         if backward and self.has_point:
-            self.leave(theta)
+            self.move_ahead(theta)
         else:
             self.changed()
         return outcome

@@ -1,8 +1,8 @@
-"""The interim point: methods such as Nesterov's take the gradient away from theta, and theta must come back to the bit.
+"""The interim point, where methods such as Nesterov's take the gradient: the way there, and back to theta to the bit.
 
-A loop with an objective evaluates J at `interim()` and leaves the parameters at theta. A loop with backward has the
-parameters themselves at the interim point between two steps, theta being kept in `_home` meanwhile. The loops may
-follow one another in any order: `zero_grad` puts the parameters where the next backward belongs.
+In a loop with an objective, step(J), J is evaluated at `interim()` and the parameters stay at theta. In a loop with
+backward the parameters themselves are at the interim point between two steps, and theta is kept in an array meanwhile.
+The two loops may follow one another in any order: `zero_grad` puts the parameters where the next backward belongs.
 """
 from contextlib import contextmanager, suppress
 
@@ -19,9 +19,11 @@ class InterimPoint(Optimizer):
     point, freezes it there (inside `with opt.at_theta():` at theta), and that is its theta from then on.
     """
     abstract = True
-    _home = _some = _left = None            # theta while the parameters are elsewhere; 64 elements, what they are there
-    _ahead = ()                             # (start, stop, group) of what is at the interim point
-    _paused = False                         # at theta for the time of `at_theta`
+    _kept_theta = None      # theta, while the parameters are at the interim point
+    _ahead = ()             # (start, stop, group) of what is there; () while all parameters are at theta
+    _sample = None          # indices of 64 elements
+    _sampled = None         # their bytes at the interim point: if they differ later, somebody changed the parameters
+    _paused = False         # inside `at_theta`: at theta, to go ahead again at its end
 
     def point(self):
         """Where the gradient belongs, for methods that do not take it at theta."""
@@ -33,7 +35,7 @@ class InterimPoint(Optimizer):
 
     def interim(self):
         """Where the next gradient belongs: theta itself, or a fresh array with `point()` of the next step."""
-        theta = self.home()
+        theta = self.true_theta()
         return self.write_point(theta, theta.copy(), self.movable()) if self.has_point else theta
 
     def write_point(self, theta, out, pieces):
@@ -57,66 +59,69 @@ class InterimPoint(Optimizer):
         return [(start, stop, group) for start, stop, name, group in self._pieces
                 if name not in frozen and not self.groups[group].frozen]
 
-    def home(self):
-        """theta, wherever the parameters are. ValueError if somebody (who loaded a model, say) changed them at the
-        interim point: the next step would undo it. What was frozen there is at home there."""
+    def true_theta(self):
+        """theta, wherever the parameters are. What was frozen at the interim point has its theta there.
+
+        ValueError if somebody (who loaded a model, say) changed the parameters there: the next step would undo it.
+        """
         live = self.params.theta
         if not self._ahead:
             return live
-        if live[self._some].tobytes() != self._left:
+        if live[self._sample].tobytes() != self._sampled:
             raise ValueError(f"{type(self).__name__}: the parameters were at the interim point, where the next "
                              f"backward belongs, and were changed there: change them inside `with opt.at_theta():`")
         pieces = self.movable()
         if pieces != self._ahead:
-            home = live.copy()
+            theta = live.copy()
             for start, stop, _ in pieces:
-                home[start:stop] = self._home[start:stop]
-            self._home = home
-        return self._home
+                theta[start:stop] = self._kept_theta[start:stop]
+            self._kept_theta = theta
+        return self._kept_theta
 
-    def home_of_step(self, runs):
+    def theta_of_step(self, runs):
         """theta for a step by backward. ValueError if its gradient was not taken at the interim point."""
         if not self._ahead or self._ahead != self.movable():
             there, live = self.interim(), self.params.theta
             if any(not np.array_equal(there[a:b], live[a:b], equal_nan=True) for a, b, *_ in runs):
                 raise ValueError(f"{type(self).__name__}.step: the gradient was taken at theta, but it belongs at the "
                                  "interim point: opt.zero_grad() or opt.look_ahead() before the forward goes there")
-        return self.home()
+        return self.true_theta()
 
     # ---- there and back
 
-    def leave(self, theta):
+    def move_ahead(self, theta):
         """Move the parameters to the interim point; an error (in a schedule, in a `point`) leaves them at theta."""
         live = self.params.theta
-        if self._home is None:
-            self._home, self._some = np.empty_like(theta), np.linspace(0, self.n - 1, min(self.n, 64)).astype(int)
-        if theta is not self._home:
-            self._home[...] = theta
+        if self._kept_theta is None:
+            self._kept_theta = np.empty_like(theta)
+            self._sample = np.linspace(0, self.n - 1, min(self.n, 64)).astype(int)
+        if theta is not self._kept_theta:
+            self._kept_theta[...] = theta
         try:
             pieces = self.movable()
-            self.write_point(self._home, live, pieces)
+            self.write_point(self._kept_theta, live, pieces)
         except BaseException:
-            self.put_home(self._home)
+            self.put_at_theta(self._kept_theta)
             raise
-        self._ahead, self._left = pieces, live[self._some].tobytes()
+        self._ahead, self._sampled = pieces, live[self._sample].tobytes()
         self.changed()
 
-    def put_home(self, theta):
+    def put_at_theta(self, theta):
         """The parameters are at theta from now on."""
         self._ahead = ()
         if theta is not self.params.theta:
             self.params.theta[...] = theta
         self.changed()
 
-    def go_home(self):
+    def return_to_theta(self):
         """Put theta back, to the bit, if the parameters are at the interim point."""
         if self._ahead:
-            self.put_home(self.home())
+            self.put_at_theta(self.true_theta())
 
     def look_ahead(self):
-        """Put the parameters at the interim point, for the next backward; the opposite of `go_home`."""
+        """Put the parameters at the interim point, for the next backward; the opposite of `return_to_theta`."""
         if self.has_point and not np.array_equal(self.interim(), self.params.theta, equal_nan=True):
-            self.leave(self.home())
+            self.move_ahead(self.true_theta())
 
     def follow(self):
         """The interim point depends on hyperparameters and state: go where it is now."""
@@ -140,7 +145,7 @@ class InterimPoint(Optimizer):
         If the block raises and the way back does too, the block's error is the one that counts, and theta stays.
         """
         was_ahead, paused = bool(self._ahead), self._paused
-        self.go_home()
+        self.return_to_theta()
         self._paused = paused or was_ahead
         try:
             yield self.params.theta
@@ -151,14 +156,14 @@ class InterimPoint(Optimizer):
         self.resume(was_ahead, paused)
 
     def resume(self, was_ahead, paused):
-        """At the end of `at_theta`, or when a state was loaded: ahead, if the parameters were there."""
+        """At the end of `at_theta`, or after loading a state: ahead again, if the parameters were ahead."""
         self._paused = paused
         if was_ahead and not paused and not self._ahead:
-            self.leave(self.params.theta)
+            self.move_ahead(self.params.theta)
 
     def restore_point(self, was_ahead):
-        """When a state was loaded: home from where the old one had led, then ahead if the new one says so."""
+        """After loading a state: back to theta from where the old one had led, then ahead if the new one says so."""
         with suppress(ValueError):
-            self.go_home()
+            self.return_to_theta()
         self._ahead = ()
         self.resume(was_ahead, self._paused)

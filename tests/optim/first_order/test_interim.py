@@ -251,10 +251,10 @@ def test_whoever_watches_theta_is_told_of_every_way_there_and_back(vector, quadr
     opt = optim.Nesterov(p, lr=0.05)
     by_hand(opt, p, J)
     seen = [p.changes]
-    for move in (opt.go_home, opt.look_ahead, lambda: setattr(opt, "momentum", 0.5)):
+    for move in (opt.return_to_theta, opt.look_ahead, lambda: setattr(opt, "momentum", 0.5)):
         move()
         seen.append(p.changes)
     assert seen == sorted(set(seen))
-    opt.go_home()
-    opt.go_home()
+    opt.return_to_theta()
+    opt.return_to_theta()
     assert p.changes == seen[-1] + 1
