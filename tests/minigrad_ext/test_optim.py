@@ -62,8 +62,8 @@ def agree(name, argument, got, wanted):
 
 
 def test_every_kernel_is_compiled():
-    assert len(KERNELS) == 16
-    assert all(callable(getattr(compiled, name)) for name in KERNELS)
+    assert len(KERNELS) >= 16
+    assert set(KERNELS) == {name for name, value in vars(compiled).items() if callable(value) and name[0] != "_"}
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
