@@ -88,63 +88,79 @@ class Mutant:
 
 # ---- what can be planted
 
-def python_changes(text):
+class PythonChanges:
     """(offset, old, new) of every change of a Python file; messages, docstrings and annotations are left alone."""
-    starts = [0]
-    for line in text.splitlines(keepends=True):
-        starts.append(starts[-1] + len(line.encode()))
-    raw = text.encode()
 
-    def offset(line, column):
-        return len(raw[:starts[line - 1] + column].decode())
+    def __init__(self, text):
+        self.text, self.raw, self.starts = text, text.encode(), [0]
+        for line in text.splitlines(keepends=True):
+            self.starts.append(self.starts[-1] + len(line.encode()))
 
-    def span(node):
-        return offset(node.lineno, node.col_offset), offset(node.end_lineno, node.end_col_offset)
+    def __iter__(self):
+        return self.visit(ast.parse(self.text))
 
-    def between(left, right, symbols, ending=""):
-        """The operator between two operands, and the one to put there instead."""
-        begin, end = span(left)[1], span(right)[0]
-        found = re.search(f"(?:{'|'.join(map(re.escape, sorted(symbols, key=len, reverse=True)))}){ending}",
-                          text[begin:end])
-        if found and found[0].removesuffix(ending) in SWAPS:
-            yield begin + found.start(), found[0], SWAPS[found[0].removesuffix(ending)] + ending
-
-    def visit(node):
+    def visit(self, node):
+        """The changes of a node and of all below it."""
         if isinstance(node, ast.Raise | ast.Import | ast.ImportFrom | ast.JoinedStr | ast.Assert):
             return
         if isinstance(node, ast.FunctionDef) and node.name in ("__repr__", "__dir__"):
             return
+        yield from self.of_operators(node)
+        yield from self.of_values(node)
+        for name, child in ast.iter_fields(node):
+            if name not in ("annotation", "returns", "decorator_list"):
+                for item in child if isinstance(child, list) else [child]:
+                    if isinstance(item, ast.AST):
+                        yield from self.visit(item)
+
+    def of_operators(self, node):
+        """Another operator between two operands."""
         if isinstance(node, ast.BinOp):
-            yield from between(node.left, node.right, ARITHMETIC)
+            yield from self.between(node.left, node.right, ARITHMETIC)
         elif isinstance(node, ast.Compare):
             operands = [node.left, *node.comparators]
             for left, right in zip(operands, operands[1:]):
-                yield from between(left, right, COMPARISONS)
+                yield from self.between(left, right, COMPARISONS)
         elif isinstance(node, ast.BoolOp):
-            yield from between(node.values[0], node.values[1], ("and", "or"))
+            yield from self.between(node.values[0], node.values[1], ("and", "or"))
         elif isinstance(node, ast.AugAssign):
-            yield from between(node.target, node.value, ARITHMETIC, "=")
-        elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
-            yield span(node)[0], "not ", ""
-        elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
-            yield span(node)[0], "-", ""
-        elif isinstance(node, ast.Constant) and isinstance(node.value, bool):
-            yield span(node)[0], str(node.value), str(not node.value)
-        elif isinstance(node, ast.Constant) and isinstance(node.value, int | float):
-            begin, end = span(node)
-            yield begin, text[begin:end], repr(node.value + 1) if isinstance(node.value, int) else repr(
-                node.value * 2 or 1.0)
-        elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
-            begin, end = span(node)
-            yield begin, text[begin:end], "pass"
-        for name, child in ast.iter_fields(node):
-            if name in ("annotation", "returns", "decorator_list"):
-                continue
-            for item in child if isinstance(child, list) else [child]:
-                if isinstance(item, ast.AST):
-                    yield from visit(item)
+            yield from self.between(node.target, node.value, ARITHMETIC, "=")
 
-    yield from visit(ast.parse(text))
+    def of_values(self, node):
+        """No `not` and no minus, another truth value or number, no call."""
+        if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
+            yield self.span(node)[0], "not ", ""
+        elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+            yield self.span(node)[0], "-", ""
+        elif isinstance(node, ast.Constant) and isinstance(node.value, bool):
+            yield self.span(node)[0], str(node.value), str(not node.value)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, int):
+            yield self.whole(node, repr(node.value + 1))
+        elif isinstance(node, ast.Constant) and isinstance(node.value, float):
+            yield self.whole(node, repr(node.value * 2 or 1.0))
+        elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
+            yield self.whole(node, "pass")
+
+    def between(self, left, right, symbols, ending=""):
+        """The operator between two operands, and the one to put there instead."""
+        begin, end = self.span(left)[1], self.span(right)[0]
+        found = re.search(f"(?:{'|'.join(map(re.escape, sorted(symbols, key=len, reverse=True)))}){ending}",
+                          self.text[begin:end])
+        if found and found[0].removesuffix(ending) in SWAPS:
+            yield begin + found.start(), found[0], SWAPS[found[0].removesuffix(ending)] + ending
+
+    def whole(self, node, new):
+        """All of a node, and what to put there instead."""
+        begin, end = self.span(node)
+        return begin, self.text[begin:end], new
+
+    def span(self, node):
+        """Where a node begins and ends in the text."""
+        return self.offset(node.lineno, node.col_offset), self.offset(node.end_lineno, node.end_col_offset)
+
+    def offset(self, line, column):
+        """ast counts bytes of UTF-8 within a line; the place among the characters of the text."""
+        return len(self.raw[:self.starts[line - 1] + column].decode())
 
 
 def c_changes(text):
@@ -165,7 +181,7 @@ def candidates(room):
         for path in sorted(ROOT.glob(pattern)):
             text = path.read_text()
             seen = {}
-            changes = python_changes(text) if path.suffix == ".py" else c_changes(text)
+            changes = PythonChanges(text) if path.suffix == ".py" else c_changes(text)
             for start, old, new in sorted(changes):
                 line = text.count("\n", 0, start) + 1
                 content = text.splitlines()[line - 1].strip()

@@ -33,7 +33,7 @@ PLANTED = {
 
 @pytest.mark.parametrize("text", PLANTED)
 def test_what_is_planted_in_a_line_of_python(runner, text):
-    found = [text[:at] + new + text[at + len(old):] for at, old, new in runner.python_changes(text)]
+    found = [text[:at] + new + text[at + len(old):] for at, old, new in runner.PythonChanges(text)]
     assert sorted(found) == sorted(PLANTED[text])
     for changed in found:
         ast.parse(changed)

@@ -168,6 +168,34 @@ def backtracking(phi, step=1.0, c1=1e-4, max_evaluations=40):
     return _failed(phi, "no decrease" if finite else "not finite", max_evaluations)
 
 
+class _Rounding:
+    """How far apart values of phi lie that only rounding tells apart: `size`, as far as is known, in units of phi.
+
+    It shows where a step promises less than that: there phi and the trapezoid of its slopes must agree, and what is
+    between them is rounding.
+    """
+
+    def __init__(self, phi):
+        self.phi, self.size, self.measured = phi, getattr(phi, "noise", 0.0) * abs(phi.value0), False
+        self.shorter = (1.0, math.inf)                       # t and what was between them there, at a shorter step
+
+    def shows(self, t, value, slope):
+        """Does it show at t? A bend of phi is between them as well, but shrinks at least as t does."""
+        phi = self.phi
+        if not (value > phi.value0 + self.size and -t * phi.slope0 <= self.size):
+            return False
+        self.between = abs(value - phi.value0 - t * (phi.slope0 + slope) / 2)
+        if self.between > self.shorter[1] * math.sqrt(t / self.shorter[0]):
+            return True
+        self.shorter = (t, self.between)
+        return False
+
+    def measure(self):
+        """Take four times what was between them; phi keeps it as its `noise`, for searches to come."""
+        self.size, self.measured = 4 * self.between, True
+        self.phi.noise = self.size / abs(self.phi.value0)
+
+
 def strong_wolfe(phi, step=1.0, c1=1e-4, c2=0.9, max_evaluations=30, largest=None):
     """A step with sufficient decrease and small slope (Nocedal and Wright, algorithms 3.5 and 3.6):
 
@@ -178,23 +206,22 @@ def strong_wolfe(phi, step=1.0, c1=1e-4, c2=0.9, max_evaluations=30, largest=Non
     `largest` (default: the line's `longest`, else 1e10); "flat", that it does not change as far as was looked.
 
     Where phi changes by less than its rounding the first condition is replaced by phi'(t) <= (2 c1 - 1) phi'(0)
-    (approximate Wolfe, Hager and Zhang 2005), which rounding does not spoil. How large that rounding is shows where a
-    step promises less: there phi and the trapezoid of its slopes must agree, and what is between them is rounding.
+    (approximate Wolfe, Hager and Zhang 2005), which rounding does not spoil.
     """
     phi = _as_line(phi)
     if reason := _refusal(phi):
         return _failed(phi, reason, 0)
     value0, slope0 = phi.value0, phi.slope0
     longest = getattr(phi, "longest", 1e10) if largest is None else largest
-    rounding, measured = getattr(phi, "noise", 0.0) * abs(value0), False
+    rounding = _Rounding(phi)
 
     def decreased(t, value, slope):
-        return value <= value0 + c1 * t * slope0 or (abs(value - value0) <= rounding and slope <= (2 * c1 - 1) * slope0)
+        return value <= value0 + c1 * t * slope0 or (
+            abs(value - value0) <= rounding.size and slope <= (2 * c1 - 1) * slope0)
 
     start = (0.0, value0, slope0)                            # t, phi, phi'
     low, high = start, None                                  # decreased, and the lowest so far; the bracket's other end
-    shorter, look_alike = (1.0, math.inf), 0
-    t, finite, bolder = step, False, 4.0
+    t, finite, bolder, look_alike = step, False, 4.0, 0
     for evaluations in range(1, max_evaluations + 1):
         value, slope = phi.value_and_slope(t)
         here = (t, value, slope)
@@ -204,26 +231,20 @@ def strong_wolfe(phi, step=1.0, c1=1e-4, c2=0.9, max_evaluations=30, largest=Non
             high = (t, math.inf, math.nan)
         else:
             finite = True
-            if value > value0 + rounding and -t * slope0 <= rounding:
-                between = abs(value - value0 - t * (slope0 + slope) / 2)
-                if between > shorter[1] * math.sqrt(t / shorter[0]):     # a bend would shrink at least as t does
-                    if measured:
-                        break
-                    rounding, measured = 4 * between, True
-                    phi.noise = rounding / abs(value0)
-                    low, high, t = start, None, step                     # begin again, knowing that
-                    continue
-                shorter = (t, between)
+            if rounding.shows(*here):
+                if rounding.measured:
+                    break
+                rounding.measure()
+                low, high, t = start, None, step                         # begin again, knowing that
+                continue
             # the second test: past a minimum, unless only rounding tells the values apart
-            if not decreased(*here) or value > low[1] + rounding:
+            if not decreased(*here) or value > low[1] + rounding.size:
                 high = here
             elif abs(slope) <= -c2 * slope0:
                 return Found(t, value, slope, evaluations, "wolfe", True)
             else:
-                direction_out = slope * (t - low[0]) > 0 if high is None else slope * (high[0] - low[0]) >= 0
-                if direction_out:
-                    high = low
-                before, low = low, here
+                rising = slope * (t - low[0]) > 0 if high is None else slope * (high[0] - low[0]) >= 0
+                before, low, high = low, here, low if rising else high           # towards the bracket's other end
         if high is None:                                                 # 3.5: go further
             if t >= longest:
                 break
@@ -236,16 +257,21 @@ def strong_wolfe(phi, step=1.0, c1=1e-4, c2=0.9, max_evaluations=30, largest=Non
             width = high[0] - low[0]
             if abs(width) <= 1e-15 * max(abs(low[0]), abs(high[0])) or low[0] + 0.1 * width == low[0]:
                 break
-            look_alike += abs(value - value0) <= rounding
+            look_alike += abs(value - value0) <= rounding.size
             if look_alike > 10:                                          # and no slope among them as small as wanted
                 break
             fraction = (cubic_minimizer(*low, *high) - low[0]) / width if math.isfinite(high[1]) else 0.1
             t = low[0] + _clip(fraction, 0.1, 0.9) * width
-    if high is None and low[0] > 0 and low[1] >= value0 - rounding:
+    if high is None and low[0] > 0 and low[1] >= value0 - rounding.size:
         return _failed(phi, "flat", evaluations)
-    if high is None and low[0] >= longest and low[2] <= (1 - 1e-6) * slope0:
+    return _without_wolfe(phi, low, high is None and low[0] >= longest, evaluations, finite)
+
+
+def _without_wolfe(phi, low, far, evaluations, finite):
+    """What the lowest point is worth where no slope was as small as wanted. far: phi fell as far as was looked."""
+    if far and low[2] <= (1 - 1e-6) * phi.slope0:
         return Found(*low, evaluations, "unbounded", False)
-    if low[1] < value0 or abs(low[2]) <= -0.9 * slope0:      # of values that look alike, the slope knows
+    if low[1] < phi.value0 or abs(low[2]) <= -0.9 * phi.slope0:      # of values that look alike, the slope knows
         return Found(*low, evaluations, "armijo", True)
     return _failed(phi, "no decrease" if finite else "not finite", evaluations)
 
