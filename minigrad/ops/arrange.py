@@ -1,4 +1,5 @@
-"""Elements repeated, rotated, picked or masked: repeat, tile, roll, diag, trace, tril, triu. Names as in NumPy.
+"""Elements repeated, rotated, picked, masked or spaced, as in NumPy: repeat, tile, roll, diag, trace, tril, triu,
+linspace.
 
 Each is made of ops that are there already, so its derivatives of every order are theirs.
 """
@@ -6,7 +7,8 @@ from operator import index
 
 import numpy as np
 
-from minigrad.core import data_of, shape_of
+from minigrad.arguments import count
+from minigrad.core import Tensor, data_of, shape_of
 from minigrad.ops.elementwise import where
 from minigrad.ops.reduce import sum
 from minigrad.ops.shape import broadcast_to, getitem, one_axis, reshape, scatter
@@ -86,6 +88,20 @@ def tril(x, k=0):
 def triu(x, k=0):
     """Matrices (..., m, n) with zeros below the k-th diagonal."""
     return where(np.tri(*_matrices("triu", x), k - 1, dtype=bool), _zero(x), x)
+
+
+def linspace(start, stop, n=50):
+    """n numbers evenly spaced from start to stop, both included, along a new first axis: (...) -> (n, ...).
+
+    Each is a weighted mean of the ends, so it has a derivative by both. Numbers give float64, as in NumPy.
+    """
+    n = count("linspace", "n", n, 0)
+    if not (isinstance(start, Tensor) or isinstance(stop, Tensor)):
+        return np.linspace(start, stop, n)
+    ends = [end for end in (start, stop) if isinstance(end, Tensor | np.ndarray)]
+    floats = [end.dtype for end in ends if end.dtype.kind == "f"] or [np.float64]
+    t = np.linspace(0, 1, n).astype(np.result_type(*floats)).reshape((n,) + (1,) * max(end.ndim for end in ends))
+    return start * (1 - t) + stop * t
 
 
 def _zero(x):

@@ -1,8 +1,8 @@
 """Elementwise ops: arithmetic, powers, exponentials, activations. Each with its derivative directly below it.
 
 Shapes broadcast as in NumPy. What the derivative is where there is none (tested; `docs/conventions.md` has the table):
-relu'(0) = 0, |x|'(0) = 0, sign' = 0, clip' = 1 at both ends, sqrt'(0) = inf, d(x^0) = 0, d(0^x) = 0;
-where maximum or minimum is tied, each argument gets half.
+relu'(0) = 0, |x|'(0) = 0, sign' = floor' = ceil' = round' = 0 also where they jump, clip' = 1 at both
+ends, sqrt'(0) = inf, d(x^0) = 0, d(0^x) = 0; where maximum or minimum is tied, each argument gets half.
 """
 import math
 
@@ -117,6 +117,26 @@ def square(x):
 square.vjps(lambda g, y, x: g * (2 * x))
 
 
+@primitive
+def floor_divide(a, b):
+    """a // b, the quotient rounded down; the derivatives are 0."""
+    return np.floor_divide(a, b)
+
+
+floor_divide.vjps(lambda g, y, a, b: np.zeros_like(data_of(y)),
+                  lambda g, y, a, b: np.zeros_like(data_of(y)))
+
+
+@primitive
+def remainder(a, b):
+    """a % b = a - (a // b) b, of the sign of b; between its jumps the derivatives are 1 and -(a // b)."""
+    return np.remainder(a, b)
+
+
+remainder.vjps(lambda g, y, a, b: g,
+               lambda g, y, a, b: -g * np.floor_divide(data_of(a), data_of(b)))
+
+
 # -------------------------------------------------------------------------------------------- exponentials, circular
 
 @primitive
@@ -138,6 +158,15 @@ expm1.vjps(lambda g, y, x: g * (y + 1))
 
 
 @primitive
+def exp2(x):
+    """2 ** x."""
+    return np.exp2(x)
+
+
+exp2.vjps(lambda g, y, x: g * y * math.log(2))
+
+
+@primitive
 def log(x):
     """Natural logarithm."""
     return np.log(x)
@@ -153,6 +182,34 @@ def log1p(x):
 
 
 log1p.vjps(lambda g, y, x: g / (1 + x))
+
+
+@primitive
+def log2(x):
+    """Logarithm to base 2."""
+    return np.log2(x)
+
+
+log2.vjps(lambda g, y, x: g / (x * math.log(2)))
+
+
+@primitive
+def log10(x):
+    """Logarithm to base 10."""
+    return np.log10(x)
+
+
+log10.vjps(lambda g, y, x: g / (x * math.log(10)))
+
+
+@primitive
+def logaddexp(a, b):
+    """log(e^a + e^b), without overflow."""
+    return np.logaddexp(a, b)
+
+
+logaddexp.vjps(lambda g, y, a, b: g * sigmoid(a - b),
+               lambda g, y, a, b: g * sigmoid(b - a))
 
 
 @primitive
@@ -212,6 +269,39 @@ def sign(x):
 
 
 sign.vjps(lambda g, y, x: 0 * g)
+
+
+@primitive
+def floor(x):
+    """The largest integer <= x; the derivative is 0."""
+    return np.floor(x)
+
+
+floor.vjps(lambda g, y, x: np.zeros_like(data_of(y)))
+
+
+@primitive
+def ceil(x):
+    """The smallest integer >= x; the derivative is 0."""
+    return np.ceil(x)
+
+
+ceil.vjps(lambda g, y, x: np.zeros_like(data_of(y)))
+
+
+@primitive
+def _round(x, decimals):
+    return np.round(x, decimals)
+
+
+_round.vjps(lambda g, y, x, decimals: np.zeros_like(data_of(y)), None)
+
+
+def round(x, decimals=0):
+    """The nearest multiple of 10 ** -decimals, ties to the even one; the derivative is 0."""
+    if isinstance(decimals, bool) or not isinstance(decimals, int | np.integer):
+        raise ValueError(f"round: decimals must be an integer, got {decimals!r:.60}")
+    return _round(x, int(decimals))
 
 
 @primitive

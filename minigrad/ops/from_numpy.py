@@ -11,12 +11,12 @@ import operator
 import numpy as np
 
 from minigrad.core import Tensor, data_of
-from minigrad.ops import arrange, elementwise, linalg, reduce, shape
+from minigrad.ops import arrange, circular, elementwise, linalg, order, reduce, shape
 from minigrad.ops.shape import broadcast_to, reshape
 
-UFUNCS = {getattr(np, name): op for name, op in vars(elementwise).items()
+UFUNCS = {getattr(np, name): op for name, op in (vars(elementwise) | vars(circular)).items()
           if isinstance(getattr(np, name, None), np.ufunc)}
-UFUNCS |= {np.fabs: elementwise.abs, np.positive: operator.pos, np.matmul: linalg.matmul}
+UFUNCS |= {np.fabs: elementwise.abs, np.rint: elementwise.round, np.positive: operator.pos, np.matmul: linalg.matmul}
 
 TRUTH = {np.less, np.less_equal, np.greater, np.greater_equal, np.equal, np.not_equal, np.logical_and, np.logical_or,
          np.logical_xor, np.logical_not, np.isnan, np.isinf, np.isfinite, np.signbit}
@@ -28,13 +28,10 @@ INSTEAD = {
     "take": "x.ravel()[index]", "maximum.reduce": "ops.max(x, axis=0)",
     "minimum.reduce": "ops.min(x, axis=0)", "column_stack": "ops.stack(xs, axis=1) of vectors",
     "add.accumulate": "ops.cumsum(x, axis=0)", "multiply.outer": "ops.outer(a, b) of vectors",
-    "reciprocal": "1 / x", "exp2": "2.0 ** x", "log2": "ops.log(x) / math.log(2)",
-    "log10": "ops.log(x) / math.log(10)", "float_power": "a ** b", "fmax": "ops.maximum(a, b), where NaN stays NaN",
-    "fmin": "ops.minimum(a, b), where NaN stays NaN", "logaddexp": "ops.logsumexp(ops.stack([a, b]), axis=0)",
-    "vstack": "ops.stack(xs) of vectors, ops.concatenate(xs) of matrices",
-    "hstack": "ops.concatenate(xs) of vectors, ops.concatenate(xs, axis=1) of matrices",
-    "diff": "x[..., 1:] - x[..., :-1]", "average": "ops.mean(x) without weights", "tensordot": "ops.einsum",
-    "moveaxis": "ops.transpose(x, axes)", "inner": "a @ b.T", "vdot": "ops.dot(a.ravel(), b.ravel())",
+    "multiply.accumulate": "ops.cumprod(x, axis=0)", "reciprocal": "1 / x", "float_power": "a ** b",
+    "fmax": "ops.maximum(a, b), where NaN stays NaN",
+    "fmin": "ops.minimum(a, b), where NaN stays NaN",
+    "average": "ops.mean(x) without weights", "inner": "a @ b.T", "vdot": "ops.dot(a.ravel(), b.ravel())",
     "ptp": "ops.max(x) - ops.min(x)", "atleast_2d": "ops.expand_dims(x, 0) of a vector",
     "array_split": "ops.split(x, places)",
 }
@@ -144,23 +141,46 @@ def _pad(x, widths, mode="constant", constant_values=0.0):
     return shape.pad(x, widths, constant_values)
 
 
+def _norm(x, ord=None, axis=None, keepdims=False):
+    """np.linalg.norm: without an axis or with two, all orders but the Frobenius norm are those of a matrix."""
+    if ord is None or ord == "fro":
+        return reduce.norm(x, axis, keepdims)
+    if np.ndim(x) > 1 and (axis is None or isinstance(axis, tuple)):
+        raise TypeError(f"np.linalg.norm of a Tensor takes axis, keepdims; not ord={ord!r} of a matrix; ops.norm(x, "
+                        "order=...) is that of all its elements")
+    return reduce.norm(x, axis, keepdims, ord)
+
+
+def _diff(x, n=1, axis=-1):
+    return order.diff(x, n, axis)
+
+
+def _linspace(start, stop, num=50):
+    return arrange.linspace(start, stop, num)
+
+
 def _swapaxes(x, axis1, axis2):
     return shape.swapaxes(x, axis1, axis2)
 
 
 FUNCTIONS = {
     function: _named(function, op, *names.split()) for function, op, names in (
-        (np.sum, reduce.sum, "axis keepdims"), (np.prod, reduce.prod, "axis keepdims"),
-        (np.mean, reduce.mean, "axis keepdims"), (np.max, reduce.max, "axis keepdims"),
+        (np.sum, reduce.sum, "axis keepdims dtype"), (np.prod, reduce.prod, "axis keepdims dtype"),
+        (np.mean, reduce.mean, "axis keepdims dtype"), (np.max, reduce.max, "axis keepdims"),
         (np.min, reduce.min, "axis keepdims"), (np.amax, reduce.max, "axis keepdims"),
-        (np.amin, reduce.min, "axis keepdims"), (np.var, reduce.var, "axis keepdims ddof"),
-        (np.std, reduce.std, "axis keepdims ddof"), (np.linalg.norm, reduce.norm, "axis keepdims"),
-        (np.argmax, reduce.argmax, "axis"), (np.argmin, reduce.argmin, "axis"), (np.cumsum, reduce.cumsum, "axis"),
+        (np.amin, reduce.min, "axis keepdims"), (np.var, reduce.var, "axis keepdims ddof dtype"),
+        (np.std, reduce.std, "axis keepdims ddof dtype"),
+        (np.linalg.vector_norm, reduce.norm, "axis keepdims ord=order"), (np.sort, order.sort, "axis"),
+        (np.argmax, reduce.argmax, "axis"), (np.argmin, reduce.argmin, "axis"),
+        (np.cumsum, reduce.cumsum, "axis dtype"), (np.cumprod, order.cumprod, "axis dtype"),
+        (np.take_along_axis, order.take_along_axis, "indices=index axis"),
         (np.reshape, lambda x, shape: reshape(x, shape), "shape newshape=shape"),
         (np.transpose, shape.transpose, "axes"),
         (np.ravel, lambda x: reshape(x, (-1,)), ""), (np.squeeze, shape.squeeze, "axis"),
         (np.broadcast_to, lambda x, shape: broadcast_to(x, shape), "shape"),
-        (np.expand_dims, shape.expand_dims, "axis"), (np.stack, shape.stack, "axis"),
+        (np.expand_dims, shape.expand_dims, "axis"), (np.moveaxis, shape.moveaxis, "source destination"),
+        (np.round, elementwise.round, "decimals"), (np.around, elementwise.round, "decimals"),
+        (np.stack, shape.stack, "axis"),
         (np.split, shape.split, "indices_or_sections=sections axis"),
         (np.flip, shape.flip, "axis"), (np.roll, arrange.roll, "shift axis"),
         (np.repeat, arrange.repeat, "repeats axis"), (np.tile, arrange.tile, "reps=repeats"),
@@ -169,7 +189,8 @@ FUNCTIONS = {
         (np.clip, elementwise.clip, "a_min=low a_max=high min=low max=high"),
     )
 } | {np.concatenate: _concatenate, np.where: _where, np.dot: _dot, np.pad: _pad, np.swapaxes: _swapaxes,
-     np.einsum: linalg.einsum}
+     np.einsum: linalg.einsum, np.linalg.norm: _norm, np.vstack: shape.vstack, np.hstack: shape.hstack, np.diff: _diff,
+     np.tensordot: linalg.tensordot, np.linspace: _linspace}
 
 
 def attach(cls):

@@ -1,13 +1,15 @@
-"""Products of matrices: matmul, linear (the layer's x W + b), outer, dot, einsum."""
+"""Products of matrices: matmul, linear (the layer's x W + b), outer, dot, tensordot, einsum."""
 import math
+from string import ascii_letters
 
 import numpy as np
 
 from minigrad import kernels
+from minigrad.arguments import count
 from minigrad.core import Tensor, contiguous, gradient_array, primitive, shape_of, unbroadcast
 from minigrad.ops.elementwise import multiply
 from minigrad.ops.reduce import sum
-from minigrad.ops.shape import getitem, reshape, swapaxes
+from minigrad.ops.shape import getitem, one_axis, reshape, swapaxes, transpose
 
 # --------------------------------------------------------------------------------------------------------------- matmul
 
@@ -145,6 +147,28 @@ def dot(a, b):
     return sum(multiply(a, b))
 
 
+def tensordot(a, b, axes=2):
+    """Sum over pairs of axes: the axes of a that are left, then those of b.
+
+    axes: how many, the last of a with the first of b in order; or (axes of a, axes of b), ints or as many of each.
+    """
+    if isinstance(axes, int | np.integer):
+        n = count("tensordot", "axes", axes, 0, min(len(shape_of(a)), len(shape_of(b))))
+        ours, theirs = range(len(shape_of(a)) - n, len(shape_of(a))), range(n)
+    else:
+        ours, theirs = ([one_axis("tensordot", x, i) for i in (part if isinstance(part, tuple | list) else (part,))]
+                        for x, part in zip((a, b), axes))
+    sizes = [[shape_of(x)[i] for i in summed] for x, summed in ((a, ours), (b, theirs))]
+    if sizes[0] != sizes[1] or len({*ours}) != len(ours) or len({*theirs}) != len(theirs):
+        raise ValueError(f"tensordot: the axes {[*ours]} of shape {shape_of(a)} and {[*theirs]} of shape {shape_of(b)} "
+                         "must be distinct and of equal sizes")
+    left, right = ([i for i in range(len(shape_of(x))) if i not in summed] for x, summed in ((a, ours), (b, theirs)))
+    rows, columns = ([shape_of(x)[i] for i in kept] for x, kept in ((a, left), (b, right)))
+    y = matmul(reshape(transpose(a, (*left, *ours)), (math.prod(rows), math.prod(sizes[0]))),
+               reshape(transpose(b, (*theirs, *right)), (math.prod(sizes[0]), math.prod(columns))))
+    return reshape(y, (*rows, *columns))
+
+
 @primitive
 def _einsum(terms, *xs):
     """terms: (one string of indices per operand, the result's); no index is repeated within an operand."""
@@ -168,23 +192,17 @@ _einsum.vjps_each(None, _einsum_part)
 
 
 def einsum(subscripts, *xs):
-    """Einstein summation, einsum("ij,jk->ik", a, b). One letter an index; without -> the result's are sorted; no "...".
+    """Einstein summation, einsum("ij,jk->ik", a, b). One letter an index; without -> the result's are sorted.
 
-    An index repeated within one operand takes its diagonal.
+    An index repeated within one operand takes its diagonal. "..." stands for axes that broadcast, counted from the
+    last; an index of size 1 in one operand and n in another is broadcast too.
     """
     if not isinstance(subscripts, str):
         hint = f': einsum("{xs[0]:.40}", x)' if xs and isinstance(xs[0], str) else ""
         raise ValueError(f"einsum: the subscripts come first, a string{hint}; got {type(subscripts).__name__}")
-    text = subscripts.replace(" ", "")
-    inputs, arrow, output = text.partition("->")
-    inputs = inputs.split(",")
+    inputs, arrow, output = _spelled_out(subscripts, xs)
     if not all(part.isalpha() or part == "" for part in [*inputs, output]):
-        raise ValueError(f"einsum: wanted letters, commas and one ->, got {subscripts!r}")
-    if len(inputs) != len(xs):
-        raise ValueError(f"einsum: {subscripts!r} names {len(inputs)} operands, got {len(xs)}")
-    if not arrow:
-        letters = "".join(inputs)
-        output = "".join(sorted(index for index in set(letters) if letters.count(index) == 1))
+        raise ValueError(f'einsum: wanted letters, commas, "..." and one ->, got {subscripts!r}')
     if len(set(output)) != len(output) or set(output) - set("".join(inputs)):
         raise ValueError(f"einsum: the result's indices {output!r} must be distinct and among {','.join(inputs)!r}")
     sizes = {}
@@ -192,10 +210,38 @@ def einsum(subscripts, *xs):
         if len(part) != len(shape_of(x)):
             raise ValueError(f"einsum: {part!r} names {len(part)} axes, its operand has shape {shape_of(x)}")
         for index, n in zip(part, shape_of(x)):
-            if sizes.setdefault(index, n) != n:
+            if sizes.get(index, 1) == 1 and part.count(index) == 1:
+                sizes[index] = n
+            elif n != sizes.setdefault(index, n) and (n != 1 or part.count(index) > 1):
                 raise ValueError(f"einsum: index {index!r} has sizes {sizes[index]} and {n} in {subscripts!r}")
-    pairs = [_diagonal(part, x) for part, x in zip(inputs, xs)]
+    pairs = [_without_ones(sizes, *_diagonal(part, x)) for part, x in zip(inputs, xs)]
     return _einsum((tuple(part for part, _ in pairs), output), *[x for _, x in pairs])
+
+
+def _spelled_out(subscripts, xs):
+    """The operands' indices, the arrow if there is one, and the result's indices; letters in the place of "..."."""
+    inputs, arrow, output = subscripts.replace(" ", "").partition("->")
+    inputs = inputs.split(",")
+    if len(inputs) != len(xs):
+        raise ValueError(f"einsum: {subscripts!r} names {len(inputs)} operands, got {len(xs)}")
+    more = [max(len(shape_of(x)) - len(part) + 3, 0) if part.count("...") == 1 else 0 for part, x in zip(inputs, xs)]
+    free = [letter for letter in ascii_letters if letter not in subscripts][:max(more)]
+    every = "".join(free)
+    inputs = [part.replace("...", every[len(every) - n:], 1) for part, n in zip(inputs, more)]
+    if not arrow:
+        letters = "".join(inputs)
+        output = every + "".join(sorted(i for i in set(letters) if letters.count(i) == 1 and i not in free))
+    elif every and "..." not in output:
+        raise ValueError(f'einsum: the result of {subscripts!r} has no "...", over which only ops.sum sums')
+    return inputs, arrow, output.replace("...", every, 1)
+
+
+def _without_ones(sizes, part, x):
+    """Operand and its indices without those of size 1 that are larger elsewhere: it is the same for all of them."""
+    kept = [i for i, index in enumerate(part) if shape_of(x)[i] == sizes[index]]
+    if len(kept) == len(part):
+        return part, x
+    return "".join(part[i] for i in kept), reshape(x, tuple(shape_of(x)[i] for i in kept))
 
 
 def _diagonal(part, x):

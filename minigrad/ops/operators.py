@@ -2,7 +2,7 @@
 import numpy as np
 
 from minigrad.core import Tensor, as_array, data_of
-from minigrad.ops import arrange, elementwise, linalg, reduce, shape
+from minigrad.ops import arrange, circular, elementwise, linalg, order, reduce, shape
 from minigrad.ops.augmented import augmented
 from minigrad.ops.softmax import log_softmax, softmax
 
@@ -97,9 +97,12 @@ def attach(cls):
     cls.__sub__, cls.__rsub__ = e.subtract, _swapped(e.subtract)
     cls.__mul__, cls.__rmul__ = e.multiply, e.multiply
     cls.__truediv__, cls.__rtruediv__ = e.divide, _swapped(e.divide)
+    cls.__mod__, cls.__rmod__ = e.remainder, _swapped(e.remainder)
+    cls.__floordiv__, cls.__rfloordiv__ = e.floor_divide, _swapped(e.floor_divide)
     cls.__pow__, cls.__rpow__ = e.power, _swapped(e.power)
     cls.__matmul__, cls.__rmatmul__ = linalg.matmul, _swapped(linalg.matmul)
     cls.__neg__, cls.__pos__, cls.__abs__ = e.negative, lambda self: self, e.abs
+    cls.__round__ = e.round
     cls.__getitem__, cls.__iter__, cls.__setitem__ = shape.getitem, _iterate, _refuse_assignment
     cls.__lt__, cls.__le__ = _comparison(np.less), _comparison(np.less_equal)
     cls.__gt__, cls.__ge__ = _comparison(np.greater), _comparison(np.greater_equal)
@@ -110,12 +113,16 @@ def attach(cls):
     cls.__invert__ = _truth("not", np.logical_not)
 
     for name, symbol in (("add", "+"), ("sub", "-"), ("mul", "*"), ("truediv", "/"), ("pow", "**"), ("matmul", "@"),
-                         ("and", "&"), ("or", "|"), ("xor", "^")):
+                         ("mod", "%"), ("floordiv", "//"), ("and", "&"), ("or", "|"), ("xor", "^")):
         setattr(cls, f"__i{name}__", augmented(symbol, getattr(cls, f"__{name}__")))
 
-    for name in ("exp", "expm1", "log", "log1p", "sqrt", "square", "sin", "cos", "tanh", "sigmoid", "relu", "abs",
-                 "clip", "sign", "softplus"):
+    for name in ("exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "logaddexp", "sqrt", "square", "sin", "cos",
+                 "tanh", "sigmoid", "relu", "abs", "clip", "sign", "softplus", "floor", "ceil", "round"):
         setattr(cls, name, getattr(e, name))
+    for name in ("tan", "arcsin", "arccos", "arctan", "sinh", "cosh", "arcsinh", "arccosh", "arctanh"):
+        setattr(cls, name, getattr(circular, name))
+    for name in ("argsort", "topk", "cumprod", "diff"):
+        setattr(cls, name, getattr(order, name))
     for name in ("sum", "prod", "cumsum", "mean", "max", "min", "var", "std", "argmax", "argmin", "norm", "logsumexp"):
         setattr(cls, name, getattr(reduce, name))
     cls.reshape, cls.transpose, cls.astype = _reshape, _transpose, _astype

@@ -3,8 +3,7 @@
 ARGUMENTS = {                             # word -> what to write, with the value that was given
     "dim": "axis={}", "keepdim": "keepdims={}", "correction": "ddof={}", "unbiased": "ddof=1, or 0 for the biased one",
     "dtype": "x.astype({}) first", "out": "y = ..., the result is a new array",
-    "ord": "norm(x) for the Euclidean norm, ops.sum(ops.abs(x)) for that of order 1",
-    "p": "norm(x) for the Euclidean norm, ops.sum(ops.abs(x)) for that of order 1",
+    "ord": "order={}", "p": "order={}",
 }
 
 _MOVE = "there is one device, the processor"
@@ -16,20 +15,25 @@ ATTRIBUTES = {                            # of a Tensor
     "long": _CAST, "int": _CAST, "view": "x.reshape(...)", "permute": "x.transpose(...)", "t": "x.T", "dim": "x.ndim",
     "numel": "x.size", "unsqueeze": "ops.expand_dims(x, axis)", "expand": "ops.broadcast_to(x, shape)",
     "clamp": "x.clip(low, high)", "pow": "x ** n", "matmul": "x @ y", "mm": "x @ y", "bmm": "x @ y", "clone": _COPY,
-    "copy": _COPY, "gather": "x[np.arange(m), index]", "masked_fill": "ops.where(mask, value, x)", "add_": _WRITE,
-    "sub_": _WRITE, "mul_": _WRITE, "copy_": _WRITE, "fill_": _WRITE, "zero_": "x.data = np.zeros_like(x.data)",
+    "copy": _COPY, "gather": "ops.take_along_axis(x, index, axis)",
+    "masked_fill": "ops.where(mask, value, x)", "add_": _WRITE, "sub_": _WRITE,
+    "mul_": _WRITE, "copy_": _WRITE, "fill_": _WRITE, "zero_": "x.data = np.zeros_like(x.data)",
     "detach_": "x = x.detach()", "requires_grad_": "x.requires_grad = True", "grad_fn": "minigrad.graph.draw(x)",
+    "asin": "x.arcsin()", "acos": "x.arccos()", "atan": "x.arctan()", "asinh": "x.arcsinh()", "acosh": "x.arccosh()",
+    "atanh": "x.arctanh()", "sort": "ops.sort(x) and x.argsort()", "trunc": "x.sign() * x.abs().floor()",
     "retain_grad": "mg.grad(y, x), for any Tensor x on the way", "register_hook": "mg.grad(y, x), for any Tensor x",
 }
 FUNCTIONS = {                             # of minigrad.ops
-    "cat": "concatenate", "hstack": "concatenate", "vstack": "stack or concatenate", "view": "reshape",
+    "cat": "concatenate", "view": "reshape",
     "mm": "matmul", "bmm": "matmul", "permute": "transpose", "clamp": "clip", "unsqueeze": "expand_dims",
     "pow": "power", "mul": "multiply", "sub": "subtract", "div": "divide", "amax": "max", "amin": "min",
-    "expand": "broadcast_to", "take": "getitem, x[index]", "gather": "getitem, x[np.arange(m), index]",
+    "expand": "broadcast_to", "take": "getitem, x[index]", "gather": "take_along_axis",
     "masked_fill": "where", "swish": "x * sigmoid(x)", "silu": "x * sigmoid(x)", "logistic": "sigmoid",
     "ravel": "reshape", "chunk": "split", "cross_entropy": "minigrad.losses.cross_entropy",
     "mse_loss": "minigrad.losses.mean_squared_error", "zeros": "np.zeros", "ones": "np.ones", "arange": "np.arange",
-    "randn": "np.random.default_rng(seed).standard_normal", "tensordot": "einsum", "fabs": "abs",
+    "randn": "np.random.default_rng(seed).standard_normal", "fabs": "abs",
+    "asin": "arcsin", "acos": "arccos", "atan": "arctan", "asinh": "arcsinh", "acosh": "arccosh", "atanh": "arctanh",
+    "mod": "remainder", "fmod": "remainder", "rint": "round", "movedim": "moveaxis", "row_stack": "vstack",
 }
 
 

@@ -1,5 +1,5 @@
 """Reductions: sum, prod, mean, max, min, var, std, logsumexp, norm; and cumsum. axis: None (all), an int or a tuple;
-keepdims as NumPy.
+keepdims as NumPy. dtype: what x is converted to first.
 
 Where several elements attain a maximum or minimum, they share the gradient equally.
 """
@@ -7,10 +7,11 @@ import math
 
 import numpy as np
 
+from minigrad.arguments import number
 from minigrad.core import Tensor, data_of, primitive, shape_of
-from minigrad.ops.elementwise import exp, floating, sqrt, where
+from minigrad.ops.elementwise import abs, exp, floating, power, sqrt, where
 from minigrad.ops.other_names import unknown
-from minigrad.ops.shape import broadcast_to, distinct_axes, flip, one_axis, reshape, transpose
+from minigrad.ops.shape import broadcast_to, distinct_axes, flip, is_number_along, one_axis, reshape, transpose
 
 
 def _axes(name, x, axis, keepdims=False, other=None):
@@ -21,6 +22,13 @@ def _axes(name, x, axis, keepdims=False, other=None):
         raise ValueError(f"{name}: keepdims must be True or False, got {keepdims!r:.60}; several axes are a tuple, "
                          "axis=(0, 1)")
     return None if axis is None else distinct_axes(name, x, axis)
+
+
+def converted(x, dtype):
+    """x in another dtype: between float32 and float64 gradients follow, integers end them. None: x itself."""
+    if dtype is None:
+        return x
+    return (x if isinstance(x, Tensor) else np.asarray(x)).astype(dtype)
 
 
 def _count(x, axes):
@@ -54,18 +62,19 @@ _sum.vjps(lambda g, y, x, axes, keepdims: _spread(g, x, axes), None, None)
 
 
 def sum(x, axis=None, keepdims=False, **other):
-    """Sum over axes. The sum of nothing is 0."""
+    """Sum over axes. The sum of nothing is 0. other: dtype=, what x is converted to first."""
     if axis is not None or keepdims is not False or other:
+        x = converted(x, other.pop("dtype", None))
         axis = _axes("sum", x, axis, keepdims, other)
     return _sum(x, axis, keepdims)
 
 
-def prod(x, axis=None, keepdims=False, **other):
+def prod(x, axis=None, keepdims=False, dtype=None, **other):
     """Product over axes. The product of nothing is 1.
 
     A tree of products, halves by halves: no division, so derivatives of every order are right where factors are 0.
     """
-    x = x if isinstance(x, Tensor) else np.asarray(x)
+    x = converted(x if isinstance(x, Tensor) else np.asarray(x), dtype)
     axes = _axes("prod", x, axis, keepdims, other)
     if x.dtype.kind != "f":                                      # no gradient; NumPy knows the dtype
         product = np.multiply.reduce(data_of(x), axis=axes, keepdims=keepdims)
@@ -94,18 +103,21 @@ def _cumsum(x, axis):
 _cumsum.vjps(lambda g, y, x, axis: flip(_cumsum(flip(g, axis), axis), axis), None)
 
 
-def cumsum(x, axis=None, **other):
+def cumsum(x, axis=None, dtype=None, **other):
     """Running sums along an axis (None: of the flattened x): y_i = x_1 + ... + x_i. The same shape."""
     if other:
         raise unknown("cumsum", other)
+    x = converted(x, dtype)
+    if is_number_along(x, axis):
+        return reshape(x if isinstance(x, Tensor) else np.asarray(x), ())
     if axis is None:
         return _cumsum(reshape(x if isinstance(x, Tensor) else np.asarray(x), (-1,)), 0)
     return _cumsum(x, one_axis("cumsum", x, axis))
 
 
-def mean(x, axis=None, keepdims=False, **other):
+def mean(x, axis=None, keepdims=False, dtype=None, **other):
     """Arithmetic mean over axes. Raises ValueError for the mean of nothing."""
-    axes = _axes("mean", x, axis, keepdims, other)
+    x, axes = converted(x, dtype), _axes("mean", x, axis, keepdims, other)
     count = _count(x, axes)
     if count == 0:
         raise ValueError(f"mean: no elements to average (shape {shape_of(x)}, axis {axis})")
@@ -114,9 +126,9 @@ def mean(x, axis=None, keepdims=False, **other):
     return _sum(x, axes, keepdims) / count
 
 
-def var(x, axis=None, keepdims=False, ddof=0, **other):
+def var(x, axis=None, keepdims=False, ddof=0, dtype=None, **other):
     """Variance over axes: the mean squared deviation, times n/(n - ddof). Two passes: a large mean does no harm."""
-    axes = _axes("var", x, axis, keepdims, other)
+    x, axes = converted(x, dtype), _axes("var", x, axis, keepdims, other)
     count = _count(x, axes)
     if count <= ddof:
         raise ValueError(f"var: {count} elements are too few (shape {shape_of(x)}, axis {axis}, ddof {ddof})")
@@ -124,9 +136,9 @@ def var(x, axis=None, keepdims=False, ddof=0, **other):
     return _sum(deviation * deviation, axes, keepdims) / (count - ddof)
 
 
-def std(x, axis=None, keepdims=False, ddof=0, **other):
+def std(x, axis=None, keepdims=False, ddof=0, dtype=None, **other):
     """Standard deviation over axes, the root of `var`."""
-    axes = _axes("std", x, axis, keepdims, other)
+    x, axes = converted(x, dtype), _axes("std", x, axis, keepdims, other)
     return sqrt(var(x, axes, keepdims, ddof))
 
 
@@ -205,9 +217,39 @@ def _norm_x(g, y, x, axes, keepdims):
 _norm.vjps(_norm_x, None, None)
 
 
-def norm(x, axis=None, keepdims=False, **other):
-    """Euclidean norm over axes; the derivative at 0 is 0."""
-    return _norm(x, _axes("norm", x, axis, keepdims, other), keepdims)
+def norm(x, axis=None, keepdims=False, order=2, **other):
+    """Norm over axes, (sum |x|^order)^(1/order), by default the Euclidean; the derivative at 0 is 0.
+
+    order: a number, not differentiated; inf and -inf: the largest and the smallest |x|, 0: how many are not 0. Of a
+    matrix it is that of all its elements. Raises ValueError for the largest of nothing.
+    """
+    axes = _axes("norm", x, axis, keepdims, other)
+    if order.__class__ in (int, float) and order == 2:
+        return _norm(x, axes, keepdims)
+    order = number("norm", "order", order, "[-inf, inf]")
+    if math.isinf(order):
+        return (max if order > 0 else min)(abs(x), axes, keepdims)
+    if order == 0:
+        count = np.add.reduce(np.not_equal(data_of(x), 0), axes, keepdims=keepdims)
+        return _sum(x * 0.0, axes, keepdims) + count
+    return _norm_of(order, x, axes, keepdims)
+
+
+def _norm_of(order, x, axes, keepdims):
+    """The norm of an order that is neither 0 nor infinite, of |x| over a scale, so that no power overflows.
+
+    The scale may be a constant: the norm is proportional to its argument. Elements that are 0 have no part in it.
+    """
+    size = np.abs(data_of(x)).astype(np.result_type(data_of(x), np.float32), copy=False)
+    zero = size == 0
+    extreme = np.maximum if order > 0 else np.minimum
+    scale = extreme.reduce(size, axes, keepdims=True, where=~zero, initial=0 if order > 0 else np.inf)
+    scale = np.where((scale > 0) & np.isfinite(scale), scale, 1).astype(size.dtype)
+    powers = where(zero, 0.0 if order > 0 else np.inf, power(where(zero, 1.0, abs(x) / scale), order))
+    total = _sum(powers, axes, keepdims)
+    nothing = data_of(total) == 0
+    root = where(nothing, 0.0, power(where(nothing, 1.0, total), 1 / order))
+    return root * (scale if keepdims else scale.reshape(_left(size, axes)))
 
 
 def argmax(x, axis=None, **other):
@@ -225,5 +267,6 @@ def _index_of(name, function, x, axis, other):
         raise unknown(name, other)
     if math.prod(shape_of(x)) == 0:
         raise ValueError(f"{name}: no elements (shape {shape_of(x)})")
+    axis = None if is_number_along(x, axis) else axis
     index = function(data_of(x), axis=None if axis is None else one_axis(name, x, axis))
     return Tensor(index) if isinstance(x, Tensor) else index

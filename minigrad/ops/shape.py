@@ -52,6 +52,20 @@ def swapaxes(x, a, b):
     return _transpose(x, tuple(axes))
 
 
+def moveaxis(x, source, destination):
+    """Axes moved from the places `source` to the places `destination` (ints, or as many of each); the others keep their
+    order."""
+    source, destination = ([one_axis("moveaxis", x, a) for a in (axes if isinstance(axes, tuple | list) else (axes,))]
+                           for axes in (source, destination))
+    if len(source) != len(destination) or len({*source}) != len(source) or len({*destination}) != len(source):
+        raise ValueError(f"moveaxis: wanted as many distinct axes to come from as to go to, got {source} and "
+                         f"{destination}")
+    order = [i for i in range(len(shape_of(x))) if i not in source]
+    for place, axis in sorted(zip(destination, source)):
+        order.insert(place, axis)
+    return _transpose(x, tuple(order))
+
+
 @primitive
 def broadcast_to(x, shape):
     """x repeated along new axes and axes of size 1 until it has `shape` (a copy, not a view)."""
@@ -188,6 +202,24 @@ def stack(xs, axis=0):
     return concatenate([expand_dims(x, axis) for x in xs], axis)
 
 
+def vstack(xs):
+    """Rows, or matrices (m, ...), one below the other: joined along the first axis; a vector (n,) is a row (1, n)."""
+    return concatenate([_at_least(2, x) for x in _several("vstack", xs)], 0)
+
+
+def hstack(xs):
+    """Vectors one after the other, matrices side by side: joined along the second axis, of vectors along their only
+    one; a number is a vector of one."""
+    xs = [_at_least(1, x) for x in _several("hstack", xs)]
+    return concatenate(xs, 0 if xs[0].ndim == 1 else 1)
+
+
+def _at_least(ndim, x):
+    """x with axes of size 1 in front, that it has `ndim` of them."""
+    x = x if isinstance(x, Tensor) else np.asarray(x)
+    return reshape(x, (1,) * (ndim - x.ndim) + x.shape) if x.ndim < ndim else x
+
+
 def split(x, sections, axis=0):
     """A list of parts of x along an axis: `sections` equal ones, or cut where a list of places says, as in NumPy."""
     axis = one_axis("split", x, axis)
@@ -242,8 +274,15 @@ def one_axis(name, x, axis):
     return number % ndim
 
 
+def is_number_along(x, axis):
+    """Whether x has no axes and the axis is 0 or -1: NumPy's reductions and PyTorch take x for its only element."""
+    return shape_of(x) == () and isinstance(axis, int | np.integer) and axis in (0, -1) and axis is not False
+
+
 def distinct_axes(name, x, axes):
-    """Several axes (or one), checked, counted from the front, in order."""
+    """Several axes (or one), checked, counted from the front, in order; none for axis 0 of a number."""
+    if is_number_along(x, axes):
+        return ()
     axes = axes if isinstance(axes, tuple | list | np.ndarray) else (axes,)
     counted = tuple(sorted([one_axis(name, x, axis) for axis in axes]))
     if len(set(counted)) != len(counted):

@@ -2,11 +2,11 @@
 import numpy as np
 
 from minigrad import kernels
-from minigrad.core import contiguous, data_of, primitive, shape_of
+from minigrad.core import Tensor, contiguous, data_of, primitive, shape_of
 from minigrad.ops.elementwise import exp, floating
 from minigrad.ops.other_names import unknown
-from minigrad.ops.reduce import sum
-from minigrad.ops.shape import one_axis
+from minigrad.ops.reduce import converted, sum
+from minigrad.ops.shape import is_number_along, one_axis, reshape
 
 
 def _axis(name, x, axis, other):
@@ -33,8 +33,11 @@ def _softmax(x, axis):
 _softmax.vjps(lambda g, y, x, axis: y * (g - sum(g * y, axis, keepdims=True)), None)
 
 
-def softmax(x, axis=-1, **other):
+def softmax(x, axis=-1, dtype=None, **other):
     """exp(x) / sum(exp(x)): positive, summing to 1 over `axis`."""
+    x = converted(x, dtype)
+    if is_number_along(x, axis):
+        return reshape(_softmax(reshape(x if isinstance(x, Tensor) else np.asarray(x), (1,)), 0), ())
     return _softmax(x, _axis("softmax", x, axis, other))
 
 
@@ -50,8 +53,11 @@ def _log_softmax(x, axis):
 _log_softmax.vjps(lambda g, y, x, axis: g - exp(y) * sum(g, axis, keepdims=True), None)
 
 
-def log_softmax(x, axis=-1, **other):
+def log_softmax(x, axis=-1, dtype=None, **other):
     """log(softmax(x)), accurate where softmax underflows."""
+    x = converted(x, dtype)
+    if is_number_along(x, axis):
+        return reshape(_log_softmax(reshape(x if isinstance(x, Tensor) else np.asarray(x), (1,)), 0), ())
     return _log_softmax(x, _axis("log_softmax", x, axis, other))
 
 

@@ -1,7 +1,8 @@
-"""What layers of units ask for beyond arithmetic: lookup in a table, the largest of several pieces, dropped units."""
+"""What layers of units ask for beyond arithmetic: labels as rows of a table or of zeros and ones, the largest of
+several pieces, dropped units."""
 import numpy as np
 
-from minigrad.arguments import number
+from minigrad.arguments import count, number
 from minigrad.core import Tensor, data_of, default_dtype, shape_of
 from minigrad.ops.elementwise import multiply
 from minigrad.ops.reduce import max
@@ -22,6 +23,23 @@ def embedding(table, labels):
     if labels.size and (labels.min() < 0 or labels.max() >= shape[0]):
         raise ValueError(f"embedding: labels must lie in [0, {shape[0]}), got {labels.min()} to {labels.max()}")
     return getitem(table, labels)
+
+
+def one_hot(labels, classes=None, dtype=default_dtype):
+    """Labels (...), integers in [0, classes) -> (..., classes): 1 at the label, else 0. An array; of a Tensor a Tensor.
+
+    classes: the largest label + 1 by default. Differs: PyTorch's are integers, dtype=int.
+    """
+    values = np.asarray(data_of(labels))
+    if values.dtype.kind not in "iu":
+        raise ValueError(f"one_hot: labels must be integers, got {values.dtype}")
+    if classes is None and not values.size:
+        raise ValueError("one_hot: without labels the number of classes must be given")
+    classes = int(values.max()) + 1 if classes is None else count("one_hot", "classes", classes)
+    if values.size and (values.min() < 0 or values.max() >= classes):
+        raise ValueError(f"one_hot: labels must lie in [0, {classes}), got {values.min()} to {values.max()}")
+    rows = np.equal(values[..., None], np.arange(classes)).astype(dtype)
+    return Tensor(rows) if isinstance(labels, Tensor) else rows
 
 
 def maxout(x, pieces):

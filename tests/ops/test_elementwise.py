@@ -60,7 +60,13 @@ TABLE = [
     ("maximum of infinities", lambda x: ops.maximum(x, np.inf), [np.inf, -np.inf, 0.0], [0.5, 0, 0]),
     ("minimum of huge", lambda x: ops.minimum(x, -1e308), [1e308, -1e308], [0, 0.5]),
     ("max tie", ops.max, [3.0, 1.0, 3.0], [0.5, 0, 0.5]), ("min tie", ops.min, [1.0, 1.0, 1.0, 1.0], [0.25] * 4),
-    ("norm(0)", ops.norm, [0.0, 0.0], [0, 0]),
+    ("norm(0)", ops.norm, [0.0, 0.0], [0, 0]), ("floor", ops.floor, [-1.0, 0.5, 2.0], [0, 0, 0]),
+    ("ceil", ops.ceil, [-1.0, 0.5], [0, 0]), ("round", ops.round, [0.5, 1.5], [0, 0]),
+    ("a // b", lambda x: x // 2.0, [2.0, 3.0], [0, 0]), ("a % b", lambda x: x % 2.0, [2.0, 3.0], [1, 1]),
+    ("a % b, by b", lambda x: 7.0 % x, [7.0, 2.0, -2.0], [-1, -3, 4]),
+    *[(f"norm of order {p}, 0", lambda x, p=p: ops.norm(x, order=p), [0.0, 0.0], [0, 0])
+      for p in (0.5, 1, 1.5, 3, np.inf)],
+    ("norm of order 3", lambda x: ops.norm(x, order=3), [0.0, -2.0], [0, -1]),
 ]
 
 

@@ -12,7 +12,7 @@ ARRAYS = {
     "int32": np.array([[2**30, 3, 1], [2**30, 9, 7]], np.int32),
 }
 INDEX = np.array([0, 3])
-REAL = {"subtract", "negative", "sign"}                 # NumPy has them for no truth values
+REAL = {"subtract", "negative", "sign", "diff"}                 # NumPy has them for no truth values
 
 
 def added(x):
@@ -39,10 +39,19 @@ CASES = {                       # name: (function of a Tensor, function of an ar
     **{name: both(name) for name in (
         "negative", "square", "abs", "sign", "exp", "expm1", "log1p", "sin", "cos", "tanh", "sum", "prod", "mean",
         "max", "min", "var", "std", "cumsum", "argmax", "argmin", "transpose", "flip", "tril", "triu", "trace", "diag",
-        "squeeze")},
-    **{name: pairwise(name) for name in ("add", "subtract", "multiply", "divide", "maximum", "minimum")},
+        "squeeze", "tan", "sinh", "cosh", "arcsin", "arccos", "arctan", "arcsinh", "arccosh", "arctanh", "log2",
+        "log10", "exp2", "floor", "ceil", "round", "sort", "argsort", "cumprod", "diff", "vstack", "hstack")},
+    **{name: pairwise(name) for name in ("add", "subtract", "multiply", "divide", "maximum", "minimum",
+                                             "floor_divide", "remainder", "logaddexp")},
     **{f"{name}, axis": both(name, axis=0)
        for name in ("sum", "prod", "mean", "max", "min", "var", "std", "cumsum", "argmax", "argmin")},
+    "topk": (lambda x: ops.topk(x, 1)[0], lambda x: x.max(-1, keepdims=True)),
+    "take_along_axis": (lambda x: ops.take_along_axis(x, INDEX[:1, None], 1), lambda x: x[:, :1]),
+    "moveaxis": (lambda x: ops.moveaxis(x, 0, 1), np.transpose),
+    "tensordot": (lambda x: ops.tensordot(x, x, (1, 1)), lambda x: x @ x.T),
+    "einsum with ones": (lambda x: ops.einsum("...j,kj", x, x[:, :1]), lambda x: np.einsum("...j,kj", x, x[:, :1])),
+    "linspace": (lambda x: ops.linspace(x, 2, 3)[0], lambda x: x.astype(float)),
+    "one_hot": (lambda x: ops.one_hot(Tensor([1, 0]), 2, x.dtype), lambda x: np.eye(2, dtype=x.dtype)[[1, 0]]),
     "power": (lambda x: ops.power(x, x * 0 + x.dtype.type(1)), lambda x: np.power(x, x * 0 + x.dtype.type(1))),
     "x + 1": (lambda x: x + 1,) * 2, "2 * x": (lambda x: 2 * x,) * 2, "x / 2": (lambda x: x / 2,) * 2,
     "1 - x": (lambda x: 1 - x,) * 2, "x + 1.5": (lambda x: x + 1.5,) * 2, "x[[1, 0]]": (lambda x: x[[1, 0]],) * 2,

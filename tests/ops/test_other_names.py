@@ -20,7 +20,7 @@ v = tensor(np.array([0.5, 1.0, 2.0]), requires_grad=True)
     (lambda: x.sum(1, keepdim=True), "sum: .* 'keepdim'; write keepdims=True"),
     (lambda: x.std(unbiased=False), "std: .* 'unbiased'; write ddof=1, or 0"),
     (lambda: x.var(correction=1), "var: .* 'correction'; write ddof=1"),
-    (lambda: x.norm(p=1), "norm: .* 'p'; write norm.x. for the Euclidean"), (lambda: x.sum(nonsense=1), "'nonsense'$"),
+    (lambda: x.norm(p=1), "norm: .* 'p'; write order=1"), (lambda: x.sum(nonsense=1), "'nonsense'$"),
     *[(lambda name=name: getattr(ops, name)(x, dim=0), f"{name}: there is no argument 'dim'; write axis=0")
       for name in ("prod", "max", "min", "logsumexp", "cumsum", "argmax", "argmin", "softmax", "log_softmax")]])
 def test_an_argument_that_does_not_exist(call, message):
@@ -77,11 +77,11 @@ def test_losses_complete_to_losses_only():
 FOLLOWED = {            # name in INSTEAD: (NumPy's call, what the hint says)
     "add.reduce": (np.add.reduce, x), "multiply.reduce": (np.multiply.reduce, x),
     "maximum.reduce": (np.maximum.reduce, x), "minimum.reduce": (np.minimum.reduce, x),
-    "add.accumulate": (np.add.accumulate, x), "reciprocal": (np.reciprocal, x), "exp2": (np.exp2, x),
-    "log2": (np.log2, x), "log10": (np.log10, x), "diff": (np.diff, x), "ptp": (np.ptp, x),
+    "add.accumulate": (np.add.accumulate, x), "multiply.accumulate": (np.multiply.accumulate, x),
+    "reciprocal": (np.reciprocal, x), "ptp": (np.ptp, x),
     "average": (np.average, x), "atleast_2d": (np.atleast_2d, v),
     "multiply.outer": (np.multiply.outer, v, v * 2), "float_power": (np.float_power, v, v * 2),
-    "fmax": (np.fmax, v, 1 / v), "fmin": (np.fmin, v, 1 / v), "logaddexp": (np.logaddexp, v, 2 * v),
+    "fmax": (np.fmax, v, 1 / v), "fmin": (np.fmin, v, 1 / v),
     "inner": (np.inner, x, x * 2), "vdot": (np.vdot, x, x * 2),
 }
 
@@ -99,8 +99,8 @@ def test_a_hint_that_is_followed_gives_what_numpy_gives(name):
     np.testing.assert_allclose(result.data, function(*[a.data for a in args]), rtol=1e-14)
 
 
-@pytest.mark.parametrize("function", [np.vstack, np.hstack, np.column_stack])
-@pytest.mark.parametrize("make", [lambda: [v, 2 * v], lambda: [x, 2 * x]], ids=["vectors", "matrices"])
+@pytest.mark.parametrize("function", [np.column_stack])
+@pytest.mark.parametrize("make", [lambda: [v, 2 * v]], ids=["vectors"])
 def test_hints_for_joining(function, make):
     xs = make()
     with pytest.raises(TypeError) as error:

@@ -132,6 +132,98 @@ def extremes(name):
     return entry
 
 
+def remainder(d):
+    """a no nearer than a tenth of b to the jumps, which are where b divides it."""
+    a, b = d.operands()
+    divisor = np.asarray(d.any(*b))
+    whole = d.rng.integers(-3, 4, a) + d.rng.uniform(0.1, 0.9, a)
+    if len(a) >= len(b) and np.broadcast_shapes(a, b) == a:
+        return ops.remainder, [d.layout(whole * divisor), d.layout(divisor)]
+    return (lambda x: ops.remainder(x, 0.7)), [d.layout(0.7 * whole)]
+
+
+def inside(name):
+    """An entry for a function of (-1, 1), away from the ends."""
+    return lambda d: (getattr(ops, name), [d.layout(0.45 * np.asarray(d.any(*d.shape())))])
+
+
+def steps(function):
+    """An entry for a step function between its jumps, plus something that has a derivative."""
+    return lambda d: ((lambda x: function(x) + 0.5 * x), [d.grid(0.04, *d.shape())])
+
+
+def sort(d):
+    shape = d.shape(1)
+    axis = None if d.rng.random() < 0.3 else int(d.rng.integers(-len(shape), len(shape)))
+    descending = d.chance()
+    return (lambda x: ops.sort(x, axis, descending)), [d.layout(d.distinct(*shape))]
+
+
+def cumprod(d):
+    function, (x,) = along("cumprod")(d)
+    x = np.array(x)
+    x[d.rng.random(x.shape) < 0.2] = 0
+    return function, [d.layout(x)]
+
+
+def recurrence(d):
+    shape = d.shape(1, 3)
+    return OPS["recurrence"], [d.any(*shape), d.any(*shape)]
+
+
+def topk(d):
+    shape = d.shape(1, sizes=SIZES[1:])
+    axis, largest = int(d.rng.integers(-len(shape), len(shape))), d.chance()
+    k = int(d.rng.integers(0, shape[axis] + 1))
+    return (lambda x: ops.topk(x, k, axis, largest)[0]), [d.distinct(*shape)]
+
+
+def take_along_axis(d):
+    shape = d.shape(1, sizes=SIZES[1:])
+    axis = int(d.rng.integers(len(shape)))
+    index = d.rng.integers(-shape[axis], shape[axis], (*shape[:axis], 4, *shape[axis + 1:]))
+    return (lambda x: ops.take_along_axis(x, index, axis)), [d.any(*shape)]
+
+
+def differences(d):
+    shape = d.shape(1)
+    axis, n = int(d.rng.integers(-len(shape), len(shape))), d.one([1, 2])
+    return (lambda x: ops.diff(x, n, axis)), [d.any(*shape)]
+
+
+def norm_of(d):
+    function, (x,) = reduction("norm", empty=False)(d)
+    axis, order = d.axis(x.ndim, x.shape), d.one([1, 1.5, 2, 3, 4.5, np.inf, -np.inf, -1, 0.5])
+    return (lambda x: ops.norm(x, axis=axis, order=order)), [d.distinct(*x.shape) + 0.02]
+
+
+def tensordot(d):
+    j, k, m, n = (d.one(SIZES[:4]) for _ in range(4))
+    a, b, axes = d.one([((m, k), (k, n), 1), ((m, k, j), (k, j), 2), ((m,), (n,), 0), ((m, k), (n, k), (-1, 1)),
+                        ((k, m, j), (j, n, k), ([0, 2], [2, 0]))])
+    return (lambda a, b: ops.tensordot(a, b, axes)), [d.any(*a), d.any(*b)]
+
+
+def moveaxis(d):
+    x = d.any(*d.shape(1))
+    n = int(d.rng.integers(1, x.ndim + 1))
+    source, destination = (tuple(int(i) for i in d.rng.permutation(x.ndim)[:n]) for _ in range(2))
+    return (lambda x: ops.moveaxis(x, source, destination)), [x]
+
+
+def joined(name):
+    def entry(d):
+        shape = d.shape(0, 3)
+        return (lambda *xs: getattr(ops, name)(xs)), [d.any(*shape) for _ in range(d.rng.integers(1, 4))]
+    return entry
+
+
+def linspace(d):
+    a, b = d.operands(high=3)
+    n = d.one([0, 1, 2, 5])
+    return (lambda a, b: ops.linspace(a, b, n)), [d.any(*a), d.any(*b)]
+
+
 def where(d):
     shapes = d.operands(3)
     condition = d.rng.random(shapes[2]) < 0.5
@@ -288,10 +380,18 @@ def linear(d):
 
 def einsum(d):
     text = d.one(["ij,jk->ik", "ij->", "ij->ji", "i,i->", "i,j->ij", "bij,bjk->bik", "ij,kj", "ijk,k->j", "ii->i", "ii",
+                  "...j,jk->...k", "i...,...->i...", "b...,b...", "...ij->...ji", "...->...", "i...->...",
                   "iij->ij", "i,ij,j->", "ij,ij->i", "i->", ",i->i", "ij,j", "iji->j"])
     size = {index: d.one([0, 1, 2, 3]) for index in "bijk"}
-    parts = text.split("->")[0].split(",")
-    return (lambda *xs: ops.einsum(text, *xs)), [d.any(*[size[i] for i in part]) for part in parts]
+    parts, more = text.split("->")[0].split(","), d.shape(0, 2, [0, 1, 2])
+    shapes = []
+    for part in parts:
+        dots = more[d.rng.integers(len(more) + 1):]
+        one = d.rng.random() < 0.3 and len({*part}) == len(part) > 1              # an index of size 1 is broadcast
+        front, _, back = part.partition("...")
+        front, back = [size[i] for i in front], [1 if one else size[i] for i in back]
+        shapes.append(tuple([*front, *(1 if d.chance() else n for n in dots), *back] if "." in part else front))
+    return (lambda *xs: ops.einsum(text, *xs)), [d.any(*shape) for shape in shapes]
 
 
 def inner(d):
@@ -321,6 +421,15 @@ def moved(function, low=1, high=4, sizes=SIZES):
 ENTRIES = {
     "add": binary("add"), "subtract": binary("subtract"), "multiply": binary("multiply"), "divide": binary("divide"),
     "negative": unary("negative"), "power": power, "square": unary("square"),
+    "floor_divide": lambda d: ((lambda x: ops.floor_divide(x, 0.7) + x), [d.layout(0.7 * (
+        d.rng.integers(-3, 4, s) + d.rng.uniform(0.1, 0.9, s))) for s in [d.shape()]]), "remainder": remainder,
+    "exp2": unary("exp2"), "log2": unary("log2", "positive"), "log10": unary("log10", "positive"),
+    "logaddexp": binary("logaddexp"), "tan": inside("tan"), "arcsin": inside("arcsin"), "arccos": inside("arccos"),
+    "arctan": unary("arctan"), "sinh": unary("sinh"), "cosh": unary("cosh"), "arcsinh": unary("arcsinh"),
+    "arccosh": lambda d: (ops.arccosh, [d.layout(1.2 + np.asarray(d.positive(*d.shape())))]),
+    "arctanh": inside("arctanh"), "floor": steps(ops.floor), "ceil": steps(ops.ceil),
+    "round": steps(lambda x: ops.round(x, 1) + ops.round(x)),
+    "cumprod": cumprod, "recurrence": recurrence,
     "exp": unary("exp"), "expm1": unary("expm1"), "log": unary("log", "positive"), "log1p": unary("log1p", "positive"),
     "sqrt": unary("sqrt", "positive"), "sin": unary("sin"), "cos": unary("cos"), "erf": unary("erf"),
     "abs": unary("abs"), "sign": unary("sign"),
@@ -338,6 +447,9 @@ ENTRIES = {
     "softmax": softmax("softmax"), "log_softmax": softmax("log_softmax"), "softmax_cross_entropy": cross_entropy,
 }
 COMPOSED = {       # functions of ops that are made of the above
+    "sort": sort, "topk": topk, "diff": differences,
+    "take_along_axis": take_along_axis, "norm of an order": norm_of, "tensordot": tensordot, "moveaxis": moveaxis,
+    "vstack": joined("vstack"), "hstack": joined("hstack"), "linspace": linspace,
     "prod": prod, "repeat": along("repeat", 0, 1, 2, [3]), "roll": along("roll", 0, 1, -2, 9), "tile": tile,
     "diag": offset("diag", 1, 2), "trace": offset("trace", 2, 2), "tril": offset("tril", 2, 4),
     "triu": offset("triu", 2, 4),
@@ -350,7 +462,7 @@ COMPOSED = {       # functions of ops that are made of the above
     "outer": lambda d: (ops.outer, [d.any(d.one(SIZES)), d.any(d.one(SIZES))]),
     "dot": lambda d: (ops.dot, [d.any(4), d.any(4)]),
 }
-NO_GRADIENT = {"argmax", "argmin"}
+NO_GRADIENT = {"argmax", "argmin", "argsort", "one_hot"}
 assert derivatives                         # imported for the op it defines
 tally = []                                 # (entries, decided by the relative term) of every check made
 

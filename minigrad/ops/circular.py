@@ -1,0 +1,89 @@
+"""Circular and hyperbolic functions and their inverses, elementwise, beside sin, cos and tanh of `elementwise`.
+
+At the ends of its domain an inverse has an infinite derivative, as sqrt has at 0; outside of it the value is NaN.
+"""
+import numpy as np
+
+from minigrad.core import primitive
+from minigrad.ops.elementwise import sqrt
+
+
+@primitive
+def tan(x):
+    """Tangent."""
+    return np.tan(x)
+
+
+tan.vjps(lambda g, y, x: g * (1 + y * y))
+
+
+@primitive
+def arcsin(x):
+    """The angle in [-pi/2, pi/2] whose sine is x."""
+    return np.arcsin(x)
+
+
+arcsin.vjps(lambda g, y, x: g / sqrt((1 - x) * (1 + x)))
+
+
+@primitive
+def arccos(x):
+    """The angle in [0, pi] whose cosine is x."""
+    return np.arccos(x)
+
+
+arccos.vjps(lambda g, y, x: -g / sqrt((1 - x) * (1 + x)))
+
+
+@primitive
+def arctan(x):
+    """The angle in (-pi/2, pi/2) whose tangent is x."""
+    return np.arctan(x)
+
+
+arctan.vjps(lambda g, y, x: g / (1 + x * x))
+
+
+@primitive
+def sinh(x):
+    """Hyperbolic sine, (e^x - e^-x) / 2."""
+    return np.sinh(x)
+
+
+sinh.vjps(lambda g, y, x: g * cosh(x))
+
+
+@primitive
+def cosh(x):
+    """Hyperbolic cosine, (e^x + e^-x) / 2."""
+    return np.cosh(x)
+
+
+cosh.vjps(lambda g, y, x: g * sinh(x))
+
+
+@primitive
+def arcsinh(x):
+    """The inverse of sinh, log(x + sqrt(x^2 + 1))."""
+    return np.arcsinh(x)
+
+
+arcsinh.vjps(lambda g, y, x: g / sqrt(x * x + 1))
+
+
+@primitive
+def arccosh(x):
+    """The inverse of cosh for x >= 1, not negative."""
+    return np.arccosh(x)
+
+
+arccosh.vjps(lambda g, y, x: g / sqrt(0.0 + (x - 1) * (x + 1)))           # 0.0 +: no root of -0.0, at x = -1
+
+
+@primitive
+def arctanh(x):
+    """The inverse of tanh for x in (-1, 1); -inf and inf at the ends."""
+    return np.arctanh(x)
+
+
+arctanh.vjps(lambda g, y, x: g / ((1 - x) * (1 + x)))
