@@ -249,7 +249,7 @@ def _norm_of(order, x, axes, keepdims):
     total = _sum(powers, axes, keepdims)
     nothing = data_of(total) == 0
     root = where(nothing, 0.0, power(where(nothing, 1.0, total), 1 / order))
-    return root * (scale if keepdims else scale.reshape(_left(size, axes)))
+    return root * (scale if keepdims else scale.reshape(_shape_without(size, axes)))
 
 
 def argmax(x, axis=None, **other):
