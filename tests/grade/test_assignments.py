@@ -1,0 +1,258 @@
+"""Every assignment in examples/assignments: stub, solution and all between, mutants, and wrong solutions as graded.
+
+Solutions run here in the tests' own process; that the grader's walls let them through is a long test.
+"""
+import re
+import sys
+import types
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from minigrad.grade import Case, Outcome, load
+from minigrad.grade.assignment import regions, run_file
+
+ROOT = Path(__file__).parents[2]
+SHELF = ROOT / "examples" / "assignments"
+FOLDERS = sorted(path.parent.name for path in SHELF.glob("*/checks.py"))
+every_assignment = pytest.mark.parametrize("name", FOLDERS)
+
+
+@pytest.fixture(autouse=True)
+def modules_of_submissions():
+    """Submissions are imported by name; none is left for the next test."""
+    before = set(sys.modules)
+    yield
+    for name in set(sys.modules) - before:
+        if not getattr(sys.modules[name], "__file__", None):
+            del sys.modules[name]
+
+
+def submit(assignment, text):
+    """The adapter of a submission whose file reads `text`."""
+    for name, code in ((assignment.module, text), ("adapter", (assignment.folder / "adapter.py").read_text())):
+        module = sys.modules[name] = types.ModuleType(name)
+        exec(compile(code, name, "exec"), vars(module))
+    return module
+
+
+def graded(assignment, text, seed="a student"):
+    """number -> (status, message) of every test."""
+    student, drive, found = submit(assignment, text), run_file(assignment.folder / "drive.py"), {}
+
+    def ask(function, inputs, public):
+        copies = {name: value.copy() if isinstance(value, np.ndarray) else value for name, value in inputs.items()}
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                data = getattr(drive, function)(student, **copies)
+        except Exception as error:
+            raise Outcome("error", f"{type(error).__name__}: {error}") from error
+        return {name: plain(value) for name, value in data.items()}
+
+    for one in assignment.tasks:
+        try:
+            one.function(Case(ask, one, seed))
+            found[one.number] = ("passed", "")
+        except Outcome as outcome:
+            found[one.number] = (outcome.status, outcome.message)
+    return found
+
+
+def plain(value):
+    """What a drive returns, as it travels to the grader: arrays of numbers."""
+    array = np.asarray(value)
+    assert array.dtype in (np.float32, np.float64, np.int64, np.uint8, np.bool_), array.dtype
+    return array.copy()
+
+
+def failed_by(assignment, text):
+    """The first of the reference tests that fails on a solution, or None; "" if there is no test at all."""
+    submit(assignment, text)
+    space = {"__name__": "test_mine"}
+    exec(compile((assignment.folder / "test_mine.py").read_text(), "test_mine", "exec"), space)
+    tests = [(name, test) for name, test in space.items() if name.startswith("test_")]
+    for name, test in tests:
+        for arguments in rows(test):
+            try:
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")
+                    test(**arguments)
+            except BaseException as error:                  # pytest's own failures are no Exceptions
+                if isinstance(error, KeyboardInterrupt):
+                    raise
+                return name
+    return None if tests else ""
+
+
+def rows(test):
+    """The arguments of every run of a test under @pytest.mark.parametrize."""
+    found = [{}]
+    for mark in getattr(test, "pytestmark", []):
+        names = [one.strip() for one in mark.args[0].split(",")] if isinstance(mark.args[0], str) else mark.args[0]
+        values = [dict(zip(names, value if len(names) > 1 else [value])) for value in mark.args[1]]
+        found = [one | other for one in found for other in values]
+    return found
+
+
+# --------------------------------------------------------------------------------------------------------- the folders
+
+@every_assignment
+def test_an_assignment_is_whole(name):
+    assignment = load(SHELF / name)
+    for file in ("handout.md", "source.py", "adapter.py", "drive.py", "checks.py", "mutants.py", "test_mine.py",
+                 "rubric.md"):
+        assert (assignment.folder / file).is_file(), file
+    assert {one.visibility for one in assignment.tasks} == {"public", "hidden"}
+    assert {one.group for one in assignment.tasks} == set(regions(assignment.source))
+    for group in regions(assignment.source):
+        assert any(one.group == group and one.visibility == "public" for one in assignment.tasks), f"task {group}"
+    assert assignment.mutant_points > 0 and assignment.title and assignment.sections
+
+
+@every_assignment
+def test_the_handout_says_what_the_grader_counts(name):
+    """Points per task and in all, minutes, and how the public tests are run."""
+    assignment = load(SHELF / name)
+    handout = (assignment.folder / "handout.md").read_text()
+    assert "pytest -m task1" in handout and str(assignment.minutes) in handout
+    for group in regions(assignment.source):
+        points = sum(one.points for one in assignment.tasks if one.group == group)
+        assert re.search(rf"^\| {group} \| {points:g} \|", handout, re.M), f"task {group} has {points:g} points"
+
+
+# ----------------------------------------------------------------------------------------------- stub and solution
+
+@every_assignment
+def test_the_stub_imports_and_gets_nothing(name):
+    assignment = load(SHELF / name)
+    assert {status for status, _ in graded(assignment, assignment.text()).values()}.isdisjoint({"passed"})
+
+
+@every_assignment
+def test_the_solution_passes_everything_whatever_the_seed(name):
+    assignment = load(SHELF / name)
+    for seed in ("a student", "another", "17"):
+        wrong = {number: found for number, found in graded(assignment, assignment.text("all"), seed).items()
+                 if found[0] != "passed"}
+        assert not wrong, wrong
+
+
+@every_assignment
+def test_a_task_can_be_graded_when_only_the_earlier_ones_are_solved(name):
+    assignment = load(SHELF / name)
+    groups = regions(assignment.source)
+    for group in groups:
+        found = graded(assignment, assignment.text({one for one in groups if one <= group}))
+        for one in assignment.tasks:
+            assert (found[one.number][0] == "passed") == (one.group <= group), (group, one.number, found[one.number])
+
+
+# ------------------------------------------------------------------------------------------------------------- mutants
+
+@every_assignment
+def test_the_reference_tests_kill_every_mutant_and_pass_what_is_right(name):
+    assignment = load(SHELF / name)
+    assert len(assignment.mutants) >= 20
+    assert len({one.id for one in assignment.mutants}) == len(assignment.mutants)
+    assert all(one.message for one in assignment.mutants)
+    assert failed_by(assignment, assignment.text("all")) is None
+    for one in assignment.equivalents:
+        assert failed_by(assignment, assignment.mutated(one)) is None, one.id
+    alive = [one.id for one in assignment.mutants if not failed_by(assignment, assignment.mutated(one))]
+    assert not alive, alive
+
+
+# ------------------------------------------------------------------------------------------- the library's own text
+
+# assignment -> the files that its solutions are taken from, and what is called otherwise there
+LIBRARY = {
+    "03_batch_norm": (["ops/norm.py", "nn/normalization.py"],
+                      {"_standardize_x": "standardize_x", "_standardize": "standardize", "_leading": "leading",
+                       "_gated(g, y, relu)": "g", "self.gamma": "gamma", "self.beta": "beta", "self.delta": "delta"}),
+    "06_adaptive": (["optim/first_order/adaptive.py"], {}),
+    "07_initializers": (["init/weights.py", "init/biases.py"], {"_smoothing(smoothing, ": "smoothing("}),
+    "08_line_search_bfgs": (["optim/second_order/linesearch.py", "optim/second_order/quasi_newton.py"],
+                            {"self.M": "M", " + rounding.size": ""}),
+}
+
+
+@pytest.mark.parametrize("name", LIBRARY)
+def test_the_solution_is_the_librarys_own_text(name):
+    """Every line of every region stands in the library, up to names: what is taught is what runs."""
+    files, names = LIBRARY[name]
+    library = " ".join((ROOT / "minigrad" / file).read_text() for file in files)
+    for theirs, ours in names.items():
+        library = library.replace(theirs, ours)
+    library = re.sub(r"\s+", " ", library)
+    for region in re.findall(r"# BEGIN SOLUTION.*?\n(.*?) *# END SOLUTION", load(SHELF / name).source, re.S):
+        for line in region.splitlines():
+            code = re.sub(r"^(return|dx =|dgamma =|dbeta =) ", "", line.split("  #")[0].strip())
+            if code not in ("dx, dgamma, dbeta",):
+                assert code in library, f"{line.strip()!r} is not in {', '.join(files)}"
+
+
+# ----------------------------------------------------------------------------------------------- wrong solutions
+
+# assignment -> what a student may have thought: (edits of the solution, test -> a part of its message; all others pass)
+WRONG = {
+    "03_batch_norm": {
+        "mu and sigma are constants": (
+            [("return scale * (g - mean(g, axes, keepdims=True) - xhat * mean(g * xhat, axes, keepdims=True))",
+              "return scale * g")],
+            {"2.1": "through mu and through sigma", "2.2": "increase the mean", "2.3": "8.36 and 8.37",
+             "3.1": "g passes gamma", "3.2": "g passes gamma"}),
+        "delta outside the root": (
+            [("scale = 1 / sqrt(mean(deviation * deviation, axes, keepdims=True) + delta)",
+              "scale = 1 / (sqrt(mean(deviation * deviation, axes, keepdims=True)) + delta)")],
+            {"1.1": "reread 8.36 and 8.37", "1.2": "inside the root: reread 8.37", "2.1": "through sigma",
+             "2.3": "delta is in sigma", "3.1": "sum of g xhat", "3.2": "sum of g xhat"}),
+        "statistics of the batch at test time": (
+            [("y = x * scale + (beta - self.running_mean * scale)", "y = (x - x.mean(leading(x))) * scale + beta")],
+            {"4.3": "At test time"}),
+    },
+    "06_adaptive": {
+        "r does not sum": ([("self.r = self.r + g * g", "self.r = g * g")],
+                           {"1.2": "sum of all squared gradients", "1.3": "delta", "1.4": "equally fast"}),
+        "delta outside the root": ([("np.sqrt(self.delta + self.r)", "(self.delta + np.sqrt(self.r))")],
+                                   {"2.1": "r = (1 - rho) g*g", "2.2": "rho weighs the old r",
+                                    "2.3": "inside the root", "2.4": "r forgets"}),
+        "no correction": ([("s_hat = self.s / (1 - self.rho1 ** self.t)", "s_hat = self.s"),
+                           ("r_hat = self.r / (1 - self.rho2 ** self.t)", "r_hat = self.r")],
+                          {"3.1": "Correct bias", "3.2": "first moment", "3.3": "outside the root",
+                           "3.4": "first moment"}),
+    },
+    "07_initializers": {
+        "the kernel does not count": ([("kernel = math.prod(shape[:-2])", "kernel = 1")],
+                                      {"1.1": "the kernel multiplies both", "1.3": "8.23", "2.2": "", "3.2": ""}),
+        "the signs of QR": ([("q *= np.where(np.diag(r) < 0, -1.0, 1.0)", "pass")],
+                            {"2.3": "QR chooses signs of its own"}),
+        "an input drawn twice": ([("rng.random((m, n)).argsort(axis=0)[:k]", "rng.integers(m, size=(k, n))")],
+                                 {"3.1": "exactly k nonzero weights", "3.2": "exactly k nonzero weights"}),
+    },
+    "08_line_search_bfgs": {
+        "no second condition": ([("elif abs(slope) <= -c2 * slope0:", "elif True:")],
+                                {"2.1": "c2 |phi'(0)|", "2.2": "c2 |phi'(0)|", "2.4": "c2 |phi'(0)|"}),
+        "the book's sign": ([("return -(M @ g)", "return M @ g")],
+                            {"3.1": "lacks the minus sign", "3.4": "", "3.5": ""}),
+        "every pair is learned": ([("return np.isfinite(curvature) and curvature > CURVATURE * norm(s) * norm(y)",
+                                    "return True")],
+                                  {"3.3": "would make M indefinite"}),
+    },
+}
+
+
+@pytest.mark.parametrize("name, thought", [(name, thought) for name in WRONG for thought in WRONG[name]])
+def test_a_wrong_solution_loses_the_points_it_should_and_reads_why(name, thought):
+    assignment = load(SHELF / name)
+    text, (edits, wanted) = assignment.text("all"), WRONG[name][thought]
+    for old, new in edits:
+        assert text.count(old) == 1, old
+        text = text.replace(old, new)
+    found = {number: (status, message) for number, (status, message) in graded(assignment, text).items()
+             if status != "passed"}
+    assert found.keys() == wanted.keys(), found
+    for number, part in wanted.items():
+        assert part in found[number][1], (number, found[number])
