@@ -69,18 +69,16 @@ def arguments(name, dtype):
     }.get(name, lambda: (make(n), make(n), zeros(n)) if name.endswith("_gate") else update(name, make, positive, n))()
 
 
+NUMBERS = {"lr": 0.1, "momentum": 0.9, "next_momentum": 0.8, "rho": 0.9, "rho1": 0.9, "rho2": 0.999, "delta": 1e-6,
+           "t": 3, "eta": 1, "weight_decay": 0.01, "kappa": 0.01, "phi": 0.1, "up": 1.2, "down": 0.5, "smallest": 1e-6,
+           "largest": 50, "m": 7}
+
+
 def update(name, make, positive, n):
-    """Arguments of an optimizer's kernel: its arrays, then numbers, as the loop of its name wants them."""
-    arrays, numbers = {
-        "sgd": (2, [0.1]), "momentum": (3, [0.1, 0.9]), "interim": (2, [0.9]), "nesterov_notes": (3, [0.1, 0.9, 0.8]),
-        "momentum_notes": (3, [0.1, 0.9]), "adagrad": (3, [0.1, 1e-7]), "rmsprop": (3, [0.1, 0.9, 1e-6]),
-        "rmsprop_nesterov": (4, [0.1, 0.9, 0.8, 1e-6]), "adadelta": (4, [1, 0.9, 1e-6]),
-        "adam": (4, [0.1, 0.9, 0.999, 1e-8, 3]), "adamax": (4, [0.1, 0.9, 0.999, 3]),
-        "adamw": (4, [0.1, 0.9, 0.999, 1e-8, 0.01, 1, 3]), "delta_bar_delta": (4, [0.01, 0.1, 0.9]),
-        "rprop": (4, [1.2, 0.5, 1e-6, 50]), "rprop_minus": (4, [1.2, 0.5, 1e-6, 50]), "vsgd": (8, [1e-6, 7]),
-    }[name]
-    return (*(make(n) if i < 2 else positive(n) for i in range(arrays)), *numbers,
-            *([make(n)] if name == "interim" else []))
+    """Arguments of an optimizer's kernel, as its signature names them; state is positive, as roots want it."""
+    return tuple(NUMBERS[argument] if argument in NUMBERS else
+                 make(n) if argument in ("theta", "g", "out") else positive(n)
+                 for argument in getattr(optim, name).arguments)
 
 
 def bits(names=NAMES):

@@ -21,6 +21,12 @@ EVERY = pytest.mark.parametrize(("method", "box"), BOXES.items(), ids=lambda val
 RISING = schedules.Linear(0.5, 0.95, 100)
 
 
+def test_every_first_order_method_has_its_box():
+    public = (getattr(optim, name) for name in optim.__all__)
+    assert set(BOXES) == {value for value in public if isinstance(value, type) and issubclass(value, optim.FirstOrder)
+                          and value is not optim.FirstOrder}
+
+
 @EVERY
 def test_its_defaults_are_those_of_the_box(method, box):
     ours, theirs = inspect.signature(method).parameters, inspect.signature(box).parameters
