@@ -202,10 +202,8 @@ def test_the_unit_of_j_does_not_matter(method, c):
 
 @three
 def test_a_very_flat_bowl_is_solved(method):
-    class Bowl:
-        def value_and_grad(self, theta):
-            return 1e-14 * float((theta - 1) @ (theta - 1)), 2e-14 * (theta - 1)
-    result = minimize(method(np.array([3.0, -2.0])), Bowl(), 50)
+    J = problems.Problem("flat bowl", lambda theta: 1e-14 * np.sum((theta - 1) ** 2), [3, -2], 0.0)
+    result = minimize(method(J.start.copy()), J, 50)
     np.testing.assert_allclose(result.theta, 1, atol=1e-12)
     assert result.reason == "tolerance"
 
@@ -218,28 +216,19 @@ def test_a_plateau_is_called_flat_and_left_where_its_slope_can_be_seen(method):
     result = minimize(method(np.array([3.0, -2.0])), Plateau(), 50)
     assert result.reason == "J is flat along the direction: it does not change beyond rounding" and result.steps == 0
 
-    class Well:
-        def value_and_grad(self, theta):
-            r = np.exp(-0.5 * float(theta @ theta))
-            return 1 - r, r * theta
-    result = minimize(method(np.array([8.0, -2.0])), Well(), 50)              # |g| = 1e-14
+    well = problems.Problem("well", lambda theta: 1 - np.exp(-0.5 * np.sum(theta**2)), [8, -2], 0.0)
+    result = minimize(method(well.start.copy()), well, 50)                    # |g| = 1e-14
     np.testing.assert_allclose(result.theta, 0, atol=1e-6)
 
 
 @pytest.mark.parametrize("size", [1e-9, 1.0, 1e9])
 def test_unbounded_is_relative_to_theta(size):
     """J = -theta, theta of any size: unbounded; with a minimum at 1e6 |theta|: found."""
-    class Slope:
-        def value_and_grad(self, theta):
-            return -float(theta[0]), -np.ones(1)
-
-    class Far:
-        def value_and_grad(self, theta):
-            end = 1e6 * size
-            return float((theta[0] - end) ** 2) / end, 2 * (theta - end) / end
-    assert minimize(BFGS(np.full(1, size)), Slope(), 5).reason == "J is unbounded along the direction"
-    result = minimize(BFGS(np.full(1, size)), Far(), 50)
-    assert result.theta[0] == pytest.approx(1e6 * size)
+    end = 1e6 * size
+    slope = problems.Problem("slope", lambda theta: -theta[0], [size], -np.inf)
+    far = problems.Problem("far bowl", lambda theta: (theta[0] - end) ** 2 / end, [size], 0.0)
+    assert minimize(BFGS(slope.start.copy()), slope, 5).reason == "J is unbounded along the direction"
+    assert minimize(BFGS(far.start.copy()), far, 50).theta[0] == pytest.approx(end)
 
 
 # ---------------------------------------------------------------------------------------------- searches of one's own
@@ -247,19 +236,17 @@ def test_unbounded_is_relative_to_theta(size):
 @pytest.mark.parametrize("method", [ConjugateGradient, BFGS])
 def test_a_search_that_lets_j_rise_is_not_refused(method):
     """Steps of t = 2.5 along -g on a bowl of curvature 1 overshoot: theta times -1.5 each time, J and |g| rise."""
-    class Bowl:
-        def value_and_grad(self, theta):
-            return float(theta @ theta) / 2, theta.copy()
+    J = problems.Problem("bowl", lambda theta: np.sum(theta * theta) / 2, [1, -2], 0.0)
 
     def blind(phi, step):
         value, slope = phi.value_and_slope(2.5)
         return Found(2.5, value, slope, 1, "my own", True)
-    opt = method(np.array([1.0, -2.0]), search=blind)
+    opt = method(J.start.copy(), search=blind)
     if method is ConjugateGradient:
         opt.beta = lambda g, before, d: 0.0
-    result = minimize(opt, Bowl(), 1 if method is BFGS else 20)
+    result = minimize(opt, J, 1 if method is BFGS else 20)
     assert result.reason == "steps"
-    np.testing.assert_allclose(result.theta, np.array([1.0, -2.0]) * (-1.5) ** result.steps)
+    np.testing.assert_allclose(result.theta, J.start * (-1.5) ** result.steps)
 
 
 def test_the_full_step_by_another_name_is_the_full_step():

@@ -67,20 +67,11 @@ def test_a_refused_step_is_followed_by_more_damping_and_a_start_from_zero():
 
 def test_damping_follows_the_ratio():
     """On a problem without residual curvature q is exact: the ratio is 1 and lambda falls by 2/3 each step."""
-    class Linear:
-        A = problems.quadratic(5, 10).H
-
-        def value(self, theta):
-            return float(theta @ self.A @ theta) / 2
-
-        def value_and_grad(self, theta):
-            return self.value(theta), self.A @ theta
-
-        def ggnvp(self, theta, v):
-            return self.A @ v
-    opt = HessianFree(np.ones(5), damping=1.0)
+    A = np.random.default_rng(0).standard_normal((5, 5))
+    J = problems.LeastSquares("linear", lambda theta: A @ theta, np.ones(5), 0)
+    opt = HessianFree(J.start.copy(), damping=1.0)
     for k in range(4):
-        opt.step(Linear())
+        opt.step(J)
         assert opt.ratio == pytest.approx(1.0)
         assert opt.lambda_ == pytest.approx((2 / 3) ** (k + 1))
 

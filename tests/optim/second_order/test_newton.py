@@ -167,14 +167,9 @@ def test_the_books_claims_on_alpha():
 
 
 def test_a_constant_alpha_that_makes_the_matrix_singular_is_a_reason():
-    class Saddle:
-        def value_and_grad(self, theta):
-            return float(theta[0] ** 2 - theta[1] ** 2) / 2, theta * [1, -1]
-
-        def hessian(self, theta):
-            return np.diag([1.0, -1.0])
-    opt = DampedNewton(np.ones(2), damping=1.0, adaptive=False)
-    assert opt.step(Saddle()).reason == "H + alpha I is singular"
+    J = problems.Problem("saddle", lambda theta: (theta[0] ** 2 - theta[1] ** 2) / 2, [1, 1], -np.inf)
+    opt = DampedNewton(J.start.copy(), damping=1.0, adaptive=False)
+    assert opt.step(J).reason == "H + alpha I is singular"
     np.testing.assert_array_equal(opt.theta, 1)
 
 
@@ -255,21 +250,11 @@ def test_levenberg_marquardt_step_is_its_equation():
 
 
 def test_levenberg_marquardt_ends_a_linear_problem_in_one_step():
-    class Linear:
-        A, b = np.random.default_rng(0).standard_normal((20, 4)), np.arange(20.0)
-
-        def residuals(self, theta):
-            return self.A @ theta - self.b
-
-        def jacobian(self, theta):
-            return self.A
-
-        def value_and_grad(self, theta):
-            r = self.residuals(theta)
-            return float(r @ r), 2 * self.A.T @ r
-    opt = LevenbergMarquardt(np.ones(4))
-    opt.step(Linear())
-    np.testing.assert_allclose(opt.theta, np.linalg.lstsq(Linear.A, Linear.b, rcond=None)[0], rtol=1e-9)
+    A, b = np.random.default_rng(0).standard_normal((20, 4)), np.arange(20.0)
+    J = problems.LeastSquares("linear", lambda theta: A @ theta - b, np.ones(4), 0)
+    opt = LevenbergMarquardt(J.start.copy())
+    opt.step(J)
+    np.testing.assert_allclose(opt.theta, np.linalg.lstsq(A, b, rcond=None)[0], rtol=1e-9)
 
 
 def test_levenberg_marquardts_radius_becomes_twice_a_step_that_kept_its_promise():
