@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from minigrad.arguments import count
 from minigrad.diagnostics.operators import Local, place
 
 
@@ -42,9 +43,7 @@ class CurvatureMonitor:
     """
 
     def __init__(self, J=None, every=1):
-        if not isinstance(every, int) or every < 1:
-            raise ValueError(f"CurvatureMonitor: every must be a positive integer, got {every!r}")
-        self.J, self.every, self.records = J, every, []
+        self.J, self.every, self.records = J, count("CurvatureMonitor", "every", every), []
         self.k, self.local = 0, None
 
     def __getitem__(self, name):

@@ -185,13 +185,16 @@ def report(model, x, y=None, loss=None):
         gradients = dict(zip(wanted, (d.data for d in grad(J, wanted.values()))))
     rows = Report()
     for (module, out), parts in zip(seen, own):
-        values, g = out.data, gradients.get(id(out))
         g_w = [gradients[id(p)].ravel() for p in parts if id(p) in gradients]
-        rows.append(Layer(
-            paths.get(id(module), "?") or "(model)", module.describe(), values.shape,
-            getattr(getattr(module, "w", None), "size", 0),
-            float(values.mean(dtype=np.float64)), float(values.std(dtype=np.float64)),
-            float(values.min()), float(values.max()), float(np.mean(values == 0)),
-            None if g is None else float(g.std(dtype=np.float64)), None if g is None else float(np.abs(g).max()),
-            float(np.concatenate(g_w).std(dtype=np.float64)) if g_w else None))
+        rows.append(_layer(paths.get(id(module), "?") or "(model)", module, out.data, gradients.get(id(out)), g_w))
     return rows
+
+
+def _layer(path, module, values, g, g_w):
+    """A row of the report. values: what the module gave; g: their gradient or None; g_w: its parameters', flattened."""
+    return Layer(
+        path, module.describe(), values.shape, getattr(getattr(module, "w", None), "size", 0),
+        float(values.mean(dtype=np.float64)), float(values.std(dtype=np.float64)),
+        float(values.min()), float(values.max()), float(np.mean(values == 0)),
+        None if g is None else float(g.std(dtype=np.float64)), None if g is None else float(np.abs(g).max()),
+        float(np.concatenate(g_w).std(dtype=np.float64)) if g_w else None)

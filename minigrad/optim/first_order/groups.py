@@ -76,12 +76,17 @@ def find(opt, params):
         return [interval for part in params for interval in find(opt, part)]
     part = getattr(params, "theta", params)
     if isinstance(part, np.ndarray) and part.ndim == 1 and len(part) and part.dtype == theta.dtype:
-        start, rest = divmod(part.ctypes.data - theta.ctypes.data, theta.itemsize)
-        if rest == 0 and start >= 0 and start + len(part) <= len(theta) and np.shares_memory(part, theta):
-            return [(start, start + len(part))]
-        raise ValueError(f"{who}: a group's parameters are not part of the optimizer's theta")
+        return [place(who, part, theta)]
     raise ValueError(f"{who}: a group's params must be a name pattern, a slice, the parameters of a sub-module or a "
                      f"list of these, got {type(params).__name__}")
+
+
+def place(who, part, theta):
+    """Where in theta the vector `part` lies, which shares its memory."""
+    start, rest = divmod(part.ctypes.data - theta.ctypes.data, theta.itemsize)
+    if rest == 0 and start >= 0 and start + len(part) <= len(theta) and np.shares_memory(part, theta):
+        return start, start + len(part)
+    raise ValueError(f"{who}: a group's parameters are not part of the optimizer's theta")
 
 
 def cut(slices, groups, who):
