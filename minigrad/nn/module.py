@@ -156,16 +156,7 @@ class Module(Structure):
             raise ValueError(f"{who}: wanted a dict path -> array, as state_dict() gives it, got {type(state).__name__}"
                              "; a file is read by minigrad.load(path, model)")
         given = {name: np.asarray(data_of(value)) for name, value in state.items()}
-        missing, unknown = [name for name in own if name not in given], [name for name in given if name not in own]
-        problems = []
-        if strict or (given and len(unknown) == len(given)):
-            problems += [f"{name} is missing" for name in missing]
-            problems += [f"{name} is not in the model" for name in unknown]
-        for name, value in given.items():
-            if name in own and (value.shape != own[name].shape or value.dtype != own[name].dtype):
-                problems.append(f"{name} is {value.dtype} {value.shape}, wanted {own[name].dtype} {own[name].shape}")
-        if problems:
-            raise ValueError(f"{who}: " + "; ".join(problems) + _way_out(own, given, missing, unknown))
+        _refuse_mismatch(who, own, given, strict)
         for name, p in self.named_parameters():
             if name in given:
                 p.data = given[name]
@@ -224,6 +215,20 @@ def name_layer(error, module, name="", layer=None):
     place = None if path is None else joined(path, name) if name else path
     if place and len(args) == 1 and isinstance(args[0], str):
         error.args = (f"{type(module).__name__}[{place}] ({layer}): {args[0]}",)
+
+
+def _refuse_mismatch(who, own, given, strict):
+    """One ValueError that lists all that does not fit of the arrays `given` for the model's `own`, path by path."""
+    missing, unknown = [name for name in own if name not in given], [name for name in given if name not in own]
+    problems = []
+    if strict or (given and len(unknown) == len(given)):
+        problems += [f"{name} is missing" for name in missing]
+        problems += [f"{name} is not in the model" for name in unknown]
+    for name, value in given.items():
+        if name in own and (value.shape != own[name].shape or value.dtype != own[name].dtype):
+            problems.append(f"{name} is {value.dtype} {value.shape}, wanted {own[name].dtype} {own[name].shape}")
+    if problems:
+        raise ValueError(f"{who}: " + "; ".join(problems) + _way_out(own, given, missing, unknown))
 
 
 def _way_out(own, given, missing, unknown):

@@ -132,11 +132,9 @@ def minimize(opt, J, steps, tolerance=0.0, path=None, callback=None, value_toler
             norms.append(float(np.sqrt(np.einsum("i,i->", g, g, dtype=np.float64))))      # float32 would underflow
             if keep:
                 points.append(theta)
-            stop = False
             if callback is not None:
                 J.interruptions += 1
-                stop = callback(k, opt.theta, value, g)
-            if stop:
+            if callback is not None and callback(k, opt.theta, value, g):
                 reason = "callback"
             elif not (np.isfinite(value) and np.isfinite(norms[-1])):
                 reason = "not finite"

@@ -12,6 +12,7 @@ import numpy as np
 
 from minigrad import random
 from minigrad.arguments import count, number
+from minigrad.core import contiguous
 
 THRESHOLD = 0.5              # 8.38 has no 1/2 before the square: d/dh of (x - h w)^2 is 2 (...), against 1 of |h|
 
@@ -88,7 +89,7 @@ def sparse_codes(X, W, H=None, sweeps=100, tolerance=0.0):
             moved = max(moved, float(np.abs(step).max()))
         if moved <= tolerance:
             break
-    return np.ascontiguousarray(h.T)
+    return contiguous(h.T)
 
 
 def soft(c, threshold):
