@@ -102,6 +102,20 @@ class Tensor:
                              "ops.stack for a list of Tensors")
         return np.array(self._data, dtype=dtype, copy=copy)
 
+    def __dlpack__(self, **options):
+        """The values for another library, not copied: torch.from_dlpack(x), np.from_dlpack(x), torch.as_tensor(x).
+
+        BufferError for a Tensor with history: its gradient would end there.
+        """
+        if self.node is not None:
+            raise BufferError("a Tensor with history cannot be handed to another library silently; hand over "
+                              "x.detach(), its values without a copy")
+        return self._data.__dlpack__(**options)
+
+    def __dlpack_device__(self):
+        """Where the values are: in the memory of the processor."""
+        return self._data.__dlpack_device__()
+
     # ---- copies
 
     def __reduce_ex__(self, protocol):

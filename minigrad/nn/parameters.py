@@ -59,6 +59,15 @@ class Parameter(Tensor):
         self.slot = self.node = Slot(np.zeros_like(self._data))
         self.vector, self.start = None, 0          # where `Parameters` has laid it out
 
+    @classmethod
+    def together(cls, parameters):
+        """`Parameters` of a list, by their names in the models they are from where these differ, else with their place
+        in front. One theta is laid out for them; what other Parameters have of them follows."""
+        names = [p.slot.name for p in parameters]
+        if None in names or len(set(names)) != len(names):
+            names = [f"{i}.{name}" if name else str(i) for i, name in enumerate(names)]
+        return Parameters(list(zip(names, parameters)))
+
     @property
     def requires_grad(self):
         """False: frozen."""

@@ -1,4 +1,5 @@
-"""What may be optimized: a plain vector, or an object that cuts one into named slices, as `model.parameters()` does."""
+"""What may be optimized: a plain vector, an object that cuts one into named slices, as `model.parameters()` does, or a
+list of Tensors, for which one vector is laid out."""
 import numpy as np
 
 
@@ -18,8 +19,97 @@ class Plain:
         pass
 
 
+class Leaves:
+    """A list of Tensors that belong to no model, as one theta (n,): the data of each becomes a part of it.
+
+    A Tensor whose data is assigned (`w.data = ...`) is taken back into theta when that is asked for next; g is put
+    together from the Tensors' gradients.
+    """
+
+    def __init__(self, tensors):
+        self.tensors, self.slices, n = list(tensors), {}, 0
+        for i, tensor in enumerate(self.tensors):
+            self.slices[str(i)] = slice(n, n + tensor.size)
+            n += tensor.size
+        self._theta, self._g = (np.zeros(n, self.tensors[0].dtype) for _ in range(2))
+        self.parts = [self._theta[part].reshape(tensor.shape)
+                      for part, tensor in zip(self.slices.values(), self.tensors)]
+
+    @property
+    def theta(self):
+        """All values, (n,); a vector of which the Tensors' data are parts."""
+        for tensor, part in zip(self.tensors, self.parts):
+            if tensor.data is not part:
+                part[...] = tensor.data
+                tensor.data = part
+        return self._theta
+
+    @property
+    def g(self):
+        """All gradients, (n,); meaningless where `unwritten` says so."""
+        for tensor, part in zip(self.tensors, self.slices.values()):
+            if tensor.grad is not None:
+                self._g[part] = tensor.grad.reshape(-1)
+        return self._g
+
+    @property
+    def unwritten(self):
+        """Names of the Tensors without a gradient."""
+        return {name for name, tensor in zip(self.slices, self.tensors) if tensor.grad is None}
+
+    @property
+    def frozen(self):
+        """Names of the Tensors that no step may move (requires_grad is False)."""
+        return {name for name, tensor in zip(self.slices, self.tensors) if not tensor.requires_grad}
+
+    def zero_grad(self):
+        """Forget all gradients."""
+        for tensor in self.tensors:
+            tensor.grad = None
+
+    def changed(self):
+        """To be called after theta was modified in place: graphs recorded before may no longer be used."""
+        for tensor, part in zip(self.tensors, self.parts):
+            tensor.data = part
+
+    def __getstate__(self):
+        return self.tensors                                # a copy lays out a theta of its own
+
+    def __setstate__(self, tensors):
+        self.__init__(tensors)
+
+
+def together(params, who):
+    """A list of Tensors, of Parameters, or of several models' `parameters()`, as one object with one theta."""
+    listed = [p for part in params for p in (part if hasattr(part, "slices") else [part])]
+    if any(isinstance(part, dict) for part in listed):
+        raise ValueError(f"{who}: the parameters are a list of dicts; write groups=[dict(params=..., lr=...)] behind "
+                         "model.parameters()")
+    learned = [hasattr(p, "together") for p in listed]             # nn.Parameters lay themselves out
+    if all(learned):
+        return type(listed[0]).together(listed) if listed else Plain(np.zeros(0))
+    if any(learned) or not all(hasattr(p, "requires_grad") and hasattr(p, "node") for p in listed):
+        kinds = ", ".join(dict.fromkeys(type(p).__name__ for p in listed))
+        raise ValueError(f"{who}: the parameters must be a float array (n,), model.parameters(), or a list of Tensors "
+                         f"or of nn.Parameters, got a {type(params).__name__} of {kinds}")
+    for i, tensor in enumerate(listed):
+        if tensor.node is None or tensor.node.op is not None:
+            reason = "has requires_grad=False" if tensor.node is None else f"is the result of {tensor.node.op.name}"
+            raise ValueError(f"{who}: parameter {i} of the list {reason}; what is learned is made by "
+                             "tensor(..., requires_grad=True)")
+    if len({id(tensor) for tensor in listed}) != len(listed) or len({tensor.dtype for tensor in listed}) != 1:
+        raise ValueError(f"{who}: the Tensors of a list must be distinct and of one dtype, got "
+                         f"{', '.join(str(tensor.dtype) for tensor in listed)}")
+    return Leaves(listed)
+
+
 def as_parameters(params, who):
-    """`params` itself if it has theta, g and slices; a float array (n,) wrapped. ValueError for anything else."""
+    """`params` itself if it has theta, g and slices; a float array (n,) wrapped; Tensors of a list laid out together.
+
+    ValueError for anything else.
+    """
+    if isinstance(params, list | tuple) or hasattr(params, "__next__"):
+        params = together(params, who)
     if isinstance(params, np.ndarray):
         if params.dtype not in (np.float32, np.float64):
             raise ValueError(f"{who}: theta must be float32 or float64, got {params.dtype}: "

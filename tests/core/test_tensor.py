@@ -98,6 +98,28 @@ def test_a_tensor_with_history_never_becomes_an_array_silently():
         np.cbrt(x)
 
 
+def test_other_libraries_share_the_values_without_a_copy_and_without_history():
+    x = tensor(np.arange(6.0).reshape(2, 3))
+    y = np.from_dlpack(x)
+    assert np.shares_memory(x.data, y) and x.__dlpack_device__() == x.data.__dlpack_device__()
+    leaf = tensor([1.0], requires_grad=True)
+    for with_history in (leaf, leaf * 2):
+        with pytest.raises(BufferError, match=r"a Tensor with history .*x.detach\(\)"):
+            np.from_dlpack(with_history)
+    assert np.shares_memory(np.from_dlpack(leaf.detach()), leaf.data)
+
+
+def test_pytorch_shares_the_values_without_a_copy():
+    torch = pytest.importorskip("torch")
+    x = tensor(np.arange(6.0).reshape(2, 3))
+    for make in (torch.from_dlpack, torch.as_tensor):
+        y = make(x)
+        assert y.data_ptr() == x.data.ctypes.data and y.dtype == torch.float64 and tuple(y.shape) == (2, 3)
+        with pytest.raises(BufferError, match=r"x.detach\(\)"):
+            make(tensor([1.0], requires_grad=True) * 2)
+    assert np.array_equal(Tensor(torch.ones(2).numpy()).data, np.ones(2))
+
+
 def test_data_can_be_assigned_for_leaves_of_equal_shape_and_dtype():
     x = tensor([1.0, 2.0], requires_grad=True)
     x.data = np.array([3.0, 4.0], np.float32)
