@@ -241,6 +241,18 @@ WRONG = {
                                     "return True")],
                                   {"3.3": "would make M indefinite"}),
     },
+    "12_predict_before_you_run": {
+        "Nesterov is as stable as momentum": (
+            [("return (2 + 2 * momentum) / (1 + 2 * momentum) / steepest", "return 2 * (1 + momentum) / steepest + 0")],
+            {"1.3": "taken at theta + alpha v"}),
+        "equal eigenvalues count twice": (
+            [("return 1 + int(np.sum(np.diff(seen) > TOLERANCE * eigenvalues[-1]))", "return len(seen)")],
+            {"2.1": "count the *different* eigenvalues", "2.2": "the eigenvalues that the gradient meets"}),
+        "negative curvature decides": (
+            [("return bool(np.any(np.abs(factor(method, eigenvalues, setting))[there] > 1))",
+              "return bool(np.any(eigenvalues[there] < 0))")],
+            {"4.1": "jumps to the saddle", "4.2": "alpha must outweigh", "4.3": "a factor below -1"}),
+    },
 }
 
 
