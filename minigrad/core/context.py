@@ -58,7 +58,7 @@ class no_grad:
 
 
 def _without(block, inner):
-    """The mode once a block has been left: usually the innermost, but a generator may leave its block late."""
+    """The mode without one block: usually the innermost; a generator may leave its own after others began."""
     enabled, owner, outer = inner
     if owner is block:
         return outer

@@ -193,7 +193,7 @@ def record(op, y, values, parents):
 
 
 def _number(op, y):
-    """A result that is no array, as one: NumPy makes numbers of arrays without axes."""
+    """y as an array, where the function returned a number, as NumPy's do of arrays without axes."""
     if not isinstance(y, np.floating):
         array = np.asarray(y)
         if isinstance(y, list | tuple) or array.dtype.kind not in "fiub":

@@ -35,7 +35,7 @@ class ByExample:
                     self.parts = None
 
     def _alone(self, i):
-        """f of example i alone, or None if that is not what f made of it within the batch."""
+        """f of example i by itself; None where f gave something else for it within the batch."""
         try:
             with no_grad(enabled=True):
                 z = self.alone(i)

@@ -85,7 +85,7 @@ class detect_anomaly:
                                      f"called in {line}{self._inputs(node)}")
 
     def _inputs(self, node):
-        """Whether what went in was already bad."""
+        """The end of the message: which arguments were bad already; the ranges of all if none was."""
         if node is None or node.values is None:
             return ""
         arrays = [(i, a) for i, a in enumerate(node.values) if isinstance(a, np.ndarray) and a.dtype.kind == "f"]

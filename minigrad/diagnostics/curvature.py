@@ -106,7 +106,7 @@ class CurvatureMonitor:
     epoch = close = gradient
 
     def end(self, run):
-        """The run is over: the step that was awaited does not come."""
+        """The run is over: forget the step that `before` announced."""
         self.local = None
 
     def table(self):

@@ -31,23 +31,23 @@ def _order(name, x, axis, descending):
     return values.shape[axis] - 1 - np.flip(backwards, axis)                 # ... which is turned round again
 
 
-def _flat(x, axis):
+def _with_an_axis(x, axis):
     """x and an axis; for None the flattened x and its only one; a number with axis 0 as a vector of one."""
     if axis is None or is_number_along(x, axis):
         return reshape(x if isinstance(x, Tensor) else np.asarray(x), (-1,)), 0
     return x, axis
 
 
-def _as_it_came(x, axis, y):
-    """What was computed of `_flat(x, axis)`, without axes again if x has none."""
+def _without_added_axis(x, axis, y):
+    """What was computed of `_with_an_axis(x, axis)`, without axes again if x has none."""
     return reshape(y, ()) if is_number_along(x, axis) else y
 
 
 def argsort(x, axis=-1, descending=False):
     """Where the elements of a sorted x come from, along an axis (None: of the flattened x). Integers, no gradient."""
-    flat, along = _flat(x, axis)
+    flat, along = _with_an_axis(x, axis)
     order = _order("argsort", flat, one_axis("argsort", flat, along), descending)
-    return _as_it_came(x, axis, Tensor(order) if isinstance(x, Tensor) else order)
+    return _without_added_axis(x, axis, Tensor(order) if isinstance(x, Tensor) else order)
 
 
 def sort(x, axis=-1, descending=False):
@@ -55,9 +55,9 @@ def sort(x, axis=-1, descending=False):
 
     Differs: PyTorch's returns the order too, which is `argsort`.
     """
-    flat, along = _flat(x, axis)
+    flat, along = _with_an_axis(x, axis)
     along = one_axis("sort", flat, along)
-    return _as_it_came(x, axis, take_along_axis(flat, _order("sort", flat, along, descending), along))
+    return _without_added_axis(x, axis, take_along_axis(flat, _order("sort", flat, along, descending), along))
 
 
 def topk(x, k, axis=-1, largest=True):
@@ -65,13 +65,13 @@ def topk(x, k, axis=-1, largest=True):
 
     largest=False: the smallest, in ascending order.
     """
-    flat, along = _flat(x, axis)
+    flat, along = _with_an_axis(x, axis)
     along = one_axis("topk", flat, along)
     k = count("topk", "k", k, 0, shape_of(flat)[along])
     order = _order("topk", flat, along, flag("topk", "largest", largest))
     order = order[(slice(None),) * along + (slice(k),)]
     values, places = take_along_axis(flat, order, along), Tensor(order) if isinstance(x, Tensor) else order
-    return (_as_it_came(x, axis, values), _as_it_came(x, axis, places)) if k else (values, places)
+    return (_without_added_axis(x, axis, values), _without_added_axis(x, axis, places)) if k else (values, places)
 
 
 # ------------------------------------------------------------------------------------------------- one after the other
@@ -83,9 +83,9 @@ def cumprod(x, axis=None, dtype=None):
     """
     x = x if isinstance(x, Tensor) else np.asarray(x)
     x = x if dtype is None else x.astype(dtype)
-    flat, along = _flat(x, axis)
+    flat, along = _with_an_axis(x, axis)
     along = one_axis("cumprod", flat, along)
-    return _as_it_came(x, axis, moveaxis(_cumprod(moveaxis(flat, along, 0)), 0, along))
+    return _without_added_axis(x, axis, moveaxis(_cumprod(moveaxis(flat, along, 0)), 0, along))
 
 
 @primitive

@@ -215,7 +215,7 @@ def hstack(xs):
 
 
 def _at_least(ndim, x):
-    """x with axes of size 1 in front, that it has `ndim` of them."""
+    """x with axes of size 1 put in front until it has `ndim` axes."""
     x = x if isinstance(x, Tensor) else np.asarray(x)
     return reshape(x, (1,) * (ndim - x.ndim) + x.shape) if x.ndim < ndim else x
 

@@ -41,7 +41,7 @@ class Callback:
         """When the loop is left, for whatever reason (`run.reason`), also by an exception."""
 
     def close(self, run):
-        """After everybody's `end`: what the caller of `fit` is to find, such as the best parameters."""
+        """After `end` of all callbacks: what the caller of `fit` is to find, such as the best parameters."""
 
 
 class Run:
@@ -83,7 +83,7 @@ class Run:
             getattr(callback, event)(self)
 
     def wind_up(self):
-        """Everybody's `end`, then everybody's `close`, whatever happened before and whoever fails."""
+        """Call `end` of all callbacks, then `close` of all, also after an error, in the run or in one of them."""
         for event in ("end", "close"):
             for callback in self.callbacks:
                 with self.noting(f"{type(callback).__name__}.{event}"):

@@ -73,7 +73,7 @@ class SecondOrder(Optimizer):
         self.goes_on = False        # did the step being made begin where the last one ended?
 
     def ended_here(self, J, theta):
-        """Is J still the function of the last step, by its own word, and theta where that step ended?"""
+        """Is J, as its `version` says, the function of the last step, and theta still where that step ended?"""
         known, version = self._known, getattr(J, "version", None)
         return (known is not None and known.J is J and version is not None and known.version == version
                 and np.array_equal(known.theta, theta))
@@ -232,7 +232,7 @@ class Descent(SecondOrder):
         return self.attempt(J, theta, value, g, -g, min(1.0, 1 / norm(g)))
 
     def begin_anew(self, value):
-        """Begin anew, if that is allowed: once, and again only where J has clearly fallen since. Was it?"""
+        """Begin anew for the first time, or where J has clearly fallen since the last time. Returns whether it did."""
         if value >= self.begun - self.noise * abs(value):
             return False
         self.begun, self.idle_steps, self.unscaled = value, 0, 1

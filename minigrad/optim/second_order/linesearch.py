@@ -268,7 +268,7 @@ def strong_wolfe(phi, step=1.0, c1=1e-4, c2=0.9, max_evaluations=30, largest=Non
 
 
 def _without_wolfe(phi, low, far, evaluations, finite):
-    """What the lowest point is worth where no slope was as small as wanted. far: phi fell as far as was looked."""
+    """The result where no point met both conditions. low: the lowest; far: phi fell as far as the search may go."""
     if far and low[2] <= (1 - 1e-6) * phi.slope0:
         return Found(*low, evaluations, "unbounded", False)
     if low[1] < phi.value0 or abs(low[2]) <= -0.9 * phi.slope0:      # of values that look alike, the slope knows
