@@ -119,7 +119,8 @@ class Vector:
 class Parameters:
     """Parameters of a model, by name, as one vector theta (n,) and one gradient g (n,).
 
-    theta, g: the live vectors; write to them in place and call `changed()`. slices: name -> slice of both.
+    theta, g: the live vectors; write to them in place and call `changed()`. slices: name -> slice of both; shapes:
+    name -> shape.
     unwritten: names whose gradient is None (nothing arrived since zero_grad, or frozen); their part of g means nothing.
     buffers: (module, name) of the running averages that go with them, see `buffers_put_back`.
     Iterating gives the Parameters, len() their number; n is the number of elements.
@@ -146,8 +147,8 @@ class Parameters:
         self._find()
 
     def _measure(self):
-        """Set the slices, and that it is not known yet where the parameters are."""
-        self.slices, self.n = {}, 0
+        """Set the slices and shapes, and that it is not known yet where the parameters are."""
+        self.slices, self.n, self.shapes = {}, 0, {name: p.shape for name, p in self.named.items()}
         for name, p in self.named.items():
             self.slices[name] = slice(self.n, self.n + p.size)
             self.n += p.size

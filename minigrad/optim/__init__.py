@@ -5,6 +5,7 @@ from minigrad.optim.averaging import PolyakAverage
 from minigrad.optim.fields import Array, Hyper, hyper, state
 from minigrad.optim.minimize import Result, minimize
 from minigrad.optim.optimizer import NonFiniteError, Optimizer, Step
+from minigrad.optim.parameters import matrices
 
 # sections 8.3 and 8.5
 from minigrad.optim.first_order.base import FirstOrder
@@ -23,6 +24,18 @@ from minigrad.optim.first_order.adaptive import (
 from minigrad.optim.first_order.sign import DeltaBarDelta, Rprop, RpropMinus
 from minigrad.optim.first_order.vsgd import VSGD
 
+# after the book
+from minigrad.optim.first_order.after_the_book import (
+    AMSGrad,
+    Lion,
+    Muon,
+    NAdam,
+    RAdam,
+    SAM,
+    ScheduleFree,
+    orthogonal,
+)
+
 # section 8.6
 from minigrad.optim.second_order import linesearch
 from minigrad.optim.second_order.newton import DampedNewton, LevenbergMarquardt, Newton, SaddleFreeNewton
@@ -40,11 +53,12 @@ from minigrad.optim.second_order.hessian_free import HessianFree
 from minigrad.optim.second_order.natural import PRONG
 
 __all__ = [
-    "AdaDelta", "AdaGrad", "Adam", "AdaMax", "AdamW", "Array", "BFGS", "ConjugateGradient", "DampedNewton",
-    "DeltaBarDelta", "FirstOrder", "HessianFree", "Hyper", "KrylovSaddleFree", "LBFGS", "LevenbergMarquardt",
-    "Momentum", "MomentumNotes",
-    "Nesterov", "NesterovNotes", "Newton", "NewtonCG", "NonFiniteError", "Optimizer", "PolyakAverage", "PRONG",
-    "Result", "RMSProp", "RMSPropNesterov", "Rprop", "RpropMinus", "SaddleFreeNewton", "ScaledConjugateGradient",
-    "SGD", "Step", "TrustRegion", "VSGD", "clip_grad_norm", "clip_grad_value", "fletcher_reeves", "hestenes_stiefel",
-    "hyper", "linear_cg", "linesearch", "minimize", "normalized_decay", "polak_ribiere", "schedules", "state",
+    "AMSGrad", "AdaDelta", "AdaGrad", "Adam", "AdaMax", "AdamW", "Array", "BFGS", "ConjugateGradient",
+    "DampedNewton", "DeltaBarDelta", "FirstOrder", "HessianFree", "Hyper", "KrylovSaddleFree", "LBFGS",
+    "LevenbergMarquardt", "Lion", "Momentum", "MomentumNotes", "Muon", "NAdam", "Nesterov", "NesterovNotes",
+    "Newton", "NewtonCG", "NonFiniteError", "Optimizer", "PolyakAverage", "PRONG", "RAdam", "Result", "RMSProp",
+    "RMSPropNesterov", "Rprop", "RpropMinus", "SAM", "SaddleFreeNewton", "ScaledConjugateGradient", "ScheduleFree",
+    "SGD", "Step", "TrustRegion", "VSGD", "clip_grad_norm", "clip_grad_value", "fletcher_reeves",
+    "hestenes_stiefel", "hyper", "linear_cg", "linesearch", "matrices", "minimize", "normalized_decay",
+    "orthogonal", "polak_ribiere", "schedules", "state",
 ]

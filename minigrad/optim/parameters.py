@@ -1,5 +1,7 @@
 """What may be optimized: a plain vector, an object that cuts one into named slices, as `model.parameters()` does, or a
 list of Tensors, for which one vector is laid out."""
+from math import prod
+
 import numpy as np
 
 
@@ -27,9 +29,9 @@ class Leaves:
     """
 
     def __init__(self, tensors):
-        self.tensors, self.slices, n = list(tensors), {}, 0
+        self.tensors, self.slices, self.shapes, n = list(tensors), {}, {}, 0
         for i, tensor in enumerate(self.tensors):
-            self.slices[str(i)] = slice(n, n + tensor.size)
+            self.slices[str(i)], self.shapes[str(i)] = slice(n, n + tensor.size), tensor.shape
             n += tensor.size
         self._theta, self._g = (np.zeros(n, self.tensors[0].dtype) for _ in range(2))
         self.parts = [self._theta[part].reshape(tensor.shape)
@@ -137,3 +139,25 @@ def as_parameters(params, who):
     return params
 
 
+def shape_of(params, name):
+    """The shape of a parameter: params.shapes[name], or (size,) where it is not known."""
+    part = params.slices[name]
+    return tuple(getattr(params, "shapes", {}).get(name, (part.stop - part.start,)))
+
+
+def matrix_shape(shape):
+    """(in, out) for a parameter with two axes or more, its last being the outputs: a conv weight (kh, kw, c_in, c_out)
+    is (kh kw c_in, c_out). None for vectors."""
+    return (prod(shape[:-1]), shape[-1]) if len(shape) > 1 else None
+
+
+def matrices(params):
+    """The matrices in theta: name -> a live view (in, out) of it, for each parameter with two axes or more.
+
+    params: model.parameters(), or any object with theta, slices and shapes (name -> shape). A weight (in, out) is
+    itself, a conv weight (kh, kw, c_in, c_out) the (kh kw c_in, c_out) it is multiplied as; vectors are left out. Who
+    writes to a view calls `params.changed()`.
+    """
+    params = as_parameters(params, "matrices")
+    shapes = {name: matrix_shape(shape_of(params, name)) for name in params.slices}
+    return {name: params.theta[params.slices[name]].reshape(shape) for name, shape in shapes.items() if shape}

@@ -141,12 +141,15 @@ class CosineRestarts(Schedule):
 
 @dataclass(frozen=True, repr=False)
 class Warmup(Schedule):
-    """k/steps of the value of `then` (a number or schedule) in the first `steps` steps, `then` itself afterwards."""
-    steps: float = numeric("(0, inf)")
+    """k/steps of the value of `then` (a number or schedule) in the first `steps` steps, `then` itself afterwards.
+
+    steps = 0: no warm-up.
+    """
+    steps: float = numeric("[0, inf)")
     then: Schedule | float
 
     def __call__(self, k):
-        return min(k / self.steps, 1) * self.then(k)
+        return min(k / self.steps, 1) * self.then(k) if self.steps else self.then(k)
 
 
 @dataclass(frozen=True, repr=False)
@@ -178,8 +181,42 @@ class Scaled(Schedule):
         return self.factor(k) * self.schedule(k)
 
 
+@dataclass(frozen=True, repr=False)
+class OneCycle(Schedule):
+    """Up to `highest` and down to nearly nothing, once, in `steps` steps (Smith and Topin 2019; after the book).
+
+    highest/divisor at k = 1; half a cosine up to `highest` at k = rising steps; half a cosine down to
+    highest/divisor/last at k = steps, and that from there on. A momentum may go the other way: Chain of two Cosines.
+    Differs: the paper's halves are straight lines of equal length, then a short last one; this is PyTorch's form.
+    """
+    highest: float = numeric()
+    steps: float = numeric("[2, inf)")
+    rising: float = numeric("(0, 1)", default=0.3)
+    divisor: float = numeric("(0, inf)", default=25)
+    last: float = numeric("(0, inf)", default=10_000)
+
+    def __call__(self, k):
+        start, up, down = self.highest / self.divisor, self.rising * self.steps - 1, (1 - self.rising) * self.steps
+        if k - 1 < up:
+            return Cosine(start, self.highest, up)(k)
+        return Cosine(self.highest, start / self.last, down)(k - max(up, 0))
+
+
+@dataclass(frozen=True, repr=False)
+class PerEpoch(Schedule):
+    """A schedule that counts epochs of `steps` steps: in the first `steps` steps its value at 1, in the next at 2, ...
+
+    PerEpoch(Stair(0.1, 0.5, 10), len(batches)) halves the rate every ten epochs.
+    """
+    schedule: Schedule | float
+    steps: float = numeric("[1, inf)")
+
+    def __call__(self, k):
+        return self.schedule(int((k - 1) // self.steps) + 1)
+
+
 KINDS = {kind.__name__: kind for kind in (Constant, Linear, Inverse, Power, Stair, Exponential, Cosine, CosineRestarts,
-                                          Warmup, Chain, Scaled)}
+                                          Warmup, Chain, Scaled, OneCycle, PerEpoch)}
 
 
 def as_schedule(value):
@@ -198,6 +235,8 @@ def robbins_monro(schedule):
             return schedule.start > 0 and 0.5 < schedule.power <= 1
         case Inverse():
             return schedule.start > 0
+        case PerEpoch():                                        # both sums are `steps` times those over epochs
+            return robbins_monro(schedule.schedule)
         case Warmup():                                          # past the warm-up it is `then`
             return robbins_monro(schedule.then)
         case Chain():
@@ -206,7 +245,7 @@ def robbins_monro(schedule):
             return robbins_monro(schedule.schedule)
         case Scaled(schedule=Constant(value=factor)) if factor > 0:
             return robbins_monro(schedule.factor)
-        case Constant() | Linear() | Cosine() | CosineRestarts():
+        case Constant() | Linear() | Cosine() | CosineRestarts() | OneCycle():
             return False        # constant in the end, or for ever coming back: 8.13 fails (8.12 if it ends in 0)
         case Stair() | Exponential():
             return False        # geometric: the sum is finite, or with factor >= 1 that of its squares is not

@@ -6,7 +6,7 @@ function of the step k = 1, 2, ... The boxes share no code with `minigrad.optim`
 mistake in one shows. In a docstring each line "symbol <- ..." is the line that `check_optimizer` quotes.
 """
 from itertools import count
-from math import sqrt
+from math import isnan, prod, sqrt
 
 
 def sgd(theta, grad, lr):
@@ -354,6 +354,169 @@ def vsgd(theta, grad, example_grads, hessian_diagonal, slow=2.0, delta=1.0):
             else:
                 tau[i] = tau[i] + 1
         yield {"g": g, "g_bar": g_bar, "v_bar": v_bar, "h_bar": h_bar, "tau": tau, "theta": w}
+
+
+def amsgrad(theta, grad, lr=0.001, rho1=0.9, rho2=0.999, delta=1e-8):
+    """Reddi, Kale and Kumar 2018, with Adam's corrections and delta.
+
+    s <- rho1 s + (1 - rho1) g
+    r <- rho2 r + (1 - rho2) g*g
+    highest <- max(highest, r)
+    theta <- theta - lr s / (1 - rho1^t) / (sqrt(highest / (1 - rho2^t)) + delta)
+    """
+    w = [float(x) for x in theta]
+    s, r, highest = [0.0] * len(w), [0.0] * len(w), [0.0] * len(w)
+    for t in count(1):
+        epsilon = lr(t) if callable(lr) else lr
+        g = [float(x) for x in grad(w)]
+        for i, d in enumerate(g):
+            s[i] += (1 - rho1) * (d - s[i])
+            r[i] += (1 - rho2) * (d * d - r[i])
+            if r[i] > highest[i]:
+                highest[i] = r[i]
+            w[i] -= epsilon * (s[i] / (1 - rho1**t)) / (sqrt(highest[i] / (1 - rho2**t)) + delta)
+        yield {"g": g, "s": s, "r": r, "highest": highest, "theta": w}
+
+
+def nadam(theta, grad, lr=0.001, rho1=0.9, rho2=0.999, delta=1e-8, warming=1 / 250):
+    """Dozat 2016, with Adam's s.
+
+    c <- m c, m = rho1 (1 - 0.96^(t warming) / 2), m' that of t + 1
+    s <- rho1 s + (1 - rho1) g
+    r <- rho2 r + (1 - rho2) g*g
+    theta <- theta - lr (m' s / (1 - m' c) + (1 - m) g / (1 - c)) / (sqrt(r / (1 - rho2^t)) + delta)
+    """
+    w = [float(x) for x in theta]
+    s, r, momenta = [0.0] * len(w), [0.0] * len(w), []
+    for t in count(1):
+        epsilon = lr(t) if callable(lr) else lr
+        g = [float(x) for x in grad(w)]
+        momenta.append(rho1 * (1 - 0.5 * 0.96 ** (t * warming)))
+        following = rho1 * (1 - 0.5 * 0.96 ** ((t + 1) * warming))
+        product = prod(momenta)
+        for i, d in enumerate(g):
+            s[i] = rho1 * s[i] + (1 - rho1) * d
+            r[i] = rho2 * r[i] + (1 - rho2) * d * d
+            ahead = following * s[i] / (1 - product * following) + (1 - momenta[-1]) * d / (1 - product)
+            w[i] -= epsilon * ahead / (sqrt(r[i] / (1 - rho2**t)) + delta)
+        yield {"g": g, "c": [product] * len(w), "s": s, "r": r, "theta": w}
+
+
+def radam(theta, grad, lr=0.001, rho1=0.9, rho2=0.999, delta=1e-8, enough=5.0):
+    """Liu et al. 2020, algorithm 2; the paper: enough = 4.
+
+    s <- rho1 s + (1 - rho1) g
+    r <- rho2 r + (1 - rho2) g*g
+    theta <- theta - lr c s^ / (sqrt(r^) + delta) if m_t > enough, theta - lr s^ if not
+    """
+    w = [float(x) for x in theta]
+    s, r = [0.0] * len(w), [0.0] * len(w)
+    longest = 2 / (1 - rho2) - 1
+    for t in count(1):
+        epsilon = lr(t) if callable(lr) else lr
+        g = [float(x) for x in grad(w)]
+        length = longest - 2 * t * rho2**t / (1 - rho2**t)
+        for i, d in enumerate(g):
+            s[i] = rho1 * s[i] + (1 - rho1) * d
+            r[i] = rho2 * r[i] + (1 - rho2) * d * d
+            if length > enough:
+                c = sqrt((length - 4) / (longest - 4) * (length - 2) / (longest - 2) * longest / length)
+                w[i] -= epsilon * c * s[i] / (1 - rho1**t) / (sqrt(r[i] / (1 - rho2**t)) + delta)
+            else:
+                w[i] -= epsilon * s[i] / (1 - rho1**t)
+        yield {"g": g, "s": s, "r": r, "theta": w}
+
+
+def lion(theta, grad, lr=1e-4, rho1=0.9, rho2=0.99, weight_decay=0.0):
+    """Chen et al. 2023, algorithm 2.
+
+    theta <- theta - lr (sign(rho1 s + (1 - rho1) g) + weight_decay theta)
+    s <- rho2 s + (1 - rho2) g
+    """
+    w = [float(x) for x in theta]
+    s = [0.0] * len(w)
+    for k in count(1):
+        epsilon = lr(k) if callable(lr) else lr
+        g = [float(x) for x in grad(w)]
+        for i, d in enumerate(g):
+            c = rho1 * s[i] + (1 - rho1) * d
+            w[i] -= epsilon * ((c > 0) - (c < 0) + weight_decay * w[i])
+            if isnan(c):
+                w[i] = c
+        s = [rho2 * m + (1 - rho2) * d for m, d in zip(s, g)]
+        yield {"g": g, "theta": w, "s": s}
+
+
+def muon(theta, grad, lr=0.001, rho1=0.9, rho2=0.999, delta=1e-8, momentum=0.95, shape=None, weight_decay=0.0):
+    """Jordan et al. 2024 for one matrix of shape (rows, columns), row after row; shape None: a vector, Adam's s and r.
+
+    s <- momentum s + (1 - momentum) g
+    theta <- theta - lr (0.2 sqrt(max(rows, columns)) U + weight_decay theta), U from (1 - momentum) g + momentum s
+    """
+    if shape is None:
+        yield from adam(theta, grad, lr, rho1, rho2, delta)
+    w, (rows, columns) = [float(x) for x in theta], shape
+    s = [0.0] * len(w)
+    times = lambda A, B: [[sum(a * b for a, b in zip(row, column)) for column in zip(*B)] for row in A]
+    for k in count(1):
+        epsilon = lr(k) if callable(lr) else lr
+        g = [float(x) for x in grad(w)]
+        s = [momentum * m + (1 - momentum) * d for m, d in zip(s, g)]
+        ahead = [momentum * m + (1 - momentum) * d for m, d in zip(s, g)]
+        norm = sqrt(sum(x * x for x in ahead)) + delta
+        X = [[x / norm for x in ahead[i * columns:(i + 1) * columns]] for i in range(rows)]
+        for _ in range(5):
+            third = times(X, times(list(zip(*X)), X))                           # X X' X
+            fifth = times(third, times(list(zip(*X)), X))
+            X = [[3.4445 * x - 4.7750 * y + 2.0315 * z for x, y, z in zip(*three)] for three in zip(X, third, fifth)]
+        factor = 0.2 * sqrt(max(rows, columns))
+        w = [x - epsilon * (factor * u + weight_decay * x) for x, u in zip(w, (u for row in X for u in row))]
+        yield {"g": g, "s": s, "theta": w}
+
+
+def sam(theta, grad, lr, momentum=0.9, radius=0.05):
+    """Foret et al. 2021, algorithm 1, on algorithm 8.2.
+
+    interim <- theta + radius g / |g|, with the gradient g at theta
+    g <- gradient at the interim point
+    v <- alpha v - lr g
+    theta <- theta + v
+    """
+    w = [float(x) for x in theta]
+    v = [0.0] * len(w)
+    for k in count(1):
+        epsilon = lr(k) if callable(lr) else lr
+        first = [float(x) for x in grad(w)]
+        norm = sqrt(sum(d * d for d in first))
+        interim = [x + radius * d / norm if norm else x for x, d in zip(w, first)]
+        g = [float(x) for x in grad(interim)]
+        for i, d in enumerate(g):
+            v[i] = momentum * v[i] - epsilon * d
+            w[i] += v[i]
+        yield {"interim": interim, "g": g, "v": v, "theta": w}
+
+
+def schedule_free(theta, grad, lr, momentum=0.9):
+    """Defazio et al. 2024: x, y, z are lists of all points so far; theta is x, the weighted mean of z.
+
+    interim <- y = (1 - momentum) z + momentum x
+    g <- gradient at y
+    theta <- the mean of z_1 ... z_t, each weighted by its lr^2, where z <- z - lr g
+    v <- z - x
+    """
+    z = [float(value) for value in theta]
+    x, points, weights = list(z), [], []
+    for k in count(1):
+        epsilon = lr(k) if callable(lr) else lr
+        y = [(1 - momentum) * a + momentum * b for a, b in zip(z, x)]
+        g = [float(value) for value in grad(y)]
+        z = [a - epsilon * d for a, d in zip(z, g)]
+        points.append(z)
+        weights.append(epsilon * epsilon)
+        if any(weights):
+            x = [sum(w * p[i] for w, p in zip(weights, points)) / sum(weights) for i in range(len(z))]
+        yield {"interim": y, "g": g, "theta": x, "v": [a - b for a, b in zip(z, x)],
+               "w": [sum(weights) / k] * len(z)}
 
 
 def polyak_mean(points):

@@ -5,6 +5,7 @@ from minigrad.training.loop import fit
 from minigrad.training.progress import line
 from minigrad.training.callbacks import Checkpoint, ClipGradient, EarlyStopping
 from minigrad.training.averaging import Averaging, refresh_batch_norm
+from minigrad.training.plateau import ReduceOnPlateau
 from minigrad.training.curve import LearningCurve, draw_learning_curve
 from minigrad.training.checkpoint import load_checkpoint, save_checkpoint
 from minigrad.training.rate_test import RateTest, rate_test

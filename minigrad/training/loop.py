@@ -37,7 +37,7 @@ def fit(model, loss, optimizer, batches, *, epochs=None, steps=None, validation=
     """Train a model. Returns the Run, whose `history` has one dict per epoch and `losses` the loss of every step.
 
     loss(model(x), y) -> Tensor (): the mean over a batch, or the sum. optimizer: on model.parameters(); a method that
-    needs an objective (8.6, VSGD) gets one per step, see `_objective_step`.
+    needs an objective (8.6, VSGD, SAM) gets one per step, see `_objective_step`.
     batches: iterated once per epoch, yields pairs (x, y). epochs, steps: how far to go in all, a resumed part included
     (either or both).
     validation: (x, y), evaluated after every epoch (test mode, parameters at theta) into validation_loss,

@@ -5,7 +5,6 @@ from math import isfinite
 
 import numpy as np
 
-from minigrad.optim import VSGD, FirstOrder
 from minigrad.training.evaluation import denominator
 
 
@@ -57,7 +56,7 @@ class Run:
     def __init__(self, model, loss, optimizer, batches, validation=None, callbacks=(), metrics=None):
         self.model, self.loss, self.optimizer, self.batches = model, loss, optimizer, batches
         self.denominator = denominator(loss)
-        self.needs_objective = not isinstance(optimizer, FirstOrder) or isinstance(optimizer, VSGD)
+        self.needs_objective = getattr(optimizer, "needs_objective", True)
         self.validation, self.metrics = validation, dict(metrics or {})
         self.callbacks = sorted(callbacks, key=lambda callback: getattr(callback, "last", False))
         self.epoch = self.steps = self.examples = 0

@@ -166,7 +166,7 @@ def test_threads_may_share_a_model_and_an_objective(method):
 
 FIRST_ORDER = sorted(name for name, cls in vars(optim).items()
                      if inspect.isclass(cls) and issubclass(cls, optim.FirstOrder) and cls is not optim.FirstOrder)
-RATES = {"AdaDelta": {}, "VSGD": None}
+RATES = {"AdaDelta": {}, "VSGD": None, "SAM": None}
 
 
 @pytest.mark.parametrize("name", FIRST_ORDER)

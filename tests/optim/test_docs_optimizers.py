@@ -47,11 +47,16 @@ def test_the_pytorch_call_is_equal(row, vector):
     torch = pytest.importorskip("torch")
     w = torch.nn.Parameter(torch.tensor(START))
     names = {name: getattr(torch.optim, name) for name in dir(torch.optim)}
-    opt, points = call(row[1], w=[w], **names), []
-    for k in range(100):
-        w.grad = torch.tensor(grad(w.detach().numpy(), k))
-        opt.step()
-        points.append(w.detach().numpy().copy())
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)
+    try:
+        opt, points = call(row[1], w=[w], **names), []
+        for k in range(100):
+            w.grad = torch.tensor(grad(w.detach().numpy(), k))
+            opt.step()
+            points.append(w.detach().numpy().copy())
+    finally:
+        torch.set_default_dtype(before)
     np.testing.assert_allclose(ours(row[0], vector, 100), points, rtol=0, atol=1e-10)
 
 

@@ -205,6 +205,10 @@ METHODS = [
     lambda p: optim.RMSPropNesterov(p, lr=0.01, weight_decay=0.1),
     lambda p: optim.AdamW(p, eta=schedules.Exponential(1.0, 0.9)),
     lambda p: optim.Rprop(p), lambda p: optim.DeltaBarDelta(p, lr=0.05),
+    lambda p: optim.AMSGrad(p, lr=0.05), lambda p: optim.NAdam(p, lr=0.05, groups={"0.b": dict(warming=0.1)}),
+    lambda p: optim.RAdam(p, lr=0.05), lambda p: optim.Lion(p, lr=0.01, weight_decay=0.1),
+    lambda p: optim.Muon(p, lr=0.05, weight_decay=0.1),
+    lambda p: optim.ScheduleFree(p, lr=schedules.Warmup(4, 0.1), groups={"0.b": dict(lr=0.02)}),
 ]
 
 

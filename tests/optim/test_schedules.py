@@ -13,6 +13,8 @@ from minigrad.optim.schedules import (
     Exponential,
     Inverse,
     Linear,
+    OneCycle,
+    PerEpoch,
     Power,
     Scaled,
     Stair,
@@ -25,7 +27,8 @@ from minigrad.optim.schedules import (
 EVERY = [Constant(0.1), Linear(0.1, 0.001, 100), Inverse(0.1, 5), Power(0.1, 0.6), Stair(0.1, 0.5, 30),
          Exponential(0.1, 0.97), Cosine(0.1, 0.01, 50), CosineRestarts(0.1, 0.0, 10, 2), Warmup(10, 0.1),
          Warmup(10, Linear(0.1, 0, 50)), Chain([(5, 0.1), (10, Linear(0.1, 0.05, 10)), Inverse(0.05)]),
-         Scaled(0.5, Exponential(1, 0.9))]
+         Scaled(0.5, Exponential(1, 0.9)), OneCycle(0.1, 80), OneCycle(0.1, 60, 0.5, 10, 100),
+         PerEpoch(Stair(0.1, 0.5, 2), 7), PerEpoch(0.1, 3), Warmup(0, Cosine(0.1, 0, 9))]
 
 
 def values(schedule, steps=120):
@@ -48,7 +51,9 @@ def test_linear_is_8_14_clamped():
     (Cosine(1.0, 0.2, 20), lambda k: 0.2 + 0.4 * (1 + math.cos(math.pi * min(k - 1, 20) / 20))),
     (CosineRestarts(1.0, 0.0, 5), lambda k: 0.5 * (1 + math.cos(math.pi * ((k - 1) % 5) / 5))),
     (Warmup(10, 0.5), lambda k: 0.5 * min(k / 10, 1)),
-    (Scaled(0.5, Inverse(1.0)), lambda k: 0.5 / k),
+    (Scaled(0.5, Inverse(1.0)), lambda k: 0.5 / k), (Warmup(0, Inverse(0.5)), lambda k: 0.5 / k),
+    (PerEpoch(Stair(0.8, 0.5, 3), 10), lambda k: 0.8 * 0.5 ** ((k - 1) // 30)),
+    (PerEpoch(Inverse(1.0), 4), lambda k: 1 / math.ceil(k / 4)),
     (Chain([(3, 0.9), Inverse(0.5)]), lambda k: 0.9 if k <= 3 else 0.5 / (k - 3)),
 ], ids=lambda value: "" if hasattr(value, "__code__") else repr(value))
 def test_closed_form(schedule, wanted):
@@ -80,6 +85,9 @@ def torch_values(make, start, steps=120):
     (Exponential(0.1, 0.97), lambda s, o: s.ExponentialLR(o, 0.97)),
     (CosineRestarts(0.1, 0.01, 10, 2), lambda s, o: s.CosineAnnealingWarmRestarts(o, 10, 2, 0.01)),
     (CosineRestarts(0.1, 0.01, 7), lambda s, o: s.CosineAnnealingWarmRestarts(o, 7, 1, 0.01)),
+    (OneCycle(0.1, 120), lambda s, o: s.OneCycleLR(o, 0.1, 120, cycle_momentum=False)),
+    (OneCycle(0.4, 121, 0.45, 10, 50),
+     lambda s, o: s.OneCycleLR(o, 0.4, 121, pct_start=0.45, div_factor=10, final_div_factor=50, cycle_momentum=False)),
 ], ids=lambda value: "" if hasattr(value, "__code__") else repr(value))
 def test_equals_pytorch(schedule, theirs):
     """PyTorch counts steps from 0: its value number k - 1 is ours at k."""
@@ -131,7 +139,9 @@ def test_numbers_and_functions_of_ones_own():
     (Power(0.1, 0.5), False), (Power(0.1, 1.1), False), (Constant(0.1), False), (0.1, False),
     (Exponential(0.1, 0.99), False), (Exponential(0.1, 1.0), False), (Stair(0.1, 0.5, 10), False),
     (Linear(0.1, 0.001, 100), False), (Linear(0.1, 0.0, 100), False), (Cosine(0.1, 0, 10), False),
-    (CosineRestarts(0.1, 0, 10), False), (Warmup(10, Inverse(0.1)), True), (Chain([(10, 0.1), Inverse(0.1)]), True),
+    (CosineRestarts(0.1, 0, 10), False), (Warmup(10, Inverse(0.1)), True),
+    (OneCycle(0.1, 100), False), (PerEpoch(Inverse(0.1), 10), True), (PerEpoch(Power(0.1, 0.5), 10), False),
+    (Chain([(10, 0.1), Inverse(0.1)]), True),
     (Chain([(10, Inverse(0.1)), 0.1]), False), (Scaled(2.0, Inverse(0.1)), True), (Inverse(0.0), False),
 ], ids=lambda value: "" if hasattr(value, "__code__") else repr(value))
 def test_robbins_monro(schedule, holds):
@@ -163,7 +173,8 @@ def test_robbins_monro_does_not_guess():
     (lambda: Exponential(1, -1), "factor must be in"),
     (lambda: Cosine(1, 0, -5), "period must be in"),
     (lambda: CosineRestarts(1, 0, 5, 0.5), r"longer must be in \[1, inf\), got 0.5"),
-    (lambda: Warmup(0, 1.0), "steps must be in"),
+    (lambda: Warmup(-1, 1.0), "steps must be in"), (lambda: PerEpoch(0.1, 0), "steps must be in"),
+    (lambda: OneCycle(0.1, 1), "steps must be in"), (lambda: OneCycle(0.1, 9, 1), "rising must be in"),
     (lambda: Chain([(0, 1.0), 2.0]), "steps must be in"),
 ])
 def test_misuse(make, message):
@@ -178,7 +189,8 @@ NUMPYS = [
     (Cosine, np.float64(0.1), 0, 10), (CosineRestarts, 0.1, np.float64(0.0), np.int32(10), np.float64(2)),
     (Warmup, np.int64(10), np.float64(0.1)), (Warmup, 10, Linear(np.float64(0.1), 0, 50)),
     (Chain, [(np.int64(5), np.float64(0.1)), (10, Linear(0.1, np.float64(0.05), 10)), np.float32(0.5)]),
-    (Scaled, np.float64(0.5), Exponential(np.float64(1), 0.9)),
+    (Scaled, np.float64(0.5), Exponential(np.float64(1), 0.9)), (OneCycle, np.float64(0.1), np.int64(80)),
+    (PerEpoch, Stair(np.float32(0.5), 0.5, 2), np.int64(7)),
 ]
 
 
@@ -227,3 +239,19 @@ def test_a_number_that_no_text_can_hold_is_a_plain_float():
     assert describe(Constant(10 ** 50)) == "Constant(1e+50)"
     with pytest.raises(ValueError, match="value must be a finite number"):
         Constant(10 ** 400)
+
+
+def test_one_cycle_peaks_once_and_stays_low():
+    schedule = OneCycle(1.0, 100, rising=0.25)
+    seen = values(schedule, 300)
+    assert seen[0] == pytest.approx(1 / 25) and seen[24] == 1.0 and seen.argmax() == 24
+    assert (np.diff(seen[:25]) > 0).all() and (np.diff(seen[24:100]) < 0).all()
+    np.testing.assert_allclose(seen[99:], 1 / 25 / 10_000, rtol=1e-9)
+    short = values(OneCycle(1.0, 3, 0.1), 4)                      # no step is left for the way up
+    assert short[0] == 1.0 and short[-1] == pytest.approx(4e-6)
+
+
+def test_halving_every_few_epochs():
+    """Epochs of 5 steps, halved after every second: steps 1 to 10, 11 to 20, ..."""
+    seen = values(PerEpoch(Stair(0.8, 0.5, 2), 5), 40)
+    np.testing.assert_array_equal(seen, np.repeat([0.8, 0.4, 0.2, 0.1], 10))

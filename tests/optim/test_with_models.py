@@ -7,7 +7,8 @@ from minigrad import losses, nn, optim
 from minigrad.optim import schedules
 
 METHODS = [optim.SGD, optim.Momentum, optim.Nesterov, optim.AdaGrad, optim.RMSProp, optim.RMSPropNesterov, optim.Adam,
-           optim.AdaMax, optim.AdamW, optim.AdaDelta, optim.Rprop, optim.RpropMinus, optim.DeltaBarDelta]
+           optim.AdaMax, optim.AdamW, optim.AdaDelta, optim.Rprop, optim.RpropMinus, optim.DeltaBarDelta,
+           optim.AMSGrad, optim.NAdam, optim.RAdam, optim.Lion, optim.Muon, optim.ScheduleFree]
 RATE = schedules.Inverse(0.05, 10)
 
 

@@ -22,7 +22,8 @@ ROOT = Path(__file__).parents[2]
 # name -> the learning rate that serves here (small: no run may leave the finite numbers)
 RATED = {"SGD": 0.1, "Momentum": 0.02, "MomentumNotes": 0.02, "Nesterov": 0.02, "NesterovNotes": 0.02, "AdaGrad": 0.05,
          "RMSProp": 0.01, "RMSPropNesterov": 0.003, "AdaDelta": 1.0, "Adam": 0.01, "AdaMax": 0.01, "AdamW": 0.01,
-         "DeltaBarDelta": 0.02, "Rprop": 0.01, "RpropMinus": 0.01, "PRONG": 0.02}
+         "DeltaBarDelta": 0.02, "Rprop": 0.01, "RpropMinus": 0.01, "PRONG": 0.02,
+         "AMSGrad": 0.01, "NAdam": 0.01, "RAdam": 0.01, "Lion": 0.003, "Muon": 0.01, "SAM": 0.02, "ScheduleFree": 0.05}
 UNRATED = ["VSGD", "Newton", "DampedNewton", "SaddleFreeNewton", "LevenbergMarquardt", "BFGS", "LBFGS",
            "ConjugateGradient", "ScaledConjugateGradient", "HessianFree", "NewtonCG", "TrustRegion", "KrylovSaddleFree"]
 SCHEDULES = {

@@ -1,13 +1,13 @@
 """First-order methods: a subclass writes `update(g)`, one pass of its loop, and `point()` if g is taken elsewhere."""
 from dataclasses import KW_ONLY
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from minigrad.optim.fields import Hyper, hyper, view
 from minigrad.optim.first_order.gradient import decayed, given, left_by_backward, refuse_non_finite
-from minigrad.optim.first_order.groups import Group, cut, make_groups
+from minigrad.optim.first_order.groups import Group, cut, make_groups, shapes_of
 from minigrad.optim.first_order.interim import InterimPoint
 from minigrad.optim.records import Step
 
@@ -22,7 +22,8 @@ class FirstOrder(InterimPoint):
     In it `self.theta`, the state and g are views of the same length (assigning copies into them; g is not to be
     written), hyperparameters are numbers, `self.k` is the number of this step, `self.t` the number of steps these
     parameters have made, from 1 (they differ for parameters that were without a gradient). `begin()`, if written,
-    fills the state before the parameters' first step; it may read `self.g`.
+    fills the state before the parameters' first step; it may read `self.g`. With `by_parameter = True` each call is
+    for one parameter, and `self.shape` is its shape: `g.reshape(self.shape)` is what the layer sees.
 
     params: a float array (n,) or `model.parameters()`. groups: hyperparameters of some parameters, see `groups.py`.
     weight_decay: g + weight_decay theta in place of g (L2, coupled), theta being where g was taken.
@@ -31,6 +32,9 @@ class FirstOrder(InterimPoint):
     abstract = True
     work = ()           # arrays that `evaluate` fills and `update` reads; not saved
     decoupled = False   # does `update` itself apply weight_decay?
+    by_parameter = False        # is `update` for one parameter at a time, with its shape?
+    needs_objective = False     # step(J) only?
+    shape: ClassVar[tuple]
 
     _: KW_ONLY
     groups: Any = None
@@ -42,6 +46,7 @@ class FirstOrder(InterimPoint):
         self._work = {name: np.zeros(self.n, self.dtype) for name in self.work}
         self.groups = [Group(self, "the rest"), *make_groups(self, self.groups)]
         self._pieces = cut(self.params.slices, self.groups, type(self).__name__)
+        self._shapes = shapes_of(self.params, self._pieces, type(self).__name__) if self.by_parameter else {}
         self._counts = [0] * len(self._pieces)
         self._decayed = None
 
@@ -108,15 +113,16 @@ class FirstOrder(InterimPoint):
                          for group in self.groups[1:]]
 
     def runs(self, skipped):
-        """(start, stop, group, t) for maximal runs of parameters of equal group and step count; the counts after it."""
+        """(start, stop, group, t) for maximal runs of parameters of equal group and step count (or, `by_parameter`, for
+        every parameter); the counts after it."""
         counts = self._counts
-        if not skipped and len(self.groups) == 1 and counts.count(counts[0]) == len(counts):
+        if not (skipped or self._shapes) and len(self.groups) == 1 and counts.count(counts[0]) == len(counts):
             return [(0, self.n, 0, counts[0] + 1)], [counts[0] + 1] * len(counts)
         runs, counts = [], list(counts)
         for i, (start, stop, name, group) in enumerate(self._pieces):
             if name not in skipped and not self.groups[group].frozen:
                 t = counts[i] = counts[i] + 1
-                if runs and runs[-1][1:] == (start, group, t):
+                if runs and runs[-1][1:] == (start, group, t) and not self._shapes:
                     start = runs.pop()[0]
                 runs.append((start, stop, group, t))
         return runs, counts
@@ -136,6 +142,8 @@ class FirstOrder(InterimPoint):
         for start, stop, group, t in runs:
             parts = self.parts(theta, start, stop, numbers[group])
             parts["g"], parts["t"] = g if len(g) == stop - start else g[start:stop], t
+            if self._shapes:
+                parts["shape"] = self._shapes[start]
             if t == 1 and cls.begin is not FirstOrder.begin:
                 view(self, parts).begin()
             if kernel is None:

@@ -11,6 +11,8 @@ from fnmatch import fnmatchcase
 
 import numpy as np
 
+from minigrad.optim.parameters import shape_of
+
 
 class Group:
     """One group: `group["lr"] = 0.01` assigns, validated; group["lr"] is its own value or else the optimizer's."""
@@ -104,3 +106,16 @@ def cut(slices, groups, who):
             group = next((i for a, b, i in intervals if a <= start < b), 0)
             pieces.append((start, stop, name, group))
     return pieces
+
+
+def shapes_of(params, pieces, who):
+    """start of a piece -> the shape of its parameter. ValueError if a group cuts a parameter that has a shape."""
+    shapes = {}
+    for start, stop, name, _ in pieces:
+        part, shape = params.slices[name], shape_of(params, name)
+        if len(shape) > 1 and (start, stop) != (part.start, part.stop):
+            border = (stop if start == part.start else start) - part.start
+            raise ValueError(f"{who}: a group cuts {name} {shape} at element {border}: this method moves a parameter "
+                             "as a whole")
+        shapes[start] = shape if len(shape) > 1 else (stop - start,)
+    return shapes

@@ -44,6 +44,7 @@ class VSGD(FirstOrder):
     tau: Array = state()
     seed: int = state(0)                        # part of the state, so that a run resumes exactly
     work = ("g2", "h")
+    needs_objective = True
 
     def prepare(self):
         if self.samples is not None:

@@ -8,7 +8,8 @@ from minigrad.optim import Array, Hyper, hyper, schedules, state
 RATES = {"constant": 0.05, "decaying": schedules.Inverse(0.05, 20)}
 ALL = [optim.SGD, optim.Momentum, optim.Nesterov, optim.NesterovNotes, optim.MomentumNotes, optim.AdaGrad,
        optim.RMSProp, optim.RMSPropNesterov, optim.AdaDelta, optim.Adam, optim.AdaMax, optim.AdamW, optim.DeltaBarDelta,
-       optim.Rprop, optim.RpropMinus]
+       optim.Rprop, optim.RpropMinus, optim.AMSGrad, optim.NAdam, optim.RAdam, optim.Lion, optim.Muon,
+       optim.ScheduleFree]
 
 
 class TenLines(optim.FirstOrder):

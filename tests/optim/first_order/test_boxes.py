@@ -15,7 +15,8 @@ BOXES = {
     optim.RMSProp: boxes.rmsprop, optim.RMSPropNesterov: boxes.rmsprop_nesterov, optim.AdaDelta: boxes.adadelta,
     optim.Adam: boxes.adam, optim.AdaMax: boxes.adamax, optim.AdamW: boxes.adamw,
     optim.DeltaBarDelta: boxes.delta_bar_delta, optim.Rprop: boxes.rprop, optim.RpropMinus: boxes.rprop_minus,
-    optim.VSGD: boxes.vsgd,
+    optim.VSGD: boxes.vsgd, optim.AMSGrad: boxes.amsgrad, optim.NAdam: boxes.nadam, optim.RAdam: boxes.radam,
+    optim.Lion: boxes.lion, optim.Muon: boxes.muon, optim.SAM: boxes.sam, optim.ScheduleFree: boxes.schedule_free,
 }
 EVERY = pytest.mark.parametrize(("method", "box"), BOXES.items(), ids=lambda value: value.__name__)
 RISING = schedules.Linear(0.5, 0.95, 100)

@@ -38,6 +38,15 @@ def run_torch(make, steps, dtype, scale=1.0, but=None, change=None, rate=None, g
     """PyTorch's loop on three parameters; rate(k), k from 1, sets lr before each step."""
     torch = pytest.importorskip("torch")
     cuts = np.cumsum([0, *PARTS.values()])
+    dtype_of_scalars = torch.get_default_dtype()                # NAdam's product of momenta is kept in this
+    torch.set_default_dtype(getattr(torch, dtype))
+    try:
+        return torch_points(torch, make, steps, dtype, scale, but, change, rate, groups, cuts)
+    finally:
+        torch.set_default_dtype(dtype_of_scalars)
+
+
+def torch_points(torch, make, steps, dtype, scale, but, change, rate, groups, cuts):
     parts = [torch.nn.Parameter(torch.tensor(START[i:j], dtype=getattr(torch, dtype))) for i, j in zip(cuts, cuts[1:])]
     opt = make(torch.optim, parts if groups is None else groups(parts))
     points = []
@@ -146,6 +155,30 @@ TORCH = {
                            lambda t, w: t.Rprop(w, 0.1, etas=(0.3, 1.5), step_sizes=(1e-3, 0.2)), {}),
     "RpropMinus late": (lambda p: optim.RpropMinus(p), lambda t, w: t.Rprop(w, 0.1), dict(but=LATE)),
     "RpropMinus zero": (lambda p: optim.RpropMinus(p), lambda t, w: t.Rprop(w, 0.1), dict(scale=0.0)),
+    "AMSGrad": (lambda p: optim.AMSGrad(p, 0.05), lambda t, w: t.Adam(w, 0.05, amsgrad=True), {}),
+    "AMSGrad rho": (lambda p: optim.AMSGrad(p, 0.05, rho1=0.5, rho2=0.7),
+                    lambda t, w: t.Adam(w, 0.05, betas=(0.5, 0.7), amsgrad=True), {}),
+    "AMSGrad linear": (lambda p: optim.AMSGrad(p, LINEAR, weight_decay=0.1),
+                       lambda t, w: t.Adam(w, 0.05, amsgrad=True, weight_decay=0.1), dict(rate=LINEAR)),
+    "AMSGrad late": (lambda p: optim.AMSGrad(p, 0.05), lambda t, w: t.Adam(w, 0.05, amsgrad=True), dict(but=LATE)),
+    "NAdam": (lambda p: optim.NAdam(p), lambda t, w: t.NAdam(w, 0.001), {}),
+    "NAdam rho": (lambda p: optim.NAdam(p, 0.05, rho1=0.5, rho2=0.9, warming=0.1),
+                  lambda t, w: t.NAdam(w, 0.05, betas=(0.5, 0.9), momentum_decay=0.1), {}),
+    "NAdam linear": (lambda p: optim.NAdam(p, LINEAR, weight_decay=0.1),
+                     lambda t, w: t.NAdam(w, 0.05, weight_decay=0.1), dict(rate=LINEAR)),
+    "NAdam late": (lambda p: optim.NAdam(p, 0.05), lambda t, w: t.NAdam(w, 0.05), dict(but=LATE)),
+    "NAdam groups": (lambda p: optim.NAdam(p, 0.05, groups={"b": dict(lr=0.01, rho1=0.5), "c": dict(frozen=True)}),
+                     lambda t, w: t.NAdam(w, 0.05),
+                     dict(groups=lambda w: [dict(params=w[0]), dict(params=w[1], lr=0.01, betas=(0.5, 0.999)),
+                                            dict(params=w[2], lr=0.0)])),
+    "RAdam": (lambda p: optim.RAdam(p, 0.05, delta=lambda k: 1e-8 / (1 - 0.999**k)**0.5),
+              lambda t, w: t.RAdam(w, 0.05), {}),
+    "RAdam rho": (lambda p: optim.RAdam(p, 0.05, rho1=0.5, rho2=0.9, delta=1e-14),
+                  lambda t, w: t.RAdam(w, 0.05, betas=(0.5, 0.9), eps=1e-14), {}),
+    "RAdam linear": (lambda p: optim.RAdam(p, LINEAR, weight_decay=0.1, delta=1e-14),
+                     lambda t, w: t.RAdam(w, 0.05, weight_decay=0.1, eps=1e-14), dict(rate=LINEAR)),
+    "RAdam late": (lambda p: optim.RAdam(p, 0.05, delta=1e-14), lambda t, w: t.RAdam(w, 0.05, eps=1e-14),
+                   dict(but=LATE)),
 }
 
 
@@ -191,7 +224,25 @@ OPTAX = {
     "AdaDelta": (lambda p: optim.AdaDelta(p), lambda o: o.adadelta(1.0, rho=0.9, eps=1e-6)),
     "AdaMax": (lambda p: optim.AdaMax(p, 0.05), lambda o: o.adamax(0.05, eps=0)),
     "AdamW": (lambda p: optim.AdamW(p, 0.05, weight_decay=0.05 * 0.3), lambda o: o.adamw(0.05, weight_decay=0.3)),
+    "NAdam": (lambda p: optim.NAdam(p, 0.05, warming=1e9), lambda o: o.nadam(0.05)),
+    "RAdam": (lambda p: optim.RAdam(p, 0.05), lambda o: o.radam(0.05)),
+    "RAdam as printed": (lambda p: optim.RAdam(p, 0.05, rho2=0.9, enough=4),
+                         lambda o: o.radam(0.05, b2=0.9, threshold=4)),
+    "Lion": (lambda p: optim.Lion(p, 0.01), lambda o: o.lion(0.01, weight_decay=0)),
+    "Lion decay": (lambda p: optim.Lion(p, 0.01, 0.5, 0.7, weight_decay=0.3),
+                   lambda o: o.lion(0.01, b1=0.5, b2=0.7, weight_decay=0.3)),
+    "Lion linear": (lambda p: optim.Lion(p, LINEAR), lambda o: o.lion(linear_of(o), weight_decay=0)),
+    "ScheduleFree": (lambda p: optim.ScheduleFree(p, 0.05), lambda o: o.contrib.schedule_free(o.sgd(0.05), 0.05)),
+    "ScheduleFree momentum": (lambda p: optim.ScheduleFree(p, 0.1, 0.6, weight_decay=0.1),
+                              lambda o: o.contrib.schedule_free_sgd(0.1, b1=0.6, weight_decay=0.1)),
+    "ScheduleFree warm-up": (lambda p: optim.ScheduleFree(p, schedules.Warmup(10, 0.05)),
+                             lambda o: o.contrib.schedule_free(o.sgd(lambda k: warming(k + 1)), warming)),
 }
+
+
+def warming(k):
+    """schedules.Warmup(10, 0.05) of a k that is JAX's, in float64."""
+    return 0.05 * (k.astype(float) / 10).clip(max=1)
 
 
 def linear_of(optax):
