@@ -92,8 +92,8 @@ def together(params, who):
         return type(listed[0]).together(listed) if listed else Plain(np.zeros(0))
     if any(learned) or not all(hasattr(p, "requires_grad") and hasattr(p, "node") for p in listed):
         kinds = ", ".join(dict.fromkeys(type(p).__name__ for p in listed))
-        raise ValueError(f"{who}: the parameters must be a float array (n,), model.parameters(), or a list of Tensors "
-                         f"or of nn.Parameters, got a {type(params).__name__} of {kinds}")
+        raise ValueError(f"{who}: the parameters must be a float array (n,) or model.parameters(), "
+                         f"got {type(params).__name__} of {kinds}; a list is one of Tensors or one of nn.Parameters")
     for i, tensor in enumerate(listed):
         if tensor.node is None or tensor.node.op is not None:
             reason = "has requires_grad=False" if tensor.node is None else f"is the result of {tensor.node.op.name}"
