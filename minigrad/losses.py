@@ -1,29 +1,31 @@
 """Losses: a prediction and a target -> J. By default the mean, so that a learning rate means the same for every batch
 size; reduction="sum", or "none" for the values one by one.
 
-Classifiers' losses (cross_entropy, hinge, kl_divergence) have one value per example, and take the mean over the m
-examples. The others have one per element, and take the mean over all of them. A loss has the dtype of the prediction;
-a target that is an array or a Tensor without history is a constant, converted to it and never modified. A prediction
-that is an array or a list gives an array, as with every op; integers and lists count as float64.
+Classifiers' losses (cross_entropy, categorical_nll, hinge, kl_divergence) have one value per example, and take the mean
+over the m examples; where classes have weights or labels are ignored, over what the labels' weights sum to. The others
+have one per element, and take the mean over all of them. A loss has the dtype of the prediction; a target that is an
+array or a Tensor without history is a constant, converted to it and never modified. A prediction that is an array or a
+list gives an array, as with every op; integers and lists count as float64.
 """
 import math
 
 import numpy as np
 
 from minigrad import ops
-from minigrad.arguments import number
-from minigrad.core import Tensor, data_of, shape_of
+from minigrad.arguments import count, number
+from minigrad.core import Tensor, data_of, primitive, shape_of
 from minigrad.ops.softmax import class_labels
 
-__all__ = ["absolute_error", "binary_cross_entropy", "cross_entropy", "gaussian_nll", "hinge", "huber", "kl_divergence",
-           "mean_squared_error", "zero_one_error"]
+__all__ = ["absolute_error", "bernoulli_nll", "binary_cross_entropy", "categorical_nll", "cross_entropy",
+           "gaussian_nll", "hinge", "huber", "kl_divergence", "mean_squared_error", "zero_one_error"]
 
 OTHER_NAMES = {                           # what other libraries call them
-    "CrossEntropyLoss": "cross_entropy", "NLLLoss": "cross_entropy", "nll_loss": "cross_entropy",
+    "CrossEntropyLoss": "cross_entropy", "NLLLoss": "categorical_nll, of log-probabilities",
+    "nll_loss": "categorical_nll, of log-probabilities",
     "mse": "mean_squared_error", "softmax_cross_entropy": "cross_entropy", "MSELoss": "mean_squared_error",
     "mse_loss": "mean_squared_error", "L1Loss": "absolute_error", "l1_loss": "absolute_error",
     "mean_absolute_error": "absolute_error", "BCEWithLogitsLoss": "binary_cross_entropy",
-    "binary_cross_entropy_with_logits": "binary_cross_entropy", "BCELoss": "binary_cross_entropy, of the logits",
+    "binary_cross_entropy_with_logits": "binary_cross_entropy", "BCELoss": "bernoulli_nll, of probabilities",
     "SmoothL1Loss": "huber", "HuberLoss": "huber", "huber_loss": "huber",
     "KLDivLoss": "kl_divergence, of the logits", "kl_div": "kl_divergence, of the logits",
     "MultiMarginLoss": "hinge", "GaussianNLLLoss": "gaussian_nll", "accuracy": "1 - zero_one_error(logits, labels)",
@@ -101,6 +103,40 @@ def _labels(name, scores, labels):
     return labels
 
 
+def _rows(name, scores, labels, ignore_index=None):
+    """Scores (..., k) as rows (m, k), their labels (m,), and which of them count: all but those that are ignored."""
+    shape, given = shape_of(scores), shape_of(labels)
+    if len(shape) > 2:
+        if given != shape[:-1]:
+            hint = "; the classes are the last axis: ops.moveaxis(x, 1, -1)" if given == shape[:1] + shape[2:] else ""
+            raise ValueError(f"{name}: wanted (n, ..., k) and labels (n, ...), got {shape} and {given}{hint}")
+        scores, labels = ops.reshape(scores, (math.prod(given), shape[-1])), np.reshape(data_of(labels), (-1,))
+    if ignore_index is None:
+        return scores, _labels(name, scores, labels), None
+    ignored = count(name, "ignore_index", ignore_index, -2**63)
+    labels = class_labels(name, scores, labels)
+    counts = labels != ignored
+    return scores, _labels(name, scores, np.where(counts, labels, 0)), counts
+
+
+def _class_weights(name, weights, k, dtype):
+    """One weight for each class (k,): 1, or those given, none negative."""
+    if weights is None:
+        return np.ones(k, dtype)
+    each = np.asarray(data_of(weights)).astype(dtype)
+    if each.shape != (k,) or not (each >= 0).all():
+        raise ValueError(f"{name}: weights must be ({k},), one for each class and none negative, got "
+                         f"{each.tolist()}, shape {each.shape}")
+    return each
+
+
+def _probabilities(name, p):
+    """Refuse values (..., k) that are no probabilities."""
+    if not ((p >= 0).all() and (np.abs(p.sum(axis=-1) - 1) <= 1e-3).all()):
+        raise ValueError(f"{name}: each row of the target must hold probabilities that sum to 1, got a least "
+                         f"of {p.min():.4g} and sums from {p.sum(axis=-1).min():.4g}")
+
+
 # ------------------------------------------------------------------------- what a loss divides by: batches make a whole
 
 def _divided_by(denominator):
@@ -121,10 +157,15 @@ def _elements(target, reduction="mean", **_):
     return None if reduction == "sum" else np.size(data_of(target))
 
 
-def _weights_of(labels, weights=None, reduction="mean", **_):
-    """cross_entropy: the sum of the labels' weights, m without weights."""
+def _weights_of(labels, weights=None, reduction="mean", ignore_index=None, **_):
+    """cross_entropy, categorical_nll: the sum of the weights of the labels that count, their number without weights.
+    Of probabilities (..., k) the number of rows."""
     if reduction == "sum":
         return None
+    labels = np.asarray(data_of(labels))
+    if labels.dtype.kind == "f":
+        return math.prod(labels.shape[:-1])
+    labels = labels.reshape(-1) if ignore_index is None else labels[labels != ignore_index]
     if weights is None:
         return len(labels)
     each = np.asarray(data_of(weights), np.float64)
@@ -134,38 +175,87 @@ def _weights_of(labels, weights=None, reduction="mean", **_):
 # -------------------------------------------------------------------------------------------------------------- classes
 
 @_divided_by(_weights_of)
-def cross_entropy(logits, labels, label_smoothing=0.0, weights=None, reduction="mean"):
+def cross_entropy(logits, labels, label_smoothing=0.0, weights=None, reduction="mean", ignore_index=None):
     """Negative log-likelihood of the labels under softmax(logits). logits (m, k), labels (m,) integers -> ().
 
         J_i = -sum_j t_j log softmax(logits_i)_j,    t = (1 - s) one_hot(label_i) + s / k
 
-    label_smoothing: s in [0, 1]. weights: (k,) non-negative, one for each class: t_j counts weights_j times, and the
-    mean is divided by the sum of the labels' weights instead of m (a class that is rare counts like one that is not).
+    logits may be (n, ..., k), with labels (n, ...): every place is an example. label_smoothing: s in [0, 1].
+    weights: (k,) non-negative, one for each class: t_j counts weights_j times, and the mean is divided by the sum of
+    the labels' weights instead of m (a class that is rare counts like one that is not). ignore_index: examples with
+    this label count nothing, in the divisor neither.
+    labels may also be probabilities p of the logits' shape, each row summing to 1: then t = (1 - s) p + s / k, and the
+    mean is divided by m, with weights too. Differs: in PyTorch the classes are the second axis.
     """
     logits = _prediction("cross_entropy", logits)
-    if label_smoothing.__class__ in (float, int) and label_smoothing == 0 and weights is None and reduction == "mean":
+    labels = labels if isinstance(labels, Tensor | np.ndarray) else np.asarray(labels)
+    if (label_smoothing.__class__ in (float, int) and label_smoothing == 0 and weights is None and reduction == "mean"
+            and ignore_index is None and logits.ndim <= 2 and labels.dtype.kind != "f"):
         return ops.softmax_cross_entropy(logits, labels)
-    labels = _labels("cross_entropy", logits, labels)
-    m, k = shape_of(logits)
-    label_smoothing = number("cross_entropy", "label_smoothing", label_smoothing, "[0, 1]",
-                             hint=" (the classes' weights are weights=)")
-    if weights is None:
-        each = np.ones(k, logits.dtype)
-    else:
-        each = np.asarray(data_of(weights)).astype(logits.dtype)
-        if each.shape != (k,) or not (each >= 0).all():
-            raise ValueError(f"cross_entropy: weights must be ({k},), one for each class and none negative, got "
-                             f"{each.tolist()}, shape {each.shape}")
-    log_p = ops.log_softmax(logits)
-    values = -ops.getitem(log_p, (np.arange(m), labels)) * each[labels]
+    if labels.dtype.kind == "f" and labels.shape == logits.shape and logits.ndim > 1:
+        return _cross_entropy_of(labels, logits, label_smoothing, weights, reduction, ignore_index)
+    rows, flat, counts = _rows("cross_entropy", logits, labels, ignore_index)
+    k = rows.shape[1]
+    label_smoothing, each = _smoothing(label_smoothing), _class_weights("cross_entropy", weights, k, logits.dtype)
+    log_p = ops.log_softmax(rows)
+    values = _of_labels(log_p, flat, each)
     if label_smoothing > 0:
         values = (1 - label_smoothing) * values - ops.sum(log_p * (label_smoothing / k * each), axis=1)
-    if weights is None or reduction != "mean":
-        return _reduce("cross_entropy", values, reduction)
-    total = float(each[labels].sum(dtype=np.float64))
+    return _reduce_counted("cross_entropy", values, weights, each[flat], counts, reduction, labels.shape)
+
+
+def _smoothing(label_smoothing):
+    return number("cross_entropy", "label_smoothing", label_smoothing, "[0, 1]",
+                  hint=" (the classes' weights are weights=)")
+
+
+def _cross_entropy_of(p, logits, label_smoothing, weights, reduction, ignore_index):
+    """cross_entropy of probabilities p (..., k) in the place of labels."""
+    if ignore_index is not None:
+        raise ValueError("cross_entropy: ignore_index is a label; of probabilities none can be ignored")
+    p, k = _target("cross_entropy", logits, p), logits.shape[-1]
+    _probabilities("cross_entropy", data_of(p))
+    s, each = _smoothing(label_smoothing), _class_weights("cross_entropy", weights, k, logits.dtype)
+    t = (1 - s) * p + s / k
+    log_p = ops.where(data_of(t) > 0, ops.log_softmax(logits), 0.0)              # 0 log 0 = 0
+    return _reduce("cross_entropy", -ops.sum(t * log_p * each, axis=-1), reduction)
+
+
+def _of_labels(log_p, labels, each):
+    """-weight log p of the labels, (m,)."""
+    return -ops.getitem(log_p, (np.arange(len(labels)), labels)) * each[labels]
+
+
+def _reduce_counted(name, values, weights, shares, counts, reduction, shape):
+    """`_reduce`, with a mean over what the examples that count weigh. values, shares (m,); counts (m,) or None: all."""
+    if counts is not None:
+        values, shares = ops.where(counts, values, 0.0), shares * counts
+    if reduction == "none":
+        return ops.reshape(values, shape)
+    if weights is None and counts is None or reduction != "mean":
+        return _reduce(name, values, reduction)
+    total = float(shares.sum(dtype=np.float64))
     if total == 0:
-        raise ValueError("cross_entropy: the weights of all labels are 0 (or there are none): no mean exists")
+        ignored = " are 0" if counts is None else ", but for those that are ignored, are 0"
+        raise ValueError(f"{name}: the weights of all labels{ignored} (or there are none): no mean exists")
     return ops.sum(values) / total
+
+
+@_divided_by(_weights_of)
+def categorical_nll(log_probabilities, labels, weights=None, reduction="mean", ignore_index=None):
+    """Negative log-likelihood of labels under logarithms of probabilities. (m, k), labels (m,) integers -> ().
+
+        J_i = -weights[label_i] log p[i, label_i]
+
+    log_probabilities: as ops.log_softmax gives them; cross_entropy takes the logits. (n, ..., k) with labels (n, ...),
+    weights, ignore_index and what the mean is divided by: as in cross_entropy.
+    """
+    name = "categorical_nll"
+    log_p = _prediction(name, log_probabilities)
+    labels = labels if isinstance(labels, Tensor | np.ndarray) else np.asarray(labels)
+    rows, flat, counts = _rows(name, log_p, labels, ignore_index)
+    each = _class_weights(name, weights, rows.shape[1], log_p.dtype)
+    return _reduce_counted(name, _of_labels(rows, flat, each), weights, each[flat], counts, reduction, labels.shape)
 
 
 @_divided_by(_examples)
@@ -196,9 +286,7 @@ def kl_divergence(logits, target, reduction="mean"):
     if len(shape_of(logits)) != 2:
         raise ValueError(f"kl_divergence: wanted logits (m, k) and probabilities (m, k), got {shape_of(logits)}")
     values = data_of(p)
-    if not ((values >= 0).all() and (np.abs(values.sum(axis=1) - 1) <= 1e-3).all()):
-        raise ValueError("kl_divergence: each row of the target must hold probabilities that sum to 1, got a least "
-                         f"of {values.min():.4g} and sums from {values.sum(axis=1).min():.4g}")
+    _probabilities("kl_divergence", values)
     log_p = ops.log(ops.where(values > 0, p, 1.0))
     log_q = ops.where(values > 0, ops.log_softmax(logits), 0.0)
     return _reduce("kl_divergence", ops.sum(p * (log_p - log_q), axis=1), reduction)
@@ -207,11 +295,11 @@ def kl_divergence(logits, target, reduction="mean"):
 def zero_one_error(logits, labels):
     """The fraction of examples whose largest logit is not the label's, a float without gradient.
 
-    logits (m, k), labels (m,); a row that holds NaN is wrong. This is the loss that is meant; the others are its
-    surrogates (8.1.2).
+    logits (m, k), labels (m,), or (n, ..., k) and (n, ...); a row that holds NaN is wrong. This is the loss that is
+    meant; the others are its surrogates (8.1.2).
     """
-    logits = _prediction("zero_one_error", logits)
-    labels = _labels("zero_one_error", logits, labels)
+    labels = labels if isinstance(labels, Tensor | np.ndarray) else np.asarray(labels)
+    logits, labels, _ = _rows("zero_one_error", _prediction("zero_one_error", logits), labels)
     if len(labels) == 0:
         raise ValueError("zero_one_error: no examples")
     logits = data_of(logits)
@@ -220,20 +308,74 @@ def zero_one_error(logits, labels):
 
 # --------------------------------------------------------------------------------------------------------- yes or no
 
+def _zero_to_one(name, target):
+    """Refuse targets outside of [0, 1], and NaN."""
+    values = data_of(target)
+    if not ((values >= 0) & (values <= 1)).all():
+        raise ValueError(f"{name}: targets must lie in [0, 1], got {values.min()} to {values.max()}")
+
+
+def _factor(name, what, value, like):
+    """Non-negative constants that broadcast to the prediction's shape, in its dtype."""
+    factor, shape = np.array(data_of(value), like.dtype), shape_of(like)
+    fits = factor.ndim <= len(shape) and all(a in (1, b) for a, b in zip(factor.shape[::-1], shape[::-1]))
+    if not fits or not (factor >= 0).all():
+        raise ValueError(f"{name}: {what} must be none negative and broadcast to the prediction's shape {shape}, got "
+                         f"shape {factor.shape}, a least of {factor.min(initial=np.inf):.4g}")
+    return factor
+
+
 @_divided_by(_elements)
-def binary_cross_entropy(logits, target, reduction="mean"):
+def binary_cross_entropy(logits, target, reduction="mean", weights=None, pos_weight=None):
     """Negative log-likelihood of targets in [0, 1] under sigmoid(logits). Equal shapes -> ().
 
-        J = t softplus(-z) + (1 - t) softplus(z)        = -t log sigmoid(z) - (1 - t) log(1 - sigmoid(z))
+        J = w (p t softplus(-z) + (1 - t) softplus(z))        = w (-p t log sigmoid(z) - (1 - t) log(1 - sigmoid(z)))
 
-    Exact for any z: the sigmoid, which would round to 0 or 1, is never formed.
+    Exact for any z: the sigmoid, which would round to 0 or 1, is never formed. weights: w, of each element, and
+    pos_weight: p, of what is yes (of each column: how rare it is); they broadcast to the shape, 1 by default. The mean
+    is over all elements, whatever they weigh.
     """
     logits = _prediction("binary_cross_entropy", logits)
     t = _target("binary_cross_entropy", logits, target)
-    values = data_of(t)
+    _zero_to_one("binary_cross_entropy", t)
+    yes, no = t * ops.softplus(-logits), (1 - t) * ops.softplus(logits)
+    if pos_weight is not None:
+        yes = yes * _factor("binary_cross_entropy", "pos_weight", pos_weight, logits)
+    values = yes + no
+    if weights is not None:
+        values = values * _factor("binary_cross_entropy", "weights", weights, logits)
+    return _reduce("binary_cross_entropy", values, reduction)
+
+
+@primitive
+def _log_above(x, least):
+    """log x, but not below `least`."""
+    with np.errstate(divide="ignore"):
+        return np.maximum(np.log(x), least)
+
+
+_log_above.vjps(lambda g, y, x, least: g / ops.maximum(x, 1e-12), None)        # at 0 large, not infinite
+
+
+@_divided_by(_elements)
+def bernoulli_nll(probabilities, target, reduction="mean", weights=None):
+    """Negative log-likelihood of targets in [0, 1] under probabilities in [0, 1] of yes. Equal shapes -> ().
+
+        J = w (-t log p - (1 - t) log(1 - p))
+
+    As in PyTorch no logarithm is below -100, and none has a derivative above 1e12 (Differs: where p = t = 0 or 1 the
+    derivative is that of one side, 1 or -1, not 0). Where p is a sigmoid of something,
+    binary_cross_entropy of that something has no such ends. weights: w, as there; the mean is over all elements.
+    """
+    name = "bernoulli_nll"
+    p = _prediction(name, probabilities)
+    t, values = _target(name, p, target), data_of(p)
     if not ((values >= 0) & (values <= 1)).all():
-        raise ValueError(f"binary_cross_entropy: targets must lie in [0, 1], got {values.min()} to {values.max()}")
-    return _reduce("binary_cross_entropy", t * ops.softplus(-logits) + (1 - t) * ops.softplus(logits), reduction)
+        raise ValueError(f"{name}: probabilities must lie in [0, 1], got {values.min()} to {values.max()}; of logits "
+                         "take binary_cross_entropy")
+    _zero_to_one(name, t)
+    values = -(t * _log_above(p, -100.0) + (1 - t) * _log_above(1 - p, -100.0))
+    return _reduce(name, values if weights is None else values * _factor(name, "weights", weights, p), reduction)
 
 
 # -------------------------------------------------------------------------------------------------------------- numbers

@@ -16,6 +16,8 @@ A, B = rng.standard_normal((6, 5)), rng.standard_normal((6, 5))
 PROBABILITIES = rng.dirichlet(np.ones(5), 6)
 YES = rng.random((6, 5))
 PRECISION = np.exp(rng.standard_normal(5))
+IGNORED = np.array([0, -100, 2, 2, -100, 0])
+IMAGES, PLACES = rng.standard_normal((2, 3, 2, 5)), rng.integers(0, 5, (2, 3, 2))
 
 # name -> (loss of the prediction and options, prediction, PyTorch's twin)
 CASES = {
@@ -30,6 +32,34 @@ CASES = {
                                                                 **o)),
     "binary_cross_entropy": (lambda x, **o: losses.binary_cross_entropy(x, YES, **o), A,
                              lambda F, t, x, **o: F.binary_cross_entropy_with_logits(x, t(YES), **o)),
+    "cross_entropy, some ignored": (
+        lambda x, **o: losses.cross_entropy(x, IGNORED, 0.1, WEIGHTS, ignore_index=-100, **o), LOGITS,
+        lambda F, t, x, **o: F.cross_entropy(x, t(IGNORED), weight=t(WEIGHTS), label_smoothing=0.1, **o)),
+    "cross_entropy, a class ignored": (
+        lambda x, **o: losses.cross_entropy(x, LABELS, ignore_index=2, **o), LOGITS,
+        lambda F, t, x, **o: F.cross_entropy(x, t(LABELS), ignore_index=2, **o)),
+    "cross_entropy of probabilities": (lambda x, **o: losses.cross_entropy(x, PROBABILITIES, **o), LOGITS,
+                                       lambda F, t, x, **o: F.cross_entropy(x, t(PROBABILITIES), **o)),
+    "cross_entropy of probabilities, weighted": (
+        lambda x, **o: losses.cross_entropy(x, PROBABILITIES, 0.2, WEIGHTS, **o), LOGITS,
+        lambda F, t, x, **o: F.cross_entropy(x, t(PROBABILITIES), weight=t(WEIGHTS), label_smoothing=0.2, **o)),
+    "cross_entropy of places": (
+        lambda x, **o: losses.cross_entropy(x, PLACES, 0.1, WEIGHTS, ignore_index=1, **o), IMAGES,
+        lambda F, t, x, **o: F.cross_entropy(x.movedim(-1, 1), t(PLACES), weight=t(WEIGHTS), label_smoothing=0.1,
+                                             ignore_index=1, **o)),
+    "cross_entropy of places, plain": (lambda x, **o: losses.cross_entropy(x, PLACES, **o), IMAGES,
+                                       lambda F, t, x, **o: F.cross_entropy(x.movedim(-1, 1), t(PLACES), **o)),
+    "categorical_nll": (
+        lambda x, **o: losses.categorical_nll(x, LABELS, WEIGHTS, ignore_index=1, **o), LOGITS,
+        lambda F, t, x, **o: F.nll_loss(x, t(LABELS), weight=t(WEIGHTS), ignore_index=1, **o)),
+    "categorical_nll of places": (lambda x, **o: losses.categorical_nll(x, PLACES, **o), IMAGES,
+                                  lambda F, t, x, **o: F.nll_loss(x.movedim(-1, 1).contiguous(), t(PLACES), **o)),
+    "binary_cross_entropy weighted": (
+        lambda x, **o: losses.binary_cross_entropy(x, YES, weights=YES[:, :1], pos_weight=WEIGHTS, **o), A,
+        lambda F, t, x, **o: F.binary_cross_entropy_with_logits(x, t(YES), weight=t(YES[:, :1]), pos_weight=t(WEIGHTS),
+                                                                **o)),
+    "bernoulli_nll": (lambda x, **o: losses.bernoulli_nll(x, YES, weights=WEIGHTS, **o), PROBABILITIES,
+                      lambda F, t, x, **o: F.binary_cross_entropy(x, t(YES), weight=t(WEIGHTS).expand(6, 5), **o)),
     "mean_squared_error": (lambda x, **o: losses.mean_squared_error(x, B, **o), A,
                            lambda F, t, x, **o: F.mse_loss(x, t(B), **o)),
     "absolute_error": (lambda x, **o: losses.absolute_error(x, B, **o), A,
@@ -97,7 +127,9 @@ def test_a_loss_of_arrays_is_a_number_without_graph(name):
     np.testing.assert_allclose(loss(x), loss(Tensor(x)).data, rtol=1e-12)
 
 
-TARGETS = {"cross_entropy": LABELS, "hinge": LABELS, "zero_one_error": LABELS, "binary_cross_entropy": YES,
+TARGETS = {"categorical_nll": LABELS, "bernoulli_nll": YES, "cross_entropy": LABELS,
+           "hinge": LABELS, "zero_one_error": LABELS,
+           "binary_cross_entropy": YES,
            "mean_squared_error": B, "absolute_error": B, "huber": B, "kl_divergence": PROBABILITIES, "gaussian_nll": B}
 
 
@@ -108,7 +140,7 @@ def test_every_loss_has_a_target_here():
 
 @pytest.mark.parametrize("name", TARGETS)
 def test_predictions_and_targets_may_be_arrays_or_lists(name):
-    loss, target = getattr(losses, name), TARGETS[name]
+    loss, target, A = getattr(losses, name), TARGETS[name], PROBABILITIES if name == "bernoulli_nll" else B + 1
     wanted = loss(A, target)
     assert not isinstance(wanted, Tensor)
     for x in (A.tolist(), tuple(map(tuple, A.tolist()))):
@@ -131,7 +163,7 @@ def test_a_parameter_is_a_prediction_and_a_file_in_memory_keeps_its_dtype(tmp_pa
 
 @pytest.mark.parametrize("name", TARGETS)
 def test_integers_as_predictions_count_as_float64_and_do_not_round_the_target(name):
-    loss, target, x = getattr(losses, name), TARGETS[name], (3 * A).astype(int)
+    loss, target, x = getattr(losses, name), TARGETS[name], ((3 if name != "bernoulli_nll" else 0.4) * A).astype(int)
     wanted = loss(x.astype(float), target)
     assert loss(x, target) == loss(x.tolist(), target) == float(loss(Tensor(x), target)) == wanted
 
@@ -147,7 +179,7 @@ def test_what_is_no_array_of_numbers_is_refused(name):
         loss([[1.0, 2.0], [3.0]], target)
     with pytest.raises(ValueError, match=f"{name}: the prediction is a list of Tensors; join them first: ops.stack"):
         loss([tensor(row, requires_grad=True) for row in A], target)
-    if name not in ("cross_entropy", "hinge", "zero_one_error"):
+    if name not in ("categorical_nll", "cross_entropy", "hinge", "zero_one_error"):
         with pytest.raises(ValueError, match=f"{name}: the target is a list of Tensors"):
             loss(A, [tensor(row, requires_grad=True) for row in target])
         with pytest.raises(ValueError, match=f"{name}: the target must hold numbers, got dtype <U1"):
@@ -308,6 +340,16 @@ def test_m_against_m_1_is_refused(name):
     (lambda: losses.cross_entropy(LOGITS, LABELS, weights=-WEIGHTS), "none negative"),
     (lambda: losses.cross_entropy(LOGITS, LABELS, weights=np.zeros(5)), "weights of all labels are 0"),
     (lambda: losses.cross_entropy(LOGITS, LABELS, reduction="average"), 'reduction must be "mean", "sum" or "none"'),
+    (lambda: losses.cross_entropy(LOGITS, B), "cross_entropy: each row of the target must hold probabilities"),
+    (lambda: losses.cross_entropy(LOGITS, PROBABILITIES, ignore_index=0), "of probabilities none can be ignored"),
+    (lambda: losses.cross_entropy(LOGITS, LABELS, ignore_index=0.5), "ignore_index must be an integer"),
+    (lambda: losses.cross_entropy(LOGITS, np.full(6, 3), ignore_index=3), "but for those that are ignored.*no mean"),
+    (lambda: losses.cross_entropy(np.moveaxis(IMAGES, -1, 1), PLACES), r"the classes are the last axis: ops.moveaxis"),
+    (lambda: losses.categorical_nll(LOGITS, LABELS + 1), r"categorical_nll: labels must lie in \[0, 5\)"),
+    (lambda: losses.binary_cross_entropy(A, YES, weights=np.ones(4)), r"weights must be none negative and broadcast"),
+    (lambda: losses.binary_cross_entropy(A, YES, pos_weight=-1.0), "pos_weight must be none negative"),
+    (lambda: losses.bernoulli_nll(A, YES), r"probabilities must lie in \[0, 1\].*binary_cross_entropy"),
+    (lambda: losses.bernoulli_nll(PROBABILITIES, A), r"bernoulli_nll: targets must lie in \[0, 1\]"),
     (lambda: losses.hinge(LOGITS, LABELS + 1), r"hinge: labels must lie in \[0, 5\)"),
     (lambda: losses.hinge(LOGITS[0], LABELS[0]), r"hinge: wanted logits \(m, k\)"),
     (lambda: losses.binary_cross_entropy(A, B), r"binary_cross_entropy: targets must lie in \[0, 1\]"),
@@ -324,6 +366,38 @@ def test_m_against_m_1_is_refused(name):
 def test_misuse_is_refused(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_probabilities_of_0_and_1_cost_what_they_cost_in_pytorch():
+    torch = pytest.importorskip("torch")
+    p, t = (np.array(x) for x in ([0.0, 0, 0, 1, 1, 1, 0.5, 1e-13], [0.0, 1, 0.5, 0, 1, 0.5, 0.5, 1]))
+    a, b = tensor(p, requires_grad=True), torch.tensor(p, requires_grad=True)
+    y, z = losses.bernoulli_nll(a, t), torch.nn.functional.binary_cross_entropy(b, torch.tensor(t))
+    y.backward()
+    z.backward()
+    np.testing.assert_allclose(y.data, z.item(), rtol=1e-13)
+    wanted = b.grad.numpy()
+    wanted[[0, 4]] = [1 / 8, -1 / 8]                    # PyTorch has 0 there, the derivatives are those of log(1 +- x)
+    np.testing.assert_allclose(a.grad, wanted, rtol=1e-8)
+
+
+def test_ignored_examples_have_no_part_in_the_loss():
+    x = tensor(np.where(LABELS[:, None] == 2, [[0.0, -np.inf, 0, -np.inf, 1]], LOGITS), requires_grad=True)
+    y = losses.cross_entropy(x, LABELS, ignore_index=2)
+    y.backward()
+    assert y.item() == pytest.approx(losses.cross_entropy(LOGITS[LABELS != 2], LABELS[LABELS != 2]), rel=1e-14)
+    assert not x.grad[LABELS == 2].any() and x.grad[LABELS != 2].all()
+    assert losses.zero_one_error(IMAGES, PLACES) == np.mean(IMAGES.argmax(-1) != PLACES)
+
+
+def test_the_divisor_of_a_batch_makes_batches_a_whole():
+    for options, x, target in (({}, IMAGES, PLACES), ({"ignore_index": 2}, LOGITS, LABELS), ({}, LOGITS, PROBABILITIES),
+                               ({"weights": WEIGHTS, "ignore_index": -100}, LOGITS, IGNORED),
+                               ({"weights": WEIGHTS}, LOGITS, PROBABILITIES)):
+        parts = [slice(0, 1), slice(1, None)]
+        divisors = [losses.cross_entropy.denominator(target[part], **options) for part in parts]
+        whole = sum(losses.cross_entropy(x[part], target[part], **options) * n for part, n in zip(parts, divisors))
+        assert whole / sum(divisors) == pytest.approx(losses.cross_entropy(x, target, **options), rel=1e-13)
 
 
 @pytest.mark.parametrize("number", [np.float64(0.1), np.float32(0.1)])

@@ -171,7 +171,8 @@ def test_messages_name_the_op_and_what_was_wanted(call, error, message):
 @pytest.mark.parametrize("loss", [losses.cross_entropy, losses.hinge, losses.zero_one_error,
                                   lambda z, y: losses.cross_entropy(z, y, label_smoothing=0.1)])
 @pytest.mark.parametrize("labels, way", [
-    (np.eye(3)[[0, 1]], r"of one-hot rows take labels.argmax\(axis=1\), for probabilities use losses.kl_divergence"),
+    (np.eye(3, dtype=int)[[0, 1]],
+     r"of one-hot rows take labels.argmax\(axis=1\), for probabilities use losses.kl_divergence"),
     (np.array([[0], [1]]), r"write labels.ravel\(\)"), (np.array([0.0, 1.0]), r"labels.astype\(int\)")])
 def test_labels_of_another_form_are_told_the_way(loss, labels, way):
     with pytest.raises(ValueError, match=way):
