@@ -43,12 +43,14 @@ cdef class Block:
 
 def empty(tuple shape, dtype):
     """An array (shape) of a NumPy dtype whose entries are whatever the memory held, like numpy.empty."""
-    cdef Py_ssize_t size = dtype.itemsize, length
+    cdef double bytes = dtype.itemsize           # exact where it matters, and never wraps
+    cdef Py_ssize_t size, length
     cdef Block block
     for length in shape:
-        size *= length
-    if size < LARGE:             # also what is negative or too large for a number of bytes: NumPy says so
+        bytes *= length
+    if not LARGE <= bytes <= 1e18:               # what is negative or more than there can be: NumPy says so
         return _small(shape, dtype)
+    size = <Py_ssize_t> bytes
     block = Block.__new__(Block)
     block.memory = memory_get(size)
     if block.memory.start == NULL:
