@@ -2,6 +2,7 @@
 
     python -m minigrad                      the report
     python -m minigrad figures [8.5 ...]    the figures of the chapter
+    python -m minigrad grade ...            assignments: make, run, class, list
 """
 import importlib
 import os
@@ -37,7 +38,8 @@ def report():
     return lines + [(name, value) for name, value in switches.items()]
 
 
-COMMANDS = {"figures": ("minigrad.figures", "draw the figures of the chapter, all or some: figures 8.1 8.5")}
+COMMANDS = {"figures": ("minigrad.figures", "draw the figures of the chapter, all or some: figures 8.1 8.5"),
+            "grade": ("minigrad.grade.__main__", "assignments for a class: make, run, class, list")}
 
 
 def main(arguments):

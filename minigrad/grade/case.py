@@ -19,15 +19,15 @@ class Outcome(Exception):
 class Case:
     """One test of one submission.
 
-    rng: a generator of the test's own numbers, the same for the same assignment, test and seed; seed: a whole number
-    from it, for drives that want one. Public tests are always drawn from the seed "public", so that a student sees the
+    rng: a generator of the test's own numbers, the same for the same test and seed; seed: a whole number as good, for
+    drives that want one. Public tests are always drawn from the seed "public", so that a student sees the
     numbers of the grader. `ask`, `close`, `equal`, `true` and `picture` are what checks.py uses.
     """
 
     def __init__(self, asked, task, seed, images=None):
         self._ask, self._task = asked, task
-        self.rng = np.random.default_rng(stream(task.number, "public" if self.public else seed))
-        self.seed = int(self.rng.integers(2 ** 31))
+        number = stream(task.number, "public" if self.public else seed)
+        self.rng, self.seed = np.random.default_rng(number), number % 2 ** 31
         self.pictures = [] if images is None else images
 
     @property

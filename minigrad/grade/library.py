@@ -1,0 +1,83 @@
+"""The copy of minigrad that a submission can import: without the answer, the grader and the figures.
+
+A module that stands empty keeps its name: `from minigrad.optim import Adam` works, and what comes is an `Absent` that
+says so wherever it is used; so the rest of the library can still be imported.
+"""
+import compileall
+import py_compile
+import shutil
+from pathlib import Path
+
+import minigrad
+
+NEVER = ("minigrad.grade", "minigrad.figures", "minigrad.__main__")
+EMPTY = '''"""Left empty: this assignment asks you to write it."""
+class Absent:
+    def __init__(self, name):
+        object.__setattr__(self, "_name", name)
+
+    def _refuse(self, *args, **kwargs):
+        raise ImportError(f"{self._name} is what this assignment asks you to write: in the grader it stands empty")
+
+    __call__ = __mro_entries__ = _refuse
+
+    def __getattr__(self, name):
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return Absent(f"{self._name}.{name}")
+
+
+def __getattr__(name):
+    if name.startswith("__"):
+        raise AttributeError(name)
+    return Absent(f"{__name__}.{name}")
+'''
+
+
+def strip(into, blocked=()):
+    """Copy minigrad and minigrad_ext into a folder, `blocked` modules empty. Returns the two folders' paths.
+
+    ValueError for a blocked name that is no module: a wrong name would leave the answer in.
+    """
+    package = Path(minigrad.__file__).resolve().parent
+    compiled = package.parent / "minigrad_ext"
+    leave = shutil.ignore_patterns("__pycache__", "*.pyc", "*.pyx", "*.c", "*.h", "*.pxd")
+    for source in (package, compiled):
+        if source.is_dir():
+            shutil.copytree(source, into / source.name, ignore=leave)
+    for name in NEVER:
+        remove(into, name)
+    for name in blocked:
+        if name.split(".")[0] not in ("minigrad", "minigrad_ext") or not empty(into, name):
+            raise ValueError(f"blocked: {name!r} is no module of minigrad")
+    compileall.compile_dir(into, quiet=2, invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH)
+    return [str(path) for path in sorted(into.iterdir())]
+
+
+def forms(into, name):
+    """The folder and the files that a module name can stand for: a.b -> a/b, a/b.py, a/b.*.so."""
+    path = into.joinpath(*name.split("."))
+    return [one for one in (path, path.with_name(path.name + ".py"), *path.parent.glob(path.name + ".*.so"),
+                            *path.parent.glob(path.name + ".*.pyd")) if one.exists()]
+
+
+def remove(into, name):
+    for one in forms(into, name):
+        shutil.rmtree(one) if one.is_dir() else one.unlink()
+
+
+def empty(into, name):
+    """Whether there was such a module; its files and all below it now hold EMPTY."""
+    found = forms(into, name)
+    for one in found:
+        if one.is_dir():
+            for file in [*one.rglob("*")]:
+                if file.suffix == ".py":
+                    file.write_text(EMPTY)
+                elif file.is_file():
+                    file.unlink()
+        else:
+            one.unlink()
+            path = one.with_name(name.split(".")[-1] + ".py")
+            path.write_text(EMPTY)
+    return bool(found)

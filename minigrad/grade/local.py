@@ -1,0 +1,32 @@
+"""The public tests in the student's own folder: no walls, the student's own process, the grader's numbers."""
+import importlib
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from minigrad.grade import wire
+from minigrad.grade.assignment import Task, run_file
+from minigrad.grade.case import Case, Outcome
+
+
+def check(file, number):
+    """Run that public check on the adapter.py beside `file`. AssertionError with its message if it fails."""
+    folder = Path(file).resolve().parent
+    checks = run_file(folder / "public_checks.py")
+    task = next(one.task for one in vars(checks).values()
+                if isinstance(getattr(one, "task", None), Task) and one.task.number == number)
+    case = Case(lambda function, inputs, public: ask(folder, function, inputs), task, "public")
+    try:
+        task.function(case)
+    except Outcome as outcome:
+        raise AssertionError(outcome.message) from None
+
+
+def ask(folder, function, inputs):
+    """drive.function(student, **inputs) here, the data as they come back over the wire."""
+    if str(folder) not in sys.path:
+        sys.path.insert(0, str(folder))
+    student, drive = importlib.import_module("adapter"), run_file(folder / "drive.py")
+    copies = {name: np.copy(value) if isinstance(value, np.ndarray) else value for name, value in inputs.items()}
+    return wire.unpack(wire.pack({}, getattr(drive, function)(student, **copies)))[1]

@@ -1,0 +1,54 @@
+"""A record as a page to read: text for a terminal, Markdown for everything else."""
+
+
+def summary(record):
+    """One sentence. Public and hidden tests are told apart: "all passed" is said of neither alone."""
+    parts = []
+    for visibility in ("public", "hidden"):
+        passed, count = record.passed(visibility)
+        if count:
+            parts.append(f"{visibility} tests: {passed} of {count} passed")
+    if record.suite:
+        parts.append(f"own tests: {record.suite.killed} of {len(record.suite.mutants)} wrong solutions found")
+    return "; ".join(parts)
+
+
+def text(record):
+    """For a terminal."""
+    lines = [f"{record.title} ({record.assignment})" + (f": {record.student}" if record.student else ""),
+             f"{record.points:g} of {record.most:g} points. {summary(record)}", ""]
+    for one in record.tests:
+        lines.append(f"{one.number:<5}{one.status:<9}{one.points:g}/{one.most:g}  {one.name} ({one.visibility})")
+        lines += [f"     {one.message}"] if one.message else []
+        lines += [f"     printed: {one.output.strip()}"] if one.output.strip() and one.message else []
+    if record.suite:
+        lines += ["", f"Your tests: {record.suite.points:g} of {record.suite.most:g} points"]
+        lines += [f"     {record.suite.message}"] if record.suite.message else [
+            f"     {name:<24}{'found by ' + ', '.join(tests) if tests else 'MISSED: ' + message}"
+            for name, message, tests in record.suite.mutants]
+    lines += ["", *record.notes, f"Isolation: {record.level}"] + [f"     {one}" for one in record.guarantees]
+    return "\n".join(lines) + "\n"
+
+
+def cell(said):
+    """Text that stays in its cell of a table, and is no markup."""
+    said = str(said).replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;").replace("`", "'")
+    return " ".join(said.split())
+
+
+def markdown(record):
+    """For a page."""
+    lines = [f"# {record.title}" + (f": {cell(record.student)}" if record.student else ""), "",
+             f"**{record.points:g} of {record.most:g} points.** {summary(record)}.", "",
+             "| test | | points | what it says |", "|---|---|---|---|"]
+    lines += [f"| {one.number} {cell(one.name)} ({one.visibility}) | {one.status} | {one.points:g}/{one.most:g} | "
+              f"{cell(one.message)} |" for one in record.tests]
+    if record.suite:
+        lines += ["", f"## Your own tests: {record.suite.points:g} of {record.suite.most:g} points", ""]
+        lines += [cell(record.suite.message)] if record.suite.message else [
+            "| wrong solution | what is wrong in it | found by |", "|---|---|---|",
+            *(f"| {name} | {cell(message)} | {cell(', '.join(tests) or 'none')} |"
+              for name, message, tests in record.suite.mutants)]
+    lines += ["", "## What held", "", f"Isolation: {record.level}.", ""]
+    lines += [f"- {cell(one)}" for one in (*record.guarantees, *record.notes)]
+    return "\n".join(lines) + "\n"
