@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-import minigrad
+from minigrad import __version__
 
 STATUSES = ("passed", "failed", "error", "timeout", "memory", "crash")
 
@@ -64,7 +64,7 @@ class Record:
     guarantees: list = field(default_factory=list)
     seconds: float = 0.0
     versions: dict = field(default_factory=lambda: {
-        "minigrad": minigrad.__version__, "NumPy": np.__version__, "Python": platform.python_version()})
+        "minigrad": __version__, "NumPy": np.__version__, "Python": platform.python_version()})
 
     @property
     def points(self):
