@@ -98,7 +98,8 @@ def test_restore_of_the_default():
 
 @pytest.mark.parametrize("kind, path, largest", [
     ("Philox", ("buffer_pos",), 4), ("MT19937", ("state", "pos"), 624), ("PCG64", ("has_uint32",), 1),
-    ("PCG64", ("uinteger",), 2**32 - 1), ("Philox", ("has_uint32",), 1), ("SFC64", ("uinteger",), 2**32 - 1)])
+    ("PCG64", ("uinteger",), 2**32 - 1), ("Philox", ("has_uint32",), 1), ("SFC64", ("uinteger",), 2**32 - 1),
+    ("PCG64", ("state", "state"), 2**128 - 1)])
 def test_a_position_lies_inside_its_buffer(kind, path, largest):
     """The largest that NumPy itself reaches is taken, one more is not: it would be read behind the buffer's end."""
     rng = np.random.Generator(getattr(np.random, kind)(1))

@@ -25,6 +25,14 @@ def convnet(dtype=np.float64):
         nn.Linear(4, 3, rng=2, dtype=dtype))
 
 
+def strided(dtype=np.float64):
+    """Convolutions without a bias, whose stride, padding and groups are arguments of their own."""
+    return nn.Sequential(
+        nn.Conv2d(2, 4, 3, stride=2, padding=1, bias=False, rng=0, dtype=dtype), nn.Tanh(),
+        nn.Conv2d(4, 4, 2, groups=2, bias=False, rng=1, dtype=dtype), nn.Tanh(), nn.Flatten(),
+        nn.Linear(16, 3, bias=False, rng=2, dtype=dtype))
+
+
 class Reader(nn.Module):
     """An LSTM over a sequence (m, t, inputs), its last state read out."""
 
@@ -41,14 +49,14 @@ class Reader(nn.Module):
 def objective(kind, dtype=np.float64, m=12):
     rng = np.random.default_rng(3)
     relu = functools.partial(mlp, activation=nn.ReLU)
-    model = {"mlp": mlp, "relu": relu, "convnet": convnet, "lstm": Reader}[kind](dtype)
-    shape = {"convnet": (6, 6, 2), "lstm": (4, 4)}.get(kind, (6,))
+    model = {"mlp": mlp, "relu": relu, "convnet": convnet, "strided": strided, "lstm": Reader}[kind](dtype)
+    shape = {"convnet": (6, 6, 2), "strided": (6, 6, 2), "lstm": (4, 4)}.get(kind, (6,))
     J = Objective(model, losses.cross_entropy, rng.standard_normal((m, *shape)).astype(dtype), rng.integers(0, 3, m))
     theta = J.parameters.theta + 0.1 * rng.standard_normal(J.parameters.n).astype(dtype)
     return J, theta, rng.standard_normal(J.parameters.n).astype(dtype)
 
 
-KINDS = ["mlp", "relu", "convnet", "lstm"]
+KINDS = ["mlp", "relu", "convnet", "strided", "lstm"]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -138,6 +146,10 @@ def torch_pair(kind):
             h = f.conv2d(f.avg_pool2d(h, 2), p["4.w"].permute(3, 2, 0, 1), p["4.b"])
             h = torch.relu(f.batch_norm(h, None, None, p["5.gamma"], p["5.beta"], True, 0, 1e-5))
             return h.permute(0, 2, 3, 1).flatten(1) @ p["8.w"] + p["8.b"]
+        if kind == "strided":
+            h = torch.tanh(f.conv2d(x.permute(0, 3, 1, 2), p["0.w"].permute(3, 2, 0, 1), stride=2, padding=1))
+            h = torch.tanh(f.conv2d(h, p["2.w"].permute(3, 2, 0, 1), groups=2))
+            return h.permute(0, 2, 3, 1).flatten(1) @ p["5.w"]
         h = c = torch.zeros(len(x), 5, dtype=x.dtype)
         for t in range(x.shape[1]):
             i, forget, a, o = (x[:, t] @ p["cell.w"] + h @ p["cell.u"] + p["cell.b"]).split(5, dim=1)
