@@ -82,7 +82,8 @@ def newton_on_block(J, theta, block, steps=20):
     first = np.linalg.norm(g)
     rounding = 8 * np.finfo(theta.dtype).eps
     for _ in range(steps):
-        if not np.linalg.norm(g) > 1e-10 * first:           # NaN too
+        size = np.linalg.norm(g)
+        if size <= 1e-10 * first or np.isnan(size):
             break
         step, here = -_solve_absolute(_curvature(J, theta, index), g), theta[index]
         for length in 0.5 ** np.arange(40):

@@ -143,7 +143,7 @@ def _compare(name, J, arrays, places, analytic, rng, atol, rtol, directions, h):
             relative += error <= rtol * abs(numeric)
             worst_absolute = max(worst_absolute, error)
             worst_relative = max(worst_relative, error / max(abs(numeric), atol))
-            if not error <= atol + rtol * abs(numeric):      # also catches NaN
+            if error > atol + rtol * abs(numeric) or np.isnan(error):
                 raise GradientError(f"{name}: argument {place}, {where}: the rule gives {exact:.9g}, "
                                     f"differences give {numeric:.9g} (error {error:.2g})")
     return Report(entries, relative, worst_absolute, worst_relative)

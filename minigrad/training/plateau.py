@@ -1,5 +1,5 @@
 """A smaller learning rate once a figure no longer falls (after the book)."""
-from math import inf
+from math import inf, isnan
 
 from minigrad.arguments import count, number
 from minigrad.optim.schedules import Constant, Scaled
@@ -67,6 +67,6 @@ class ReduceOnPlateau(Callback):
     def load_state_dict(self, state):
         """Go on where `state` was saved. ValueError if it is no such state; then nothing has changed."""
         best, waited = state.get("best"), state.get("waited")
-        if not isinstance(best, float) or best != best or type(waited) is not int or waited < 0:
+        if not isinstance(best, float) or isnan(best) or type(waited) is not int or waited < 0:
             raise ValueError(f"ReduceOnPlateau.load_state_dict: best is {best!r:.80}, waited {waited!r:.80}")
         self.best, self.waited = best, waited

@@ -192,7 +192,7 @@ class ScaledConjugateGradient(SecondOrder):
 
     def advance(self, J, theta, value, g):
         d = -g + self.coefficient * self.d
-        if self.coefficient == 0 or not dot(g, d) < 0:
+        if self.coefficient == 0 or (slope := dot(g, d)) >= 0 or math.isnan(slope):
             d = -g
             self.since = 0
         mu, dd = -dot(g, d), dot(d, d)
