@@ -92,7 +92,7 @@ class _Units:
                 self.next = module
                 self._check(who, other, module)
                 break
-            if isinstance(module, NORMALIZATIONS) and module.gamma.shape == (self.n,):
+            if isinstance(module, NORMALIZATIONS) and np.shape(module.gamma) == (self.n,):
                 self.normalizations.append(module)
                 self.scaled = module
             elif not _is_one_of(module, ELEMENTWISE, ELEMENTWISE_OPS):

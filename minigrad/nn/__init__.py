@@ -8,8 +8,8 @@ from minigrad.nn.layers import (
 from minigrad.nn.convolution import (
     AvgPool2d, Conv2d, ConvTranspose2d, FractionalMaxPool2d, GlobalAvgPool, MaxPool2d,
 )
-from minigrad.nn.normalization import BatchNorm, LayerNorm, redundant_biases
-from minigrad.nn.recurrent import LSTMCell, RNNCell
+from minigrad.nn.normalization import BatchNorm, GroupNorm, InstanceNorm, LayerNorm, RMSNorm, redundant_biases
+from minigrad.nn.recurrent import GRUCell, LSTMCell, RNNCell
 from minigrad.nn.regularize import DropConnect, Dropout, DropoutAtTest, StochasticDepth
 from minigrad.nn.shortcuts import AuxiliaryHead, Highway, auxiliary_loss, discard_heads
 from minigrad.nn import regularize

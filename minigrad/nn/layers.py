@@ -80,19 +80,27 @@ class Embedding(Module):
     """One learned vector for each of `symbols` integers: labels (...) -> (..., size).
 
     The gradient of a symbol that occurs several times is the sum over its occurrences. Raises ValueError for labels
-    outside [0, symbols): negative ones do not count from the end.
+    outside [0, symbols): negative ones do not count from the end. padding: a label, whose vector is 0 at first and has
+    no gradient (it fills sequences up to one length), or None.
     """
     unit_axis = None                      # its rows are vectors, not the weights of units
 
-    def __init__(self, symbols, size, weights=init.normal, rng=None, dtype=default_dtype):
+    def __init__(self, symbols, size, weights=init.normal, rng=None, dtype=default_dtype, padding=None):
         shape = tuple(counts("Embedding", symbols=symbols, size=size))
         self.table = initial("Embedding", shape, generator(rng), dtype, weights=weights)
+        self.padding = None if padding is None else count("Embedding", "padding", padding, 0, shape[0] - 1)
+        if padding is not None:
+            self.table.data[self.padding] = 0
 
     def forward(self, labels):
-        return ops.embedding(self.table, labels)
+        y = ops.embedding(self.table, labels)
+        if self.padding is None:
+            return y
+        return ops.where(data_of(np.equal(labels, self.padding))[..., None], self.table.data[self.padding].copy(), y)
 
     def describe(self):
-        return f"Embedding({self.table.shape[0]}, {self.table.shape[1]})"
+        padding = "" if self.padding is None else f", padding={self.padding}"
+        return f"Embedding({self.table.shape[0]}, {self.table.shape[1]}{padding})"
 
 
 def a_layer(owner, place, layer):

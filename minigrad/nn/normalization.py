@@ -1,4 +1,5 @@
-"""Batch normalization (8.7.1) and layer normalization as layers, and the biases that batch norm makes redundant."""
+"""Batch normalization (8.7.1), layer, group, instance and RMS normalization as layers, and the biases that batch norm
+makes redundant."""
 import math
 
 import numpy as np
@@ -25,6 +26,8 @@ class BatchNorm(Module):
     0 and 1 at first; updated at each call while learning, except inside `fixed_statistics` (an Objective). momentum may
     be changed at any time; 1/k at the k-th batch gives plain means. relu=True: max(y, 0), in the same pass.
     A batch of one value per feature in learning mode is refused: its variance is 0, and y would be beta whatever x.
+    affine=False: no gamma and beta, 1 and 0 in their place. tracking=False: no running averages; mu and var are those
+    of the batch at test time too.
 
     Differs: delta is 1e-5, not 1e-8, at which float32 noise in a constant feature would be amplified 10,000 times; the
     book averages the standard deviation, here it is the variance, as everywhere in practice; the running variance is
@@ -32,17 +35,19 @@ class BatchNorm(Module):
     """
     buffers = ("running_mean", "running_var")
 
-    def __init__(self, features, delta=1e-5, momentum=0.1, relu=False, dtype=default_dtype):
-        features, = counts("BatchNorm", features=features)
+    def __init__(self, features, delta=1e-5, momentum=0.1, relu=False, dtype=default_dtype, affine=True, tracking=True):
+        self.features, = counts("BatchNorm", features=features)
         weight_of_new(momentum)
         self.delta, self.momentum = number("BatchNorm", "delta", delta, "[0, inf)"), momentum
         self.relu = flag("BatchNorm", "relu", relu)
-        self.gamma = Parameter(init.constant((features,), 1.0, dtype=dtype))
-        self.beta = Parameter(init.zeros((features,), dtype=dtype))
-        self.running_mean, self.running_var = np.zeros(features, dtype), np.ones(features, dtype)
+        self.gamma, self.beta = scale_and_shift("BatchNorm", features, affine, dtype)
+        if flag("BatchNorm", "tracking", tracking):
+            self.running_mean, self.running_var = np.zeros(features, dtype), np.ones(features, dtype)
+        else:
+            self.buffers = ()
 
     def forward(self, x):
-        if not self.training:
+        if not self.training and self.buffers:
             return self.with_running_averages(x)
         m = math.prod(x.shape[:-1])
         if m == 1:
@@ -50,7 +55,7 @@ class BatchNorm(Module):
                              "use a larger batch (drop a last batch of one), or eval()")
         moments = np.empty((2, x.shape[-1]), x.dtype)
         y = ops.batch_norm(x, self.gamma, self.beta, self.delta, self.relu, moments)
-        if updating_statistics():
+        if self.buffers and updating_statistics():
             share, (mean, var) = weight_of_new(self.momentum), moments
             self.running_mean = (1 - share) * self.running_mean + share * mean
             self.running_var = (1 - share) * self.running_var + share * m / (m - 1) * var
@@ -58,15 +63,25 @@ class BatchNorm(Module):
 
     def with_running_averages(self, x):
         """What the layer computes at test time: an affine map of each feature."""
-        if x.shape[-1:] != self.gamma.shape or x.dtype != self.gamma.dtype:
-            raise ValueError(f"BatchNorm: the last axis of x must be {self.gamma.shape[0]}, its dtype "
-                             f"{self.gamma.dtype}, got x {x.dtype} {x.shape}")
-        scale = self.gamma * (1 / np.sqrt(self.running_var + float(self.delta)))
-        y = x * scale + (self.beta - self.running_mean * scale)
+        if x.shape[-1:] != self.running_mean.shape or x.dtype != self.running_mean.dtype:
+            raise ValueError(f"BatchNorm: the last axis of x must be {self.running_mean.shape[0]}, its dtype "
+                             f"{self.running_mean.dtype}, got x {x.dtype} {x.shape}")
+        scale, beta = 1 / np.sqrt(self.running_var + float(self.delta)), 0.0
+        if self.gamma is not None:
+            scale, beta = self.gamma * scale, self.beta
+        y = x * scale + (beta - self.running_mean * scale)
         return ops.relu(y) if self.relu else y
 
     def describe(self):
-        return f"BatchNorm({self.gamma.shape[0]}{', relu=True' if self.relu else ''})"
+        options = {", relu=True": self.relu, ", affine=False": self.gamma is None, ", tracking=False": not self.buffers}
+        return f"BatchNorm({self.features}{''.join(option for option, given in options.items() if given)})"
+
+
+def scale_and_shift(layer, features, affine, dtype):
+    """gamma and beta, 1 and 0 at first; None both for affine=False."""
+    if not flag(layer, "affine", affine):
+        return None, None
+    return Parameter(init.constant((features,), 1.0, dtype=dtype)), Parameter(init.zeros((features,), dtype=dtype))
 
 
 def weight_of_new(momentum):
@@ -91,6 +106,61 @@ class LayerNorm(Module):
 
     def describe(self):
         return f"LayerNorm({self.gamma.shape[0]})"
+
+
+class GroupNorm(Module):
+    """Group normalization (Wu and He 2018): (m, ..., features) -> same shape, each example over its pixels and a
+    group of neighbouring features. Alike in learning and test mode.
+
+    groups: their number, which divides features. affine=False: no gamma and beta.
+    """
+
+    def __init__(self, groups, features, delta=1e-5, affine=True, dtype=default_dtype):
+        layer = type(self).__name__
+        self.groups, self.features = counts(layer, groups=groups, features=features)
+        if features % groups:
+            raise ValueError(f"{layer}: groups must divide features, got {groups} for {features}")
+        self.delta = number(layer, "delta", delta, "[0, inf)")
+        self.gamma, self.beta = scale_and_shift(layer, self.features, affine, dtype)
+
+    def forward(self, x):
+        if np.shape(x)[-1:] != (self.features,):
+            raise ValueError(f"{type(self).__name__}: the last axis of x must be {self.features}, got {np.shape(x)}")
+        return ops.group_norm(x, self.gamma, self.beta, self.groups, self.delta)
+
+    def describe(self):
+        return f"GroupNorm({self.groups}, {self.features}{'' if self.gamma is not None else ', affine=False'})"
+
+
+class InstanceNorm(GroupNorm):
+    """Instance normalization (Ulyanov et al. 2016): each example and each feature over its pixels, (m, ..., features).
+
+    affine=True: with gamma and beta.
+    """
+
+    def __init__(self, features, delta=1e-5, affine=False, dtype=default_dtype):
+        super().__init__(features, features, delta, affine, dtype)
+
+    def describe(self):
+        return f"InstanceNorm({self.features}{', affine=True' if self.gamma is not None else ''})"
+
+
+class RMSNorm(Module):
+    """RMS normalization (Zhang and Sennrich 2019): (..., features) -> same shape, gamma x / sqrt(delta + mean of x^2).
+
+    Differs: delta is 1e-5; PyTorch's is the dtype's rounding unless it is given.
+    """
+
+    def __init__(self, features, delta=1e-5, dtype=default_dtype):
+        features, = counts("RMSNorm", features=features)
+        self.delta = number("RMSNorm", "delta", delta, "[0, inf)")
+        self.gamma = Parameter(init.constant((features,), 1.0, dtype=dtype))
+
+    def forward(self, x):
+        return ops.rms_norm(x, self.gamma, self.delta)
+
+    def describe(self):
+        return f"RMSNorm({self.gamma.shape[0]})"
 
 
 def redundant_biases(model, x=None):

@@ -1,4 +1,6 @@
 """Recurrent cells: one step in time. A sequence is a loop over steps; the gradient goes back through all of them."""
+import numpy as np
+
 from minigrad import init, ops
 from minigrad.arguments import counts
 from minigrad.core import Tensor, default_dtype
@@ -81,6 +83,43 @@ class LSTMCell(Module):
 
     def describe(self):
         return f"LSTMCell({self.w.shape[0]}, {self.u.shape[0]})"
+
+
+class GRUCell(Module):
+    """Gated recurrent unit (Cho et al. 2014), in the form of PyTorch's.
+
+        r, z = sigmoid(x W + h U + b)       reset and update gate, each its own columns
+        a = tanh(x W + b + r (h U + c))     candidate
+        h' = (1 - z) a + z h
+
+    x (m, inputs), h (m, units) -> h' (m, units). Called as cell(x, h); h may be left out: zeros. w (inputs, 3 units),
+    u (units, 3 units), b (3 units,): columns in the order r, z, a; c (units,). weights, recurrent, biases: their
+    initializers; that of u is asked three times for (units, units). Differs: the paper resets h before the product
+    with U, not after it.
+    """
+
+    def __init__(self, inputs, units, weights=init.fan_in_uniform, recurrent=init.orthogonal, rng=None,
+                 dtype=default_dtype, bias=True, biases=init.zeros):
+        inputs, units = counts("GRUCell", inputs=inputs, units=units)
+        rng = generator(rng)
+        self.w = initial("GRUCell", (inputs, 3 * units), rng, dtype, weights=weights)
+        gates = [initial("GRUCell", (units, units), rng, dtype, recurrent=recurrent).data for _ in range(3)]
+        self.u = Parameter(ops.concatenate(gates, axis=1))
+        has = has_bias("GRUCell", bias)
+        self.b = initial("GRUCell", (3 * units,), rng, dtype, biases=biases) if has else None
+        self.c = initial("GRUCell", (units,), rng, dtype, biases=biases) if has else None
+
+    def forward(self, x, h=None):
+        units = self.u.shape[0]
+        h = Tensor(np.zeros((*x.shape[:-1], units), self.u.dtype)) if h is None else _state("GRUCell", "h", h, x, units)
+        xr, xz, xa = ops.split(ops.linear(x, self.w, self.b), 3, axis=-1)
+        hr, hz, ha = ops.split(ops.linear(h, self.u), 3, axis=-1)
+        r, z = ops.sigmoid(xr + hr), ops.sigmoid(xz + hz)
+        a = ops.tanh(xa + r * (ha if self.c is None else ha + self.c))
+        return a + z * (h - a)
+
+    def describe(self):
+        return f"GRUCell({self.w.shape[0]}, {self.u.shape[0]})"
 
 
 def _state(cell, name, s, x, units):

@@ -1,4 +1,5 @@
-"""Batch normalization (8.35) to (8.37) and layer normalization, with derivatives through the mean and the deviation.
+"""Batch normalization (8.35) to (8.37), layer, group and RMS normalization, with derivatives through the mean and the
+deviation.
 
     xhat = (x - mean) / sqrt(var + delta)        mean and (biased) variance: of the batch, part of the graph
     y    = gamma xhat + beta
@@ -6,13 +7,16 @@
 The rules compute the mean and the variance again from x, so that what a second derivative sees depends on x everywhere.
 A rule that took them from the forward pass as constants would give right gradients and wrong Hessians.
 """
+import math
+
 import numpy as np
 
 from minigrad import kernels
-from minigrad.arguments import number
+from minigrad.arguments import count, number
 from minigrad.core import contiguous, data_of, default_dtype, gradient_array, primitive
 from minigrad.ops.elementwise import relu_gate, sqrt
 from minigrad.ops.reduce import mean, sum
+from minigrad.ops.shape import reshape
 
 
 def _standardize(x, axes, delta):
@@ -76,7 +80,8 @@ def batch_norm(x, gamma, beta, delta=1e-5, relu=False, moments=None):
     Mean and biased variance are over all axes but the last: over examples, and over pixels too for images (n, h, w, c).
     delta: inside the root, in units of x^2. relu: return max(y, 0), in the same pass. moments: None, or a (2, c) array
     of x's dtype that receives mean and variance, for running averages. Raises ValueError for an empty batch.
-    Differs: delta is an argument (the book's 1e-8 allows gains of 1e4, which float32 does not survive).
+    gamma and beta None: 1 and 0. Differs: delta is an argument (the book's 1e-8 allows gains of 1e4, which float32
+    does not survive).
     """
     shape = np.shape(x)
     x, gamma, beta = _check("batch_norm", x, gamma, beta, delta)
@@ -97,6 +102,8 @@ def _check(name, x, gamma, beta, delta):
     """x, gamma and beta, lists made arrays of x's dtype; refused unless they and delta fit."""
     number(name, "delta", delta, "[0, inf)")
     shape = np.shape(x)
+    if gamma is None and beta is None:
+        gamma, beta = np.ones(shape[-1:], x.dtype), np.zeros(shape[-1:], x.dtype)
     if not shape or np.shape(gamma) != shape[-1:] or np.shape(beta) != shape[-1:]:
         raise ValueError(f"{name}: gamma and beta must be {shape[-1:]}, the last axis of x {shape}, "
                          f"got {np.shape(gamma)} and {np.shape(beta)}")
@@ -151,3 +158,35 @@ def layer_norm(x, gamma, beta, delta=1e-5):
     if 0 in shape:
         return x * gamma + beta                    # no examples: of that shape, and the gradients are 0
     return _layer_norm(x, gamma, beta, float(delta))
+
+
+# ----------------------------------------------------------------------------------------------------- group norm, RMS
+
+def group_norm(x, gamma, beta, groups, delta=1e-5):
+    """Group normalization (Wu and He 2018): mean and variance of each example over its pixels and a group of channels.
+
+    x (m, ..., c), gamma and beta (c,), or None both -> like x. groups: how many of equal size, c for one each (instance
+    normalization, Ulyanov et al. 2016). Raises ValueError where a group has one value: its variance would be 0.
+    """
+    shape = np.shape(x)
+    x, gamma, beta = _check("group_norm", x, gamma, beta, delta)
+    groups = count("group_norm", "groups", groups)
+    if len(shape) < 2 or shape[-1] % groups:
+        raise ValueError(f"group_norm: x must be (m, ..., c), with c a multiple of the {groups} groups, got x {shape}")
+    if 0 in shape:
+        return x * gamma + beta
+    grouped = reshape(x, (shape[0], math.prod(shape[1:-1]), groups, shape[-1] // groups))
+    if grouped.shape[1] * grouped.shape[3] == 1:
+        raise ValueError(f"group_norm: each of {groups} groups has one value per example, got x {shape}")
+    return reshape(_standardize(grouped, (1, 3), float(delta))[0], shape) * gamma + beta
+
+
+def rms_norm(x, gamma, delta=1e-5):
+    """RMS normalization (Zhang and Sennrich 2019): gamma x / sqrt(mean of x^2 over the last axis + delta).
+
+    x (..., c), gamma (c,) -> like x.
+    """
+    x, gamma, _ = _check("rms_norm", x, gamma, gamma, delta)
+    if np.shape(x)[-1] == 0:
+        raise ValueError(f"rms_norm: wanted at least one feature, got x {np.shape(x)}")
+    return x / sqrt(mean(x * x, -1, keepdims=True) + float(delta)) * gamma

@@ -24,6 +24,21 @@ def layer_lstm(torch, x, p):
     return torch.lstm_cell(x, (zero, zero), p["w"].T, p["u"].T, p["b"], 0 * p["b"])[0]
 
 
+def layer_gru(torch, x, h, p):
+    other = torch.cat([0 * p["b"][:8], p["c"]])
+    return torch.gru_cell(x, h, p["w"].T, p["u"].T, p["b"], other)
+
+
+class Twice(nn.Module):
+    """A cell whose state is half its input, so that both are differentiated."""
+
+    def __init__(self, cell):
+        self.cell = cell
+
+    def forward(self, x):
+        return self.cell(x, x * 0.5)
+
+
 class First(nn.Module):
     """The first of several outputs, for checkers that want one."""
 
@@ -99,6 +114,29 @@ LAYERS = {
                                                               torch.ones(4, dtype=x.dtype), p["gamma"], p["beta"])),
     "LayerNorm": (lambda d: nn.LayerNorm(5, dtype=d), (2, 3, 5), lambda torch, x, p:
                   torch.nn.functional.layer_norm(x, (5,), p["gamma"], p["beta"])),
+    "BatchNorm without gamma and beta": (lambda d: nn.BatchNorm(4, affine=False, dtype=d), (5, 4), lambda torch, x, p:
+                                         torch.nn.functional.batch_norm(x, None, None, None, None, True)),
+    "BatchNorm without gamma and beta at test time": (
+        lambda d: nn.BatchNorm(4, affine=False, dtype=d).eval(), (1, 4), lambda torch, x, p:
+        torch.nn.functional.batch_norm(x, torch.zeros(4, dtype=x.dtype), torch.ones(4, dtype=x.dtype))),
+    "BatchNorm without averages at test time": (
+        lambda d: nn.BatchNorm(4, tracking=False, relu=True, dtype=d).eval(), (5, 4), lambda torch, x, p:
+        torch.relu(torch.nn.functional.batch_norm(x, None, None, p["gamma"], p["beta"], True))),
+    "GroupNorm": (lambda d: nn.GroupNorm(2, 6, dtype=d), (2, 3, 2, 6), lambda torch, x, p: images(
+        lambda z: torch.nn.functional.group_norm(z, 2, p["gamma"], p["beta"]))(x)),
+    "GroupNorm of vectors": (lambda d: nn.GroupNorm(2, 6, affine=False), (4, 6),
+                             lambda torch, x, p: torch.nn.functional.group_norm(x, 2)),
+    "InstanceNorm": (lambda d: nn.InstanceNorm(3), (2, 4, 3, 3), lambda torch, x, p: images(
+        torch.nn.functional.instance_norm)(x)),
+    "InstanceNorm affine": (
+        lambda d: nn.InstanceNorm(3, affine=True, dtype=d), (2, 4, 3, 3), lambda torch, x, p: images(lambda z:
+        torch.nn.functional.instance_norm(z, None, None, p["gamma"], p["beta"]))(x)),
+    "RMSNorm": (lambda d: nn.RMSNorm(5, dtype=d), (2, 3, 5), lambda torch, x, p:
+                torch.nn.functional.rms_norm(x, (5,), p["gamma"], 1e-5)),
+    "GRUCell": (lambda d: nn.GRUCell(3, 4, rng=0, dtype=d, biases=init.normal), (5, 3), lambda torch, x, p:
+                layer_gru(torch, x, x.new_zeros(5, 4), p)),
+    "GRUCell of its own output": (lambda d: Twice(nn.GRUCell(4, 4, rng=0, dtype=d, biases=init.normal)), (5, 4),
+                                  lambda torch, x, p: layer_gru(torch, x, x * 0.5, {k[5:]: v for k, v in p.items()})),
     "Dropout": (lambda d: nn.Dropout(0.3, rng=0), (5, 4), None),
     "DropoutAtTest": (lambda d: nn.DropoutAtTest(0.3, rng=0), (5, 4), None),
     "DropoutAtTest at test time": (lambda d: nn.DropoutAtTest(0.3, rng=0).eval(), (5, 4), lambda torch, x, p: x * 0.7),
@@ -239,7 +277,7 @@ def test_what_it_draws_is_fixed_by_its_seed_and_drawn_anew(name):
 def test_test_mode_is_a_function_of_the_example_alone(name):
     """No layer looks at the rest of the batch at test time, nor draws."""
     layer, x, _ = made(name)
-    if name == "LogSoftmax":
+    if name in ("LogSoftmax", "BatchNorm without averages at test time"):
         pytest.skip("over the batch on purpose")
     layer.eval()
     whole = layer(Tensor(x)).data
@@ -357,7 +395,7 @@ def test_an_empty_batch_goes_through(name, dtype, training):
     shape, before = layer(Tensor(x)).shape, layer.train(training).state_dict()
     x = tensor(x[:0], requires_grad=True)
     of_the_batch = "must be one non-empty axis" if name == "LogSoftmax" else \
-        "nothing to take the mean of" if name.startswith("BatchNorm") and training else None
+        "nothing to take the mean of" if name.startswith("BatchNorm") and (training or "averages" in name) else None
     if of_the_batch:                                       # what looks across the examples needs some
         with pytest.raises(ValueError, match=of_the_batch):
             layer(x)

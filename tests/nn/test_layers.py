@@ -186,3 +186,21 @@ def test_misuse_is_refused(call, message):
 def test_arguments_are_checked_when_the_layer_is_made(call, message):
     with pytest.raises(ValueError, match=re.escape(message)):
         call()
+
+
+def test_the_padding_symbol_is_zero_and_learns_nothing_as_in_pytorch():
+    torch = pytest.importorskip("torch")
+    labels, weights = np.array([[1, 3, 3], [0, 3, 1]]), np.random.default_rng(0).standard_normal((2, 3, 4))
+    layer = nn.Embedding(5, 4, rng=0, dtype=np.float64, padding=3)
+    assert not layer.table.data[3].any() and layer.describe() == "Embedding(5, 4, padding=3)"
+    layer.table.data = np.random.default_rng(1).standard_normal((5, 4))              # a vector of its own, kept
+    table = torch.tensor(layer.table.data.copy(), requires_grad=True)
+    y, z = layer(labels), torch.nn.functional.embedding(torch.tensor(labels), table, padding_idx=3)
+    np.testing.assert_array_equal(y.data, z.detach().numpy())
+    (y * weights).sum().backward()
+    (z * torch.tensor(weights)).sum().backward()
+    np.testing.assert_allclose(layer.table.grad, table.grad.numpy(), rtol=1e-14)
+    assert layer([3]).data.shape == (1, 4) and layer(Tensor(labels)).shape == (2, 3, 4)
+    for wrong in (5, -1, 0.5):
+        with pytest.raises(ValueError, match="Embedding: padding must be an integer from 0 to 4"):
+            nn.Embedding(5, 4, padding=wrong)

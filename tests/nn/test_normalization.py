@@ -271,3 +271,24 @@ def test_a_momentum_set_later_is_checked_when_it_is_used():
     layer.momentum = 7
     with pytest.raises(ValueError, match=r"BatchNorm: momentum .* in \[0, 1\], got 7"):
         layer(tensor(np.ones((4, 3), np.float32)))
+
+
+def test_batch_norm_without_averages_uses_the_batch_at_test_time_and_saves_none():
+    layer, x = nn.BatchNorm(3, affine=False, tracking=False), np.random.default_rng(0).standard_normal((6, 3))
+    assert not layer.state_dict() and layer.describe() == "BatchNorm(3, affine=False, tracking=False)"
+    x = Tensor(x.astype(np.float32))
+    y = layer(x).data
+    np.testing.assert_array_equal(layer.eval()(x).data, y)
+    np.testing.assert_allclose(y, (x.data - x.data.mean(0)) / np.sqrt(x.data.var(0) + 1e-5), rtol=1e-4, atol=1e-6)
+    assert nn.BatchNorm(3, affine=False).state_dict().keys() == {"running_mean", "running_var"}
+
+
+@pytest.mark.parametrize("call, message", [
+    (lambda: nn.GroupNorm(2, 5), "GroupNorm: groups must divide features, got 2 for 5"),
+    (lambda: nn.GroupNorm(2, 4)(Tensor(np.ones((3, 6), np.float32))), "GroupNorm: the last axis of x must be 4"),
+    (lambda: nn.InstanceNorm(4)(Tensor(np.ones((3, 4), np.float32))), "each of 4 groups has one value per example"),
+    (lambda: nn.RMSNorm(3, delta=-1.0), r"RMSNorm: delta must be a number in \[0, inf\)"),
+    (lambda: nn.BatchNorm(3, affine=None), "BatchNorm: affine must be True or False")])
+def test_what_norms_refuse(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()

@@ -133,3 +133,23 @@ def test_an_lstm_learns_to_remember_its_first_input():
 def test_misuse_is_refused(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_a_gru_cell_over_time_is_pytorchs():
+    torch = pytest.importorskip("torch")
+    cell, theirs = nn.GRUCell(3, 4, rng=0, dtype=np.float64), torch.nn.GRUCell(3, 4, dtype=torch.float64)
+    with torch.no_grad():
+        bias, other = theirs.bias_ih.numpy(), theirs.bias_hh.numpy()
+        cell.w.data, cell.u.data = theirs.weight_ih.numpy().T.copy(), theirs.weight_hh.numpy().T.copy()
+        cell.b.data, cell.c.data = bias + np.r_[other[:8], np.zeros(4)], other[8:].copy()
+    x, h, k = np.random.default_rng(0).standard_normal((5, 2, 3)), None, None
+    for step in x:
+        h, k = cell(Tensor(step), h), theirs(torch.tensor(step), k)
+    np.testing.assert_allclose(h.data, k.detach().numpy(), rtol=1e-12)
+    (h * h).sum().backward()
+    (k * k).sum().backward()
+    np.testing.assert_allclose(cell.u.grad, theirs.weight_hh.grad.numpy().T, rtol=1e-10, atol=1e-14)
+    np.testing.assert_allclose(cell.c.grad, theirs.bias_hh.grad.numpy()[8:], rtol=1e-10, atol=1e-14)
+    with pytest.raises(ValueError, match=r"GRUCell: h must have shape \(2, 4\)"):
+        cell(Tensor(x[0]), np.zeros((1, 4)))
+    assert nn.GRUCell(3, 4, bias=False)(Tensor(np.zeros((2, 3), np.float32))).shape == (2, 4)
