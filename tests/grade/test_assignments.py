@@ -241,6 +241,14 @@ WRONG = {
                                     "return True")],
                                   {"3.3": "would make M indefinite"}),
     },
+    "11_find_the_bug": {
+        "g = 1": ([("u = rng.standard_normal(np.shape(y))", "u = np.ones(np.shape(y))")],
+                  {"2.3": "draw g at random", "3.1": "a random g", "3.2": "what it was given"}),
+        "NaN passes": ([("if not error <= ATOL + RTOL * abs(numeric):", "if error > ATOL + RTOL * abs(numeric):")],
+                       {"2.5": "is never true"}),
+        "from the start": ([("for i in reversed(range(len(chain))):", "for i in range(len(chain)):")],
+                           {"3.2": "backward begins at the end"}),
+    },
     "12_predict_before_you_run": {
         "Nesterov is as stable as momentum": (
             [("return (2 + 2 * momentum) / (1 + 2 * momentum) / steepest", "return 2 * (1 + momentum) / steepest + 0")],

@@ -21,14 +21,6 @@ def end(H, lr, momentum, nesterov, steps=1500):
     return np.linalg.norm(theta)
 
 
-def test_just_below_the_largest_rate_it_converges_just_above_not():
-    H = hessian(1.0, 2.0, 6.0, 20.0)
-    for method, momentum in (("gradient descent", 0.0), ("momentum", 0.5), ("nesterov", 0.5)):
-        lr = largest_stable_rate(H, method, momentum)
-        assert end(H, 0.99 * lr, momentum, method == "nesterov") < 1e-3, method
-        assert end(H, 1.01 * lr, momentum, method == "nesterov") > 1e3, method
-
-
 def test_conjugate_gradients_take_a_step_for_each_different_eigenvalue_they_meet():
     g = Q.sum(axis=1)
     assert steps_of_cg(hessian(1.0, 2.0, 3.0, 4.0), g) == 4
@@ -53,3 +45,11 @@ def test_who_leaves_the_saddle():
     assert not leaves(H, everything, "damped newton", 0.3)
     assert leaves(H, everything, "saddle-free newton", 0.0) and not leaves(H, without, "saddle-free newton", 0.0)
     assert leaves(H, without, "gradient descent", 0.9)                      # a rate beyond the largest stable one
+
+
+def test_just_below_the_largest_rate_it_converges_just_above_not():
+    H = hessian(1.0, 2.0, 6.0, 20.0)
+    for method, momentum in (("gradient descent", 0.0), ("momentum", 0.5), ("nesterov", 0.5)):
+        lr = largest_stable_rate(H, method, momentum)
+        assert end(H, 0.99 * lr, momentum, method == "nesterov") < 1e-3, method
+        assert end(H, 1.01 * lr, momentum, method == "nesterov") > 1e3, method
