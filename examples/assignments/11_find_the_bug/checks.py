@@ -140,9 +140,11 @@ def odd(case):
 STEPS = [OPS["tanh"], HIDDEN["softmax"], HIDDEN["standardize"], OPS["sine"], HIDDEN["exp"]]
 
 
-SHIFT, SQUARE = "lambda a: a + 4", "lambda a: a ** 2"
+SHIFT = "lambda a: a + 4"
+SQUARE = "lambda a: a ** 2"
 # wrong near 0 only, where the chain begins, or far from it only, where the second step is
-NEAR, FAR = "g * (np.abs(a) > 2)", "2 * g * a * (np.abs(a) < 2)"
+NEAR = "g * (np.abs(a) > 2)"
+FAR = "2 * g * a * (np.abs(a) < 2)"
 
 
 def chains(case, mistakes, message, elsewhere=False):
