@@ -65,7 +65,8 @@ class Case:
 
     def picture(self, got, want, label="your path (red) and the right one (black)"):
         """Two paths (steps, 2), drawn for the reports that show images. Call it before the comparison that may fail."""
-        self.pictures.append((label, np.array(got, dtype=float), np.array(want, dtype=float)))
+        if np.asarray(got).ndim:
+            self.pictures.append((label, np.array(got, dtype=float), np.array(want, dtype=float)))
 
     def _all(self, right, got, want, message):
         if np.all(right):

@@ -30,7 +30,7 @@ def png(got, want):
 def plane(path):
     """The first two columns of a path; a path of one column is drawn against the step."""
     path = np.asarray(path, dtype=float)
-    path = path.reshape(len(path), -1) if path.ndim else path.reshape(1, 1)
+    path = path.reshape(len(path), -1) if path.size else np.zeros((0, 2))
     return path[:, :2] if path.shape[1] >= 2 else np.column_stack([np.arange(len(path)), path])
 
 

@@ -108,4 +108,9 @@ def as_json(data):
         if isinstance(value, list | tuple):
             return [plain(one) for one in value]
         return None if isinstance(value, float) and not np.isfinite(value) else value
-    return json.dumps(plain(data), indent=1, ensure_ascii=False) + "\n"
+    return legible(json.dumps(plain(data), indent=1, ensure_ascii=False) + "\n")
+
+
+def legible(text):
+    """Text that can be written: half a surrogate pair, in a file name or a student's message, becomes "?"."""
+    return text.encode("utf-8", "replace").decode()

@@ -77,7 +77,7 @@ def graded(sandboxes, tmp_path):
         for name, content in files.items():
             (folder / name.replace("__dot__", ".")).write_text(content)
         sandbox = sandboxes(level)
-        return grade(sandbox.assignment, folder, "ada", sandbox=sandbox, suite=suite)
+        return grade(sandbox.assignment, folder, "ada", sandbox=sandbox, workers=2, suite=suite)
 
     return one
 

@@ -309,6 +309,9 @@ HOOK = [name for name in ATTACKS if any(word in name for word in (
     "answer", "replaces", "opens", "reads", "goes", "looks", "starts", "signals", "writes", "changes", "remembers",
     "fork", "imports"))]
 
+STATUS = {"asks for 10 GB": "memory", "loops": "timeout", "loops and hears no signal": "timeout", "sleeps": "timeout",
+          "ends the process with success": "crash", "returns NaN": "failed", "exits with success": "error"}
+
 
 @pytest.mark.parametrize("name, level", [(name, "strongest") for name in ATTACKS] + [(name, "hook") for name in HOOK])
 def test_attack_gets_no_points(name, graded, level, dummy, tmp_path, cubes):
@@ -320,16 +323,10 @@ def test_attack_gets_no_points(name, graded, level, dummy, tmp_path, cubes):
     started = time.monotonic()
     record = graded(text, level)
     assert record.points == 0, [(one.status, one.message) for one in record.tests]
+    assert STATUS.get(name) in (None, *(one.status for one in record.tests))
     assert all(one.status != "passed" for one in record.tests)
     assert report.read_text() == "nothing" and dummy.poll() is None
     assert time.monotonic() - started < 60
-
-
-@pytest.mark.parametrize("name, status", [
-    ("asks for 10 GB", "memory"), ("loops", "timeout"), ("loops and hears no signal", "timeout"), ("sleeps", "timeout"),
-    ("ends the process with success", "crash"), ("returns NaN", "failed"), ("exits with success", "error")])
-def test_an_attack_has_the_status_it_deserves(name, status, graded):
-    assert {one.status for one in graded(ATTACKS[name]).tests} == {status}
 
 
 def test_a_timeout_costs_one_test(graded):

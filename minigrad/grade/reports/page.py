@@ -1,4 +1,5 @@
 """A record as a page to read: text for a terminal, Markdown for everything else."""
+from minigrad.grade.record import legible
 
 
 def summary(record):
@@ -27,7 +28,7 @@ def text(record):
             f"     {name:<24}{'found by ' + ', '.join(tests) if tests else 'MISSED: ' + message}"
             for name, message, tests in record.suite.mutants]
     lines += ["", *record.notes, f"Isolation: {record.level}"] + [f"     {one}" for one in record.guarantees]
-    return "\n".join(lines) + "\n"
+    return legible("\n".join(lines) + "\n")
 
 
 def cell(said):
@@ -51,4 +52,4 @@ def markdown(record):
               for name, message, tests in record.suite.mutants)]
     lines += ["", "## What held", "", f"Isolation: {record.level}.", ""]
     lines += [f"- {cell(one)}" for one in (*record.guarantees, *record.notes)]
-    return "\n".join(lines) + "\n"
+    return legible("\n".join(lines) + "\n")

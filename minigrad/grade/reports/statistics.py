@@ -1,7 +1,7 @@
 """A class on one page: the points, each test's share of right answers, what the own tests found, what went wrong."""
 from statistics import mean, median, quantiles
 
-from minigrad.grade.record import STATUSES
+from minigrad.grade.record import STATUSES, legible
 from minigrad.grade.reports.page import cell
 
 
@@ -43,7 +43,7 @@ def statistics(records):
         own = f"{one.suite.killed}/{len(one.suite.mutants)}" if one.suite else ""
         lines.append(f"| {cell(one.student)} | {one.points:g} | {public} | {hidden} | {own} | {one.seconds:.1f} | "
                      f"{cell('; '.join(one.notes))} |")
-    return "\n".join(lines) + "\n"
+    return legible("\n".join(lines) + "\n")
 
 
 def histogram(points, most):
