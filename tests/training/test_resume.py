@@ -38,6 +38,8 @@ SCHEDULES = {
     "CosineRestarts": lambda lr: schedules.CosineRestarts(lr, 0.1 * lr, 3, 2),
     "Warmup": lambda lr: schedules.Warmup(8, schedules.Cosine(lr, 0.1 * lr, 20)),
     "Chain": lambda lr: schedules.Chain([(3, lr), (6, schedules.Linear(lr, 0.1 * lr, 6)), 0.1 * lr]),
+    "OneCycle": lambda lr: schedules.OneCycle(lr, 12),
+    "PerEpoch": lambda lr: schedules.PerEpoch(schedules.Stair(lr, 0.5, 1), 5),
     "Scaled": lambda lr: schedules.Scaled(schedules.Stair(1.0, 0.5, 5), schedules.Inverse(lr, 2)),
 }
 OPTIONS = {"norm": [False, True], "dropout": [False, True], "shuffle": ["as stored", "each epoch"],
