@@ -24,7 +24,7 @@ from minigrad.figures.page import COLORS, Page
 # name: (the optimizer, the rate in the middle of its grid)
 METHODS = {
     "Momentum (8.2)": (optim.Momentum, 0.3), "Adam (8.7)": (optim.Adam, 0.01), "AMSGrad": (optim.AMSGrad, 0.01),
-    "NAdam": (optim.NAdam, 0.01), "RAdam": (optim.RAdam, 0.01), "Lion": (optim.Lion, 1e-3), "Muon": (optim.Muon, 1e-2),
+    "NAdam": (optim.NAdam, 0.03), "RAdam": (optim.RAdam, 0.03), "Lion": (optim.Lion, 1e-3), "Muon": (optim.Muon, 1e-2),
     "SAM on Momentum": (optim.SAM, 0.3), "ScheduleFree": (optim.ScheduleFree, 3.0),
 }
 
