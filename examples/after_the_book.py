@@ -4,9 +4,10 @@
 #     python examples/after_the_book.py [--quick] [--out DIR]
 #
 # **What it shows.** Every new optimizer was better than Adam in the paper that proposed it. Here seven of them and two
-# of the book's learn the same net from the same starts on the same batches. Each has its own grid of learning rates,
-# five with factors of about 3 between them, placed so that the best lies inside, and what is compared is that best, by
-# the mean validation error of two random starts. All may take equally many gradients: SAM, which needs two a step, makes half the steps.
+# of the book's learn the same net from the same starts on the same batches. Each has its own grid of five learning
+# rates, with factors of about 3 between them, placed for this problem (the table says so if the best is at the edge).
+# What is compared is that best, by the mean validation error of two random starts. All may take equally many gradients:
+# SAM, which needs two a step, makes half the steps.
 #
 # **What to look at.** The table: the best rate, the error with its spread over the starts, and the training loss, which
 # tells another story. Is a difference larger than the spread? The picture: how wide is the range of rates that serve?
