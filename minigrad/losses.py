@@ -188,7 +188,7 @@ def cross_entropy(logits, labels, label_smoothing=0.0, weights=None, reduction="
     mean is divided by m, with weights too. Differs: in PyTorch the classes are the second axis.
     """
     logits = _prediction("cross_entropy", logits)
-    labels = labels if isinstance(labels, Tensor | np.ndarray) else np.asarray(labels)
+    labels = labels if labels.__class__ is np.ndarray or isinstance(labels, Tensor) else np.asarray(labels)
     if (label_smoothing.__class__ in (float, int) and label_smoothing == 0 and weights is None and reduction == "mean"
             and ignore_index is None and logits.ndim <= 2 and labels.dtype.kind != "f"):
         return ops.softmax_cross_entropy(logits, labels)

@@ -6,7 +6,8 @@ from minigrad.nn.layers import (
     Softmax, Softplus, Tanh,
 )
 from minigrad.nn.convolution import (
-    AvgPool2d, Conv2d, ConvTranspose2d, FractionalMaxPool2d, GlobalAvgPool, MaxPool2d,
+    AdaptiveAvgPool2d, AdaptiveMaxPool2d, AvgPool2d, Conv2d, ConvTranspose2d, FractionalMaxPool2d, GlobalAvgPool,
+    MaxPool2d,
 )
 from minigrad.nn.normalization import BatchNorm, GroupNorm, InstanceNorm, LayerNorm, RMSNorm, redundant_biases
 from minigrad.nn.recurrent import GRUCell, LSTMCell, RNNCell

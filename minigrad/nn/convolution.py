@@ -104,11 +104,13 @@ class ConvTranspose2d(Conv2d):
 # -------------------------------------------------------------------------------------------------------------- pooling
 
 class MaxPool2d(Module):
-    """Largest number of each window: (n, h, w, c) -> (n, oh, ow, c). stride: default size. See `ops.max_pool2d`."""
+    """Largest number of each window: (n, h, w, c) -> (n, oh, ow, c). stride: default size. ceil_mode: one window more
+    where the last ones would leave pixels out. See `ops.max_pool2d`."""
     pool = staticmethod(ops.max_pool2d)
 
-    def __init__(self, size, stride=None, padding=0):
+    def __init__(self, size, stride=None, padding=0, ceil_mode=False):
         layer = type(self).__name__
+        self.ceil_mode = flag(layer, "ceil_mode", ceil_mode)
         self.size, self.stride, self.padding = pair(layer, "size", size), stride, padding
         if stride is not None:
             pair(layer, "stride", stride)
@@ -117,16 +119,48 @@ class MaxPool2d(Module):
                              f"and size {self.size}")
 
     def forward(self, x):
-        return self.pool(x, self.size, self.stride, self.padding)
+        return self.pool(x, self.size, self.stride, self.padding, self.ceil_mode)
 
     def describe(self):
-        stride = "" if self.stride is None else f", stride={self.stride}"
-        return f"{type(self).__name__}({self.size}{stride}{f', padding={self.padding}' if self.padding else ''})"
+        plain = (("stride", None), ("padding", 0), ("ceil_mode", False), ("count_include_pad", True))
+        other = [f", {name}={value!r}" for name, default in plain if (value := getattr(self, name, default)) != default]
+        return f"{type(self).__name__}({self.size}{''.join(other)})"
 
 
 class AvgPool2d(MaxPool2d):
-    """Mean over each window, zeros of the padding included: (n, h, w, c) -> (n, oh, ow, c). stride: default size."""
-    pool = staticmethod(ops.avg_pool2d)
+    """Mean over each window, zeros of the padding included: (n, h, w, c) -> (n, oh, ow, c). stride: default size.
+
+    count_include_pad=False: the mean of the image's pixels alone. ceil_mode: as in MaxPool2d.
+    """
+
+    def __init__(self, size, stride=None, padding=0, ceil_mode=False, count_include_pad=True):
+        super().__init__(size, stride, padding, ceil_mode)
+        self.count_include_pad = flag("AvgPool2d", "count_include_pad", count_include_pad)
+
+    def forward(self, x):
+        return ops.avg_pool2d(x, self.size, self.stride, self.padding, self.ceil_mode, self.count_include_pad)
+
+
+class AdaptiveMaxPool2d(Module):
+    """Largest number of each of `output` windows that cover the image evenly: (n, h, w, c) -> (n, oh, ow, c).
+
+    output: (oh, ow), or an integer for both.
+    """
+    pool = staticmethod(ops.adaptive_max_pool2d)
+
+    def __init__(self, output):
+        self.output = pair(type(self).__name__, "output", output)
+
+    def forward(self, x):
+        return self.pool(x, self.output)
+
+    def describe(self):
+        return f"{type(self).__name__}({self.output})"
+
+
+class AdaptiveAvgPool2d(AdaptiveMaxPool2d):
+    """Mean over each of `output` windows that cover the image evenly: (n, h, w, c) -> (n, oh, ow, c)."""
+    pool = staticmethod(ops.adaptive_avg_pool2d)
 
 
 class GlobalAvgPool(Module):

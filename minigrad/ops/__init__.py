@@ -11,7 +11,9 @@ from minigrad.ops.elementwise import (
 from minigrad.ops.linalg import dot, einsum, linear, matmul, outer, tensordot
 from minigrad.ops.norm import batch_norm, group_norm, layer_norm, rms_norm
 from minigrad.ops.order import argsort, cumprod, diff, sort, take_along_axis, topk
-from minigrad.ops.pool import avg_pool2d, fractional_max_pool2d, max_pool2d
+from minigrad.ops.pool import (
+    adaptive_avg_pool2d, adaptive_max_pool2d, avg_pool2d, fractional_max_pool2d, max_pool2d,
+)
 from minigrad.ops.reduce import argmax, argmin, cumsum, logsumexp, max, mean, min, norm, prod, std, sum, var
 from minigrad.ops.shape import (
     broadcast_to, concatenate, expand_dims, flatten, flip, getitem, hstack, moveaxis, pad, reshape, scatter, split,

@@ -1,4 +1,4 @@
-"""Pooling of channels-last images (n, h, w, c): max, average and fractional max.
+"""Pooling of channels-last images (n, h, w, c): max, average, adaptive and fractional max.
 
 A window is a range of rows and one of columns; the ranges are data, so one kernel serves every kind of pooling. A
 window that hangs over the border is cut there.
@@ -8,6 +8,7 @@ from functools import lru_cache
 import numpy as np
 
 from minigrad import kernels
+from minigrad.arguments import flag
 from minigrad.core import contiguous, data_of, primitive
 from minigrad.ops.conv import pair
 from minigrad.random import generator
@@ -16,13 +17,18 @@ from minigrad.random import generator
 
 
 @lru_cache(maxsize=256)
-def _sliding(name, length, size, stride, padding):
-    """Bounds [first, past the end) of the windows along an axis, (windows, 2): every `stride`, from -padding on."""
+def _sliding(name, length, size, stride, padding, ceil_mode=False):
+    """Bounds [first, past the end) of the windows along an axis, (windows, 2): every `stride`, from -padding on.
+
+    ceil_mode: also the last one that starts in the image or the padding before it, though it does not fit.
+    """
     if padding >= size:
         raise ValueError(f"{name}: padding must be smaller than the window, got padding {padding} and size {size}")
     count = (length + 2 * padding - size) // stride + 1
     if length < 1 or count < 1:
         raise ValueError(f"{name}: a window of {size} does not fit into {length} pixels with padding {padding}")
+    if ceil_mode and (length + 2 * padding - size) % stride and count * stride < length + padding:
+        count += 1
     first = np.arange(count, dtype=np.int64) * stride - padding
     return _frozen(np.stack([np.maximum(first, 0), np.minimum(first + size, length)], axis=1))
 
@@ -32,13 +38,14 @@ def _frozen(bounds):
     return bounds
 
 
-def _windows(name, x, size, stride, padding):
+def _windows(name, x, size, stride, padding, ceil_mode=False):
     """-> rows, columns, and the number of pixels of a full window."""
     _check(name, x)
     size = pair(name, "size", size, 1)
     stride = size if stride is None else pair(name, "stride", stride, 1)
     padding = pair(name, "padding", padding, 0)
-    rows, columns = (_sliding(name, *along) for along in zip(x.shape[1:3], size, stride, padding))
+    ceil_mode = ceil_mode is not False and flag(name, "ceil_mode", ceil_mode)
+    rows, columns = (_sliding(name, *along, ceil_mode) for along in zip(x.shape[1:3], size, stride, padding))
     return rows, columns, size[0] * size[1]
 
 
@@ -83,14 +90,15 @@ def _maxima(x, rows, columns):
     return _max_pool2d(x, index, rows, columns, y)
 
 
-def max_pool2d(x, size, stride=None, padding=0):
+def max_pool2d(x, size, stride=None, padding=0, ceil_mode=False):
     """Largest number of each window. x (n, h, w, c) -> (n, oh, ow, c), oh = floor((h + 2 padding - size) / stride) + 1.
 
     size, stride (default: size), padding: an integer, or a pair for rows and columns; padding < size, and never the
-    maximum. Of equal numbers the first (by rows, then columns) is the maximum and has the gradient; overlapping windows
+    maximum. ceil_mode: one window more where the last ones would leave pixels out, cut at the border. Of equal numbers
+    the first (by rows, then columns) is the maximum and has the gradient; overlapping windows
     add theirs. NaN is larger than every number.
     """
-    rows, columns, _ = _windows("max_pool2d", x, size, stride, padding)
+    rows, columns, _ = _windows("max_pool2d", x, size, stride, padding, ceil_mode)
     return _maxima(x, rows, columns)
 
 
@@ -117,10 +125,57 @@ _avg_pool2d_x.vjps(lambda u, y, g, rows, columns, scale, size: _avg_pool2d(u, ro
                    None, None, None, None)
 
 
-def avg_pool2d(x, size, stride=None, padding=0):
-    """Mean over each window; zeros of the padding count. x (n, h, w, c) -> (n, oh, ow, c). See max_pool2d."""
-    rows, columns, count = _windows("avg_pool2d", x, size, stride, padding)
-    return _avg_pool2d(x, rows, columns, 1 / count)
+def avg_pool2d(x, size, stride=None, padding=0, ceil_mode=False, count_include_pad=True):
+    """Mean over each window; zeros of the padding count. x (n, h, w, c) -> (n, oh, ow, c). See max_pool2d.
+
+    count_include_pad=False: the mean is over the pixels of the image alone. What ceil_mode adds beyond the padding
+    never counts.
+    """
+    rows, columns, count = _windows("avg_pool2d", x, size, stride, padding, ceil_mode)
+    if count_include_pad is True and not ceil_mode:
+        return _avg_pool2d(x, rows, columns, 1 / count)
+    if not flag("avg_pool2d", "count_include_pad", count_include_pad):
+        return _means(x, rows, columns, *(np.diff(bounds)[:, 0] for bounds in (rows, columns)))
+    sizes, paddings = pair("avg_pool2d", "size", size, 1), pair("avg_pool2d", "padding", padding, 0)
+    strides = sizes if stride is None else pair("avg_pool2d", "stride", stride, 1)
+    return _means(x, rows, columns, *(
+        np.minimum(n, length + 2 * p - step * np.arange(len(bounds)))
+        for bounds, length, n, p, step in zip((rows, columns), x.shape[1:3], sizes, paddings, strides)))
+
+
+def _means(x, rows, columns, heights, widths):
+    """Sums over windows, each divided by its own height and width."""
+    return _avg_pool2d(x, rows, columns, 1.0) * (1 / np.multiply.outer(heights, widths))[:, :, None].astype(x.dtype)
+
+
+# ------------------------------------------------------------------------------------------------------------ adaptive
+
+@lru_cache(maxsize=256)
+def _adaptive(length, count):
+    """Bounds (count, 2) of windows that cover an axis evenly: from floor(i length / count) to ceil((i + 1) ...)."""
+    i = np.arange(count, dtype=np.int64)
+    return _frozen(np.stack([i * length // count, -(-(i + 1) * length // count)], axis=1))
+
+
+def _evenly(name, x, output):
+    _check(name, x)
+    if 0 in x.shape[1:3]:
+        raise ValueError(f"{name}: images without pixels, x {x.shape}")
+    return [_adaptive(*along) for along in zip(x.shape[1:3], pair(name, "output", output, 1))]
+
+
+def adaptive_max_pool2d(x, output):
+    """Largest number of each of `output` windows that cover the image evenly: (n, h, w, c) -> (n, oh, ow, c).
+
+    output: (oh, ow), or an integer for both. Neighbouring windows overlap where oh does not divide h. See max_pool2d.
+    """
+    return _maxima(x, *_evenly("adaptive_max_pool2d", x, output))
+
+
+def adaptive_avg_pool2d(x, output):
+    """Mean over each of `output` windows that cover the image evenly: (n, h, w, c) -> (n, oh, ow, c), as there."""
+    rows, columns = _evenly("adaptive_avg_pool2d", x, output)
+    return _means(x, rows, columns, *(np.diff(bounds)[:, 0] for bounds in (rows, columns)))
 
 
 # ---------------------------------------------------------------------------------------------------------- fractional

@@ -100,6 +100,18 @@ LAYERS = {
         lambda z: torch.nn.functional.max_pool2d(z, 3, 2, 1))(x)),
     "AvgPool2d": (lambda d: nn.AvgPool2d((2, 3)), (2, 6, 7, 3), lambda torch, x, p: images(
         lambda z: torch.nn.functional.avg_pool2d(z, (2, 3)))(x)),
+    "MaxPool2d, ceil": (lambda d: nn.MaxPool2d(2, stride=3, padding=1, ceil_mode=True), (2, 6, 7, 3),
+                        lambda torch, x, p: images(
+                            lambda z: torch.nn.functional.max_pool2d(z, 2, 3, 1, ceil_mode=True))(x)),
+    **{f"AvgPool2d, {options}": (lambda d, options=options: nn.AvgPool2d(**options), (2, 6, 7, 3),
+                                 lambda torch, x, p, options=options: images(lambda z: torch.nn.functional.avg_pool2d(
+                                     z, *options.values()))(x))
+       for options in [dict(size=3, stride=2, padding=1, ceil_mode=ceil, count_include_pad=count)
+                       for ceil in (False, True) for count in (False, True)]},
+    "AdaptiveMaxPool2d": (lambda d: nn.AdaptiveMaxPool2d((3, 4)), (2, 7, 6, 2), lambda torch, x, p: images(
+        lambda z: torch.nn.functional.adaptive_max_pool2d(z, (3, 4)))(x)),
+    "AdaptiveAvgPool2d": (lambda d: nn.AdaptiveAvgPool2d((3, 8)), (2, 7, 6, 2), lambda torch, x, p: images(
+        lambda z: torch.nn.functional.adaptive_avg_pool2d(z, (3, 8)))(x)),
     "GlobalAvgPool": (lambda d: nn.GlobalAvgPool(), (2, 4, 3, 5), lambda torch, x, p: x.mean((1, 2))),
     "FractionalMaxPool2d": (lambda d: nn.FractionalMaxPool2d((4, 3), rng=0), (2, 7, 6, 2), None),
     "FractionalMaxPool2d disjoint": (lambda d: nn.FractionalMaxPool2d(0.7, overlapping=False, rng=0), (2, 7, 6, 2),

@@ -186,3 +186,25 @@ def test_disjoint_fractional_windows_tile_the_axis_and_none_is_empty(length, cou
 def test_sizes_that_no_image_has_are_refused(call):
     with pytest.raises(ValueError, match="larger than any memory"):
         call(np.ones((1, 4, 4, 1)))
+
+
+@pytest.mark.parametrize("length", range(1, 12))
+def test_windows_of_every_size_are_pytorchs(length):
+    torch = pytest.importorskip("torch")
+    pool, x = torch.nn.functional, np.random.default_rng(length).standard_normal((2, length, length + 1, 2))
+    z = torch.tensor(x).permute(0, 3, 1, 2)
+    for size in range(1, length + 1):
+        for stride in (1, 2, 3, 5):
+            for padding in range(size // 2 + 1):
+                for ceil in (False, True):
+                    wanted = pool.max_pool2d(z, size, stride, padding, ceil_mode=ceil).permute(0, 2, 3, 1).numpy()
+                    np.testing.assert_array_equal(ops.max_pool2d(x, size, stride, padding, ceil), wanted)
+                    for include in (False, True):
+                        wanted = pool.avg_pool2d(z, size, stride, padding, ceil, include).permute(0, 2, 3, 1).numpy()
+                        np.testing.assert_allclose(ops.avg_pool2d(x, size, stride, padding, ceil, include), wanted,
+                                                   rtol=1e-10, atol=1e-14)
+    for output in range(1, 14):
+        for ours, theirs in ((ops.adaptive_max_pool2d, pool.adaptive_max_pool2d),
+                             (ops.adaptive_avg_pool2d, pool.adaptive_avg_pool2d)):
+            wanted = theirs(z, (output, 3)).permute(0, 2, 3, 1).numpy()
+            np.testing.assert_allclose(ours(x, (output, 3)), wanted, rtol=1e-10, atol=1e-14)
