@@ -136,9 +136,9 @@ def _dot(a, b):
 
 
 def _pad(x, widths, mode="constant", constant_values=0.0):
-    if mode != "constant":
-        raise TypeError(f"np.pad of a Tensor pads with a constant, not mode={mode!r}")
-    return shape.pad(x, widths, constant_values)
+    if mode not in ("constant", "edge", "reflect", "symmetric", "wrap"):
+        raise TypeError(f"np.pad of a Tensor pads with a constant or itself, not mode={mode!r}")
+    return shape.pad(x, widths, constant_values, mode)
 
 
 def _norm(x, ord=None, axis=None, keepdims=False):

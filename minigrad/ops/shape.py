@@ -242,8 +242,12 @@ _pad.vjps(lambda g, y, x, widths, value: _getitem(g, tuple(slice(a, a + n) for (
           None, None)
 
 
-def pad(x, widths, value=0.0):
-    """x surrounded by a constant. widths: (before, after) for each axis, or one such pair for all."""
+def pad(x, widths, value=0.0, mode="constant"):
+    """x surrounded by a constant, or by itself. widths: (before, after) for each axis, or one such pair for all.
+
+    mode, as NumPy's: "constant", "edge" (its first and last elements), "reflect" (mirrored there), "symmetric" (they
+    are mirrored too) or "wrap" (from the other end); its derivative is the sum over all places an element is at.
+    """
     widths = np.asarray(widths)
     if widths.dtype.kind not in "iu" or (widths < 0).any():
         raise ValueError(f"pad: widths must be non-negative integers, got {widths.tolist()}")
@@ -252,7 +256,16 @@ def pad(x, widths, value=0.0):
     except ValueError:
         raise ValueError(f"pad: wanted one (before, after) for each axis of shape {shape_of(x)}, "
                          f"got {widths.tolist()}") from None
-    return _pad(x, tuple((int(a), int(b)) for a, b in widths), value)
+    if mode == "constant":
+        return _pad(x, tuple((int(a), int(b)) for a, b in widths), value)
+    if mode not in ("edge", "reflect", "symmetric", "wrap"):
+        raise ValueError(f'pad: mode must be "constant", "edge", "reflect", "symmetric" or "wrap", got {mode!r:.60}')
+    for axis, (n, width) in enumerate(zip(shape_of(x), widths)):
+        if width.any():
+            if n == 0:
+                raise ValueError(f"pad: axis {axis} of shape {shape_of(x)} is empty, there is nothing to repeat")
+            x = _getitem(x, (slice(None),) * axis + (np.pad(np.arange(n), width, mode=mode),))
+    return x
 
 
 def flip(x, axis=None):

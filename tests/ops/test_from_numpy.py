@@ -139,7 +139,7 @@ def test_comparisons_with_an_array_in_front_are_tensors_of_truth_values(x):
     (lambda x: np.max(x, initial=1.0), "np.max of a Tensor takes axis, keepdims; not initial="),
     (lambda x: np.sum(x, where=A > 0.5), "np.sum of a Tensor takes axis, keepdims, dtype; not where="),
     (lambda x: np.linalg.norm(x, 1), "np.linalg.norm of a Tensor takes axis, keepdims; not ord=1"),
-    (lambda x: np.pad(x, 1, mode="edge"), "np.pad of a Tensor pads with a constant, not mode='edge'"),
+    (lambda x: np.pad(x, 1, mode="mean"), "np.pad of a Tensor pads with a constant or itself, not mode='mean'"),
     (lambda x: np.dot(x[None], x), "np.dot of a Tensor takes vectors and matrices, got shapes (1, 3, 3) and (3, 3)"),
 ])
 def test_what_is_no_op_is_refused_with_what_to_use(call, message, x):

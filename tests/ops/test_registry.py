@@ -322,6 +322,13 @@ def pad(d):
     return (lambda x: ops.pad(x, widths, 0.7)), [x]
 
 
+def pad_with_itself(d):
+    x = d.any(*d.shape(1, 3, SIZES[1:]))
+    widths = [(int(a), int(b)) for a, b in d.rng.integers(0, 3, (x.ndim, 2))]
+    mode = d.one(["edge", "reflect", "symmetric", "wrap"])
+    return (lambda x: ops.pad(x, widths, mode=mode) * 1.0), [x]
+
+
 def reduction(name, values="any", empty=True):
     def entry(d):
         shape = d.shape(sizes=SIZES if empty else SIZES[1:])
@@ -449,7 +456,7 @@ ENTRIES = {
 COMPOSED = {       # functions of ops that are made of the above
     "sort": sort, "topk": topk, "diff": differences,
     "take_along_axis": take_along_axis, "norm of an order": norm_of, "tensordot": tensordot, "moveaxis": moveaxis,
-    "vstack": joined("vstack"), "hstack": joined("hstack"), "linspace": linspace,
+    "pad with itself": pad_with_itself, "vstack": joined("vstack"), "hstack": joined("hstack"), "linspace": linspace,
     "prod": prod, "repeat": along("repeat", 0, 1, 2, [3]), "roll": along("roll", 0, 1, -2, 9), "tile": tile,
     "diag": offset("diag", 1, 2), "trace": offset("trace", 2, 2), "tril": offset("tril", 2, 4),
     "triu": offset("triu", 2, 4),

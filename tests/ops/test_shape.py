@@ -69,3 +69,25 @@ def test_broadcast_to_is_a_copy():
     y = ops.broadcast_to(x[:1], (2, 3, 4))
     y[0] = 0
     assert (y[1] == x[0]).all()
+
+
+@pytest.mark.parametrize("mode, theirs", [("edge", "replicate"), ("reflect", "reflect"), ("wrap", "circular"),
+                                          ("symmetric", None)])
+def test_an_array_is_padded_with_itself_as_by_numpy_and_pytorch(mode, theirs):
+    x, widths = np.random.default_rng(0).standard_normal((2, 4, 3, 2)), [(0, 0), (2, 1), (1, 2), (0, 0)]
+    leaf = tensor(x, requires_grad=True)
+    y = ops.pad(leaf, widths, mode=mode)
+    np.testing.assert_array_equal(y.data, np.pad(x, widths, mode=mode))
+    if theirs:
+        torch = pytest.importorskip("torch")
+        z = torch.tensor(x, requires_grad=True)
+        w = torch.nn.functional.pad(z.permute(0, 3, 1, 2), (1, 2, 2, 1), mode=theirs).permute(0, 2, 3, 1)
+        g = np.random.default_rng(1).standard_normal(y.shape)
+        y.backward(g)
+        w.backward(torch.tensor(g))
+        np.testing.assert_array_equal(y.data, w.detach().numpy())
+        np.testing.assert_allclose(leaf.grad, z.grad.numpy(), rtol=1e-13)
+    with pytest.raises(ValueError, match="pad: mode must be"):
+        ops.pad(x, 1, mode="mean")
+    with pytest.raises(ValueError, match="pad: axis 0 .* is empty"):
+        ops.pad(np.zeros((0, 2)), 1, mode=mode)
