@@ -27,9 +27,9 @@ class Assignment:
     """What `checks.py` declares as `assignment = Assignment(...)`.
 
     title, sections (of the chapter), minutes (of a student's time). blocked: modules of minigrad, with all below them,
-    that stand empty in the copy of the library which a submission can import. module: the name of the student's file
-    (default: the folder's without its number). seconds: wall clock and processor time of one test. memory: MiB of
-    address space. mutant_points: what the student's own test_mine.py is worth (0: it is not asked for).
+    or single functions, that stand empty in the copy of the library which a submission can import. module: the name of
+    the student's file (default: the folder's without its number). seconds: wall clock and processor time of one test.
+    memory: MiB of address space. mutant_points: what the student's own test_mine.py is worth (0: it is not asked for).
     `load` fills in: folder, name, tasks (in the order of the file), mutants, equivalents.
     """
     title: str

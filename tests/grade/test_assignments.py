@@ -3,6 +3,7 @@
 Solutions run here in the tests' own process; that the grader's walls let them through is a long test.
 """
 import re
+import subprocess
 import sys
 import types
 import warnings
@@ -13,6 +14,7 @@ import pytest
 
 from minigrad.grade import Case, Outcome, load
 from minigrad.grade.assignment import regions, run_file
+from minigrad.grade.library import strip
 
 ROOT = Path(__file__).parents[2]
 SHELF = ROOT / "examples" / "assignments"
@@ -126,6 +128,21 @@ def test_the_handout_says_what_the_grader_counts(name):
         assert said == points, f"task {group} has {points:g} points"
 
 
+def test_single_functions_stand_empty_and_the_rest_of_their_module_works(tmp_path):
+    """Where an op is asked for, a submission can import all others: `from minigrad.ops import tanh` is no solution."""
+    strip(tmp_path, load(SHELF / "01_op_and_rules").blocked)
+    code = ("import numpy as np, minigrad.ops as ops; from minigrad import Tensor\n"
+            "print(ops.exp(Tensor(np.zeros(1))).data, ops.tanh.op.rules, ops.softplus.op.rules)\n"
+            "for name in ('tanh', 'softplus', 'logsumexp'):\n"
+            "    try: getattr(ops, name)(np.zeros(3))\n"
+            "    except ImportError as error: print('asks you to write' in str(error))\n")
+    said = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env={"PYTHONPATH": str(tmp_path)}, check=True,
+                          capture_output=True, text=True)
+    assert said.stdout.split() == ["[1.]", "()", "()", "True", "True", "True"], said
+    with pytest.raises(ValueError, match="nor a function of one"):
+        strip(tmp_path / "again", ["minigrad.ops.elementwise.tahn"])
+
+
 # ----------------------------------------------------------------------------------------------- stub and solution
 
 @every_assignment
@@ -172,6 +189,8 @@ def test_the_reference_tests_kill_every_mutant_and_pass_what_is_right(name):
 
 # assignment -> the files that its solutions are taken from, and what is called otherwise there
 LIBRARY = {
+    "01_op_and_rules": (["core/primitive.py", "ops/elementwise.py", "ops/reduce.py"],
+                        {"_spread": "spread", "_shape_with": "shape_with"}),
     "03_batch_norm": (["ops/norm.py", "nn/normalization.py"],
                       {"_standardize_x": "standardize_x", "_standardize": "standardize", "_leading": "leading",
                        "_gated(g, y, relu)": "g", "self.gamma": "gamma", "self.beta": "beta", "self.delta": "delta"}),
@@ -201,6 +220,17 @@ def test_the_solution_is_the_librarys_own_text(name):
 
 # assignment -> what a student may have thought: (edits of the solution, test -> a part of its message; all others pass)
 WRONG = {
+    "01_op_and_rules": {
+        "y is a constant of the rule": (
+            [("return g * (1 - y * y)", "return g * (1 - data_of(y) ** 2)")],
+            {"1.2": "y depends on x, it is no constant"}),
+        "softplus as it is written": (
+            [("return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))", "return np.log(1 + np.exp(x))")],
+            {"2.2": "without overflow"}),
+        "g is forgotten": (
+            [("return spread(g, x, axes) * (powers", "return (powers")],
+            {"3.1": "multiplied by its own g", "3.2": "shares one g", "3.4": "linear in g"}),
+    },
     "03_batch_norm": {
         "mu and sigma are constants": (
             [("return scale * (g - mean(g, axes, keepdims=True) - xhat * mean(g * xhat, axes, keepdims=True))",
