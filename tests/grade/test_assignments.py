@@ -193,7 +193,7 @@ LIBRARY = {
                         {"_spread": "spread", "_shape_with": "shape_with"}),
     "03_batch_norm": (["ops/norm.py", "nn/normalization.py"],
                       {"_standardize_x": "standardize_x", "_standardize": "standardize", "_leading": "leading",
-                       "_gated(g, y, relu)": "g", "self.gamma": "gamma", "self.beta": "beta", "self.delta": "delta"}),
+                       "_gated(g, y, relu)": "g", "self.gamma": "gamma", "self.beta": "beta", "self.delta": "delta", "scale, beta = 1 /": "scale = 1 /", "scale, beta = gamma": "scale = gamma"}),
     "06_adaptive": (["optim/first_order/adaptive.py"], {}),
     "07_initializers": (["init/weights.py", "init/biases.py"], {"_smoothing(smoothing, ": "smoothing("}),
     "08_line_search_bfgs": (["optim/second_order/linesearch.py", "optim/second_order/quasi_newton.py"],

@@ -80,7 +80,8 @@ class RunningAverages:
     def normalize(self, x, gamma, beta, delta=1e-5):
         """What the layer computes at test time, an affine map of each feature: also of a single example."""
         # BEGIN SOLUTION task 4: gamma (x - running mean) / sqrt(running var + delta) + beta
-        scale = gamma * (1 / np.sqrt(self.running_var + float(delta)))
+        scale = 1 / np.sqrt(self.running_var + float(delta))
+        scale = gamma * scale
         y = x * scale + (beta - self.running_mean * scale)
         # END SOLUTION
         return y
