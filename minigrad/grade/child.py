@@ -29,7 +29,7 @@ NOBODY = 65534
 NEWNS, NEWIPC, NEWUSER, NEWPID, NEWNET = 0x20000, 0x8000000, 0x10000000, 0x20000000, 0x40000000
 RDONLY, NOSUID, NODEV, REMOUNT, BIND, REC, PRIVATE = 1, 2, 4, 32, 4096, 16384, 1 << 18
 PDEATHSIG, NO_NEW_PRIVS = 1, 38
-OUTSIDE, UNFINISHED = 97, 98    # exit status: the submission reached for what is not its own; the walls do not stand
+OUTSIDE, UNFINISHED = 97, 98    # exit status: it reached for what is not its own; it did not come to an answer
 LIBRARIES = ("/lib", "/lib64", "/usr/lib", "/usr/lib64")
 
 
@@ -162,7 +162,8 @@ def hook(weak, given, python, closed, work):
     processes, paths, never, modules, devices, outside = PROCESSES, PATHS, NEVER, MODULES, DEVICES, OUTSIDE
     writing = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
     leave, kind, text, octets, whole, refused = os._exit, type, str, bytes, int, PermissionError
-    listable = frozenset(os.path.dirname(name) for name in given)       # the finders of imports look through these
+    listable = frozenset(os.path.dirname(name) for name in given)       # imports look through these; an open folder
+    #                                                                     would be a way to what lies in it
     given, python, closed, (work,) = (tuple(name + "/" for name in names) for names in (given, python, closed, [work]))
 
     def watch(event, arguments):
@@ -187,7 +188,7 @@ def hook(weak, given, python, closed, work):
                 leave(outside)
             whole_path = path + "/"
             mine = path[:1] != "/" or whole_path.startswith(work)
-            shown = whole_path.startswith(given) or path in listable or (
+            shown = whole_path.startswith(given) or (path in listable and event != "open") or (
                 whole_path.startswith(python) and not whole_path.startswith(closed))
             if not mine and not (reads and shown) and path not in devices:
                 leave(outside)
@@ -264,9 +265,13 @@ def init(request, inputs, wire, result, status):
     pid = os.fork()
     if pid == 0:
         try:
-            os.close(status)
             drop(level)
             limit(request)
+        except BaseException as error:
+            say(status, broken=f"{type(error).__name__}: {error}")
+            os._exit(UNFINISHED)
+        try:
+            os.close(status)
             submission(request, inputs, wire, result)
         finally:
             os._exit(UNFINISHED)

@@ -13,7 +13,6 @@ from minigrad.grade.sandbox import Sandbox
 SUFFIXES = (".py", ".txt", ".md", ".json", ".csv", ".npy", ".npz")
 REFUSED = ("sitecustomize.py", "usercustomize.py", "conftest.py", "drive.py")
 FILES, BYTES = 200, 8 << 20
-AGAIN = 2                       # how often a suite must pass the solution: one that fails by chance kills by chance
 
 
 def collect(folder, into):
@@ -107,8 +106,9 @@ def run_test(task, submission, seed, sandbox):
 def grade_suite(assignment, tests, sandbox, workers=1):
     """The student's tests by the mutants of the solution: which test fails which mutant.
 
-    A suite that fails the solution, or a right solution written otherwise, gets nothing: it would fail everything. A
-    mutant on which the tests do not end in time, or which ends their process, is killed.
+    A suite that fails the solution, or a right solution written otherwise, gets nothing: it would fail everything. The
+    solution comes first and again last: a suite that fails by chance, or by the clock, fails it too. A mutant on which
+    the tests do not end in time, or which ends their process, is killed.
     """
     suite = Suite(most=assignment.mutant_points,
                   mutants=[(one.id, one.message, []) for one in assignment.mutants])
@@ -127,21 +127,26 @@ def grade_suite(assignment, tests, sandbox, workers=1):
             except Outcome as outcome:
                 return None, outcome
 
-    right = [assignment.text("all")] * AGAIN + [assignment.mutated(one) for one in assignment.equivalents]
-    with ThreadPoolExecutor(workers) as pool:
-        for found, outcome in pool.map(run, right):
+    def refused(results):
+        """Why the suite is not graded: what it says of right solutions; "" if it passes them."""
+        for found, outcome in results:
             wrong = [name for name, passed in (found or {}).items() if not passed]
             if outcome or wrong:
                 why = f"{', '.join(wrong)} failed on it" if wrong else outcome.message
-                suite.status, suite.message = "failed", f"the tests do not pass a right solution: {why}"
-                return suite
+                return f"the tests do not pass a right solution: {why}"
             suite.tests = list(found)
-        if not suite.tests:
-            suite.status, suite.message = "failed", "there is no test in it: a test is a function test_...()"
-            return suite
-        for (_, _, killers), (found, outcome) in zip(suite.mutants, pool.map(run, map(assignment.mutated,
-                                                                                       assignment.mutants))):
-            killers += [f"({outcome.status})"] if outcome else [name for name in suite.tests if not found.get(name)]
+        return "" if suite.tests else "there is no test in it: a test is a function test_...()"
+
+    solution = assignment.text("all")
+    with ThreadPoolExecutor(workers) as pool:
+        suite.message = refused(pool.map(run, [solution, *map(assignment.mutated, assignment.equivalents)]))
+        found = [] if suite.message else list(pool.map(run, map(assignment.mutated, assignment.mutants)))
+        suite.message = suite.message or refused([run(solution)])
+    if suite.message:
+        suite.status = "failed"
+        return suite
+    for (_, _, killers), (passed, outcome) in zip(suite.mutants, found):
+        killers += [f"({outcome.status})"] if outcome else [name for name in suite.tests if not passed.get(name)]
     suite.points = suite.most * suite.killed / max(1, len(suite.mutants))
     return suite
 

@@ -33,7 +33,7 @@ GUARANTEES = {
     "hook": ["other files, processes and sockets: refused by an audit hook, a hindrance and no wall",
              "NOT guaranteed: an unprivileged user (the grader itself runs without the right to change it)"]}
 GUARANTEES["user namespace"] = [*GUARANTEES["namespace"][:2], "no privileges (a user namespace)"]
-OUTSIDE, UNFINISHED = 97, 98    # child.py's
+OUTSIDE = 97                    # child.py's
 BUILTIN = {name for name, value in vars(builtins).items()
            if isinstance(value, type) and issubclass(value, BaseException)}
 
@@ -206,8 +206,6 @@ def read(data, ended, seconds, public, submission):
         raise Outcome("timeout", f"no answer after {seconds:g} s of work ({3 * seconds:g} s in all)")
     if code is None:
         raise Outcome("crash", "the process that watches the submission was ended: no points")
-    if code == UNFINISHED:
-        raise OSError("the walls around the submission could not be built")
     if code == OUTSIDE:
         raise Outcome("error", "the submission reached for a file, module or process that is not its own")
     try:
@@ -215,8 +213,8 @@ def read(data, ended, seconds, public, submission):
         kind = plain["kind"]
     except (wire.WireError, KeyError, TypeError) as error:
         how = f"by signal {-code}" if code < 0 else f"with exit status {code}"
-        raise Outcome("crash" if not data else "error", f"no answer: the process ended {how}" if not data else
-                      f"what the submission sent cannot be read: {error}") from None
+        raise Outcome("error", f"what the submission sent cannot be read: {error}") if data else \
+            Outcome("crash", f"no answer: the process ended {how}") from None
     if kind == "data":
         return arrays
     if kind == "memory":

@@ -139,6 +139,13 @@ def cube(x):
     open(CHECKS).read()
     return x ** 3
 """,
+    "opens what lies beside a folder that imports look through": """
+import os, numpy
+def cube(x):
+    home = os.open(os.path.dirname(os.path.dirname(numpy.__file__)), os.O_RDONLY)
+    os.close(os.open("pytest/__init__.py", os.O_RDONLY, dir_fd=home))
+    return x ** 3
+""",
     "opens the tests by a path that changes its mind": """
 class Path(str):
     def startswith(self, *a): return True

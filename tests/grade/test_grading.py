@@ -45,12 +45,22 @@ def test_the_suite_does_not_depend_on_the_student_s_own_code(graded):
      "do not pass a right solution: test_text"),
     ("def test_broken(:\n", 0, "SyntaxError"),
     ("import os\nos._exit(0)\n", 0, "the process ended"),
+    ("import os\ndef test_unfinished():\n    os._exit(98)\n", 0, "exit status 98"),
     ("import time\ndef test_slow():\n    time.sleep(60)\n", 0, "no answer after"),
     ("from cubes import cube\ndef test_sign():\n    assert cube(2) > 0\n", 2 * 2 / 3, ""),
     ("from cubes import cube\nimport os\ndef test_end():\n    if cube(2) != 8: os._exit(0)\n", 2, "")])
 def test_suites_get_what_they_are_worth(tests, points, said, graded):
     suite = graded(SOLUTION, suite=True, test_mine__dot__py=tests).suite
     assert suite.points == pytest.approx(points) and said in suite.message, suite
+
+
+def test_a_suite_that_fails_from_some_time_on_gets_nothing(graded, sandboxes, monkeypatch):
+    """By the clock it would pass the solution, which comes first, and fail all mutants: the solution is last too."""
+    runs = []
+    monkeypatch.setattr(sandboxes(), "suite", lambda *_: runs.append(0) or {"test_late": len(runs) <= 2})
+    suite = graded(SOLUTION, suite=True, test_mine__dot__py="").suite
+    assert len(runs) == 6 and suite.points == 0 and suite.killed == 0
+    assert suite.message == "the tests do not pass a right solution: test_late failed on it"
 
 
 def test_a_missing_suite_gets_nothing(graded):
