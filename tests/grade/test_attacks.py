@@ -393,7 +393,8 @@ def test_an_ended_supervisor_leaves_no_points(cubes, tmp_path):
     report.write_text('{"score": 5}')                       # an old one
     (folder / "cubes.py").write_text("import time\ndef cube(x):\n    time.sleep(60)\n")
     grader = subprocess.Popen([sys.executable, "-m", "minigrad.grade", "run", str(cubes), str(folder), "--out",
-                               str(report), "--format", "json"], cwd=ROOT, start_new_session=True)
+                               str(report), "--format", "json"], cwd=ROOT, start_new_session=True,
+                              env=os.environ | {"TMPDIR": str(tmp_path)})
     children = []
     try:
         deadline = time.monotonic() + 60
