@@ -73,8 +73,9 @@ def check_optimizer(make, reference, steps=25, tolerance=1e-10, objective=None, 
     theta; if it has `point()`, g is taken there. reference: a generator of `testing.boxes`. lr, where the box has one
     and none is given, decays. Compared are theta, the gradient, and each symbol of the box that is an attribute of the
     optimizer (its state, or `self.s_hat = ...`), in the order of the box's lines, after each step. The lines of symbols
-    that are not are quoted with the next that is. Also: the gradient handed over must be left as it was. Returns a
-    Report. TypeError where the class cannot be run, with what it lacks.
+    that are not are quoted with the next that is. Also: the gradient handed over must be left as it was, and an
+    `Optimizer` that is saved and loaded must go on the same way (all that it carries from step to step is declared as
+    state). Returns a Report. TypeError where the class cannot be run, with what it lacks.
     """
     J = LeastSquares() if objective is None else objective
     known = signature(reference).parameters
@@ -100,7 +101,36 @@ def check_optimizer(make, reference, steps=25, tolerance=1e-10, objective=None, 
                 unseen = []
             else:
                 unseen.append(symbol)
+    if isinstance(opt, Optimizer):
+        check_saving(who, opt, made(make, theta.copy(), hyper), J, steps)
     return report
+
+
+def check_saving(who, opt, other, J, steps):
+    """`other`, made like `opt`, loads what `opt` saves and makes two more steps beside it: Disagreement if they part.
+
+    They part where an attribute carries something from step to step and is not declared as state.
+    """
+    with np.errstate(all="ignore"):
+        with opt.at_theta(), other.at_theta():
+            other.theta[...] = opt.theta
+        other.load_state_dict(opt.state_dict())
+        ours, theirs = [{name: value for name, value in vars(one).items() if name[0] != "_"} for one in (opt, other)]
+        lost = [name for name, value in ours.items() if name not in ("k", "theta", "g")
+                and isinstance(value, np.ndarray | int | float)
+                and not (name in theirs and np.array_equal(value, theirs[name], equal_nan=True))]
+        for _ in range(2):
+            opt.step(J)
+            other.step(J)
+    if not lost or np.allclose(opt.theta, other.theta, rtol=1e-10, atol=1e-10, equal_nan=True):
+        return
+    lines = [f"{name}: Array = state()" if isinstance(ours[name], np.ndarray) else
+             f"{name}: {type(ours[name]).__name__} = state({type(ours[name])()})" for name in lost]
+    raise Disagreement(
+        f"{who} agrees with its box, but when it is saved after step {steps} and loaded, it goes another way: "
+        f"{' and '.join(f'self.{name}' for name in lost)} {'is' if len(lost) == 1 else 'are'} not declared and so not "
+        f"saved; on the class, {'; '.join(lines)}",
+        symbol=lost[0], step=steps + 1, index=None, got=None, wanted=None, line=lines[0])
 
 
 def made(make, theta, hyper):
@@ -144,10 +174,13 @@ class Adapter:
         step = getattr(opt, "step", None)
         wanted = f"{type(opt).__name__}: an optimizer has step(g), or step(theta, g) that returns the new theta"
         if not callable(step):
-            raise TypeError(f"{wanted}; this one has {', '.join(n for n in dir(opt) if n[0] != '_') or 'nothing'}")
+            has = ", ".join(name for name in dir(opt) if name[0] != "_") or "nothing"
+            hint = ": is update its step? (a FirstOrder has the loop around it)" if hasattr(opt, "update") else ""
+            raise TypeError(f"{wanted}; this one has {has}{hint}")
         self.places = len([one for one in signature(step).parameters.values() if one.default is one.empty])
         if self.places not in (1, 2):
-            raise TypeError(f"{wanted}; this one is step{signature(step)}")
+            hint = ": the gradient is handed over, not kept by the parameters" if self.places == 0 else ""
+            raise TypeError(f"{wanted}; this one is step{signature(step)}{hint}")
 
     @property
     def theta(self):

@@ -259,14 +259,20 @@ class Forgetful(Rebinding):
         self.v = 0.9 * self.v - self.lr * g
 
 
+class AsInTorch(Rebinding):
+    def step(self):
+        pass
+
+
 @pytest.mark.parametrize(("kind", "box", "message"), [
     (Undeclared, boxes.momentum, r"Undeclared uses self.v, which it does not have: .* class, v: Array = state\(\)"),
     (NoRate, boxes.sgd, r"NoRate uses self.lr, which it does not have: declare it on the class, lr: Hyper = hyper\("),
     (StepForUpdate, boxes.sgd, r"a FirstOrder writes update\(self, g\), .*; this one has step, which is the loop"),
     (Nothing, boxes.sgd, r"Nothing: a FirstOrder writes update\(self, g\), .*; this one has none"),
     (Renamed, boxes.sgd, r"unexpected keyword argument 'lr'. check_optimizer calls Renamed\(theta, lr=...\)"),
-    (Stepless, boxes.sgd, r"Stepless: an optimizer has step\(g\), .*; this one has theta, update"),
+    (Stepless, boxes.sgd, r"Stepless: an optimizer has step\(g\), .*; this one has theta, update: is update its step"),
     (ThreePlaces, boxes.sgd, r"this one is step\(a, b, c\)"),
+    (AsInTorch, boxes.sgd, r"this one is step\(\): the gradient is handed over, not kept by the parameters"),
     (Forgetful, boxes.sgd, "Forgetful uses self.v, which it does not have: set it in __init__"),
 ], ids=lambda value: getattr(value, "__name__", ""))
 def test_what_a_class_lacks_is_said(kind, box, message):
@@ -280,3 +286,56 @@ def test_an_attribute_error_of_something_else_is_left_as_it_is():
             g.transposed()
     with pytest.raises(AttributeError, match="transposed"):
         check_optimizer(Wrong, boxes.sgd)
+
+
+# ---- state that is not declared is lost when the optimizer is saved
+
+class MomentumOfMine(optim.FirstOrder):
+    lr: Hyper
+    momentum: Hyper = hyper(0.9)
+
+    def update(self, g):
+        self.v = self.momentum * getattr(self, "v", 0.0) - self.lr * g
+        self.theta = self.theta + self.v
+
+
+class SetInInit(MomentumOfMine):
+    def __init__(self, params, lr, momentum=0.9):
+        super().__init__(params, lr, momentum)
+        self.v = np.zeros(self.n)
+
+
+class OnTheClass(MomentumOfMine):
+    v: Array = np.zeros(5)
+
+
+class OwnCount(optim.FirstOrder):
+    """The step count kept once more, as a plain number."""
+    lr: Hyper
+    calls: int = 0
+
+    def update(self, g):
+        self.calls = self.calls + 1
+        self.theta = self.theta - self.lr * g / (1 if self.calls < 27 else 2)
+
+
+@pytest.mark.parametrize("kind", [MomentumOfMine, SetInInit, OnTheClass], ids=lambda kind: kind.__name__)
+def test_state_that_is_not_declared_is_found(kind):
+    with pytest.raises(Disagreement, match=rf"{kind.__name__} .* saved after step 25 .* another way: self\.v is not "
+                                           r"declared .* v: Array = state\(\)") as caught:
+        check_optimizer(kind, boxes.momentum)
+    assert caught.value.symbol == "v" and caught.value.step == 26 and caught.value.line == "v: Array = state()"
+
+
+def test_a_count_that_is_not_declared_is_found():
+    with pytest.raises(Disagreement, match=r"self\.calls is not declared .* calls: int = state\(0\)"):
+        check_optimizer(OwnCount, boxes.sgd)
+
+
+def test_what_every_step_works_out_anew_need_not_be_declared():
+    class Kept(optim.Momentum):
+        def update(self, g):
+            self.change = -self.lr * g
+            self.v = self.momentum * self.v + self.change
+            self.theta = self.theta + self.v
+    check_optimizer(Kept, boxes.momentum)
