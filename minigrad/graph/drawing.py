@@ -1,8 +1,4 @@
-"""The computational graph drawn: as a table of text, as Graphviz source, as a picture if Graphviz is installed.
-
-    print(graph.draw(loss))                     one line per op, in the order in which they were computed
-    graph.draw(loss, "loss.png")                the same, and a picture (also .svg, .pdf; .dot: the source)
-"""
+"""The graph as text, as Graphviz source, and as the picture that Graphviz makes of it."""
 import os
 import shutil
 import subprocess
