@@ -84,8 +84,9 @@ def write_atomically(path, parts):
         mode = os.lstat(path).st_mode
         check_regular(path, mode)
     _remove_stale(folder, name)
-    fd, temporary = _open_temporary(folder, name)
-    try:
+    temporary = os.path.join(folder, f".{name[:200]}.{os.urandom(8).hex()}.tmp")
+    try:                                                # before the file is there: Ctrl-C comes at any moment
+        fd = _open_locked(temporary)
         try:
             if fcntl and mode is not None:
                 os.fchmod(fd, stat.S_IMODE(mode))
@@ -105,23 +106,20 @@ def write_atomically(path, parts):
     _fsync_folder(folder)
 
 
-def _open_temporary(folder, name):
-    """A new file .name.xxxx.tmp, locked by us so that no other writer takes it for a stale one."""
+def _open_locked(temporary):
+    """The new file `temporary`, locked by us so that no other writer takes it for a stale one."""
     while True:
-        temporary = os.path.join(folder, f".{name[:200]}.{os.urandom(8).hex()}.tmp")
         fd = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_BINARY", 0), 0o666)
         if not fcntl:
-            return fd, temporary
+            return fd
         try:
             fcntl.flock(fd, fcntl.LOCK_EX)
             if os.fstat(fd).st_nlink:                   # 0: removed as stale between open and lock; try again
-                return fd, temporary
+                return fd
         except BaseException as error:
             if isinstance(error, OSError) and error.errno in (errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP):
-                return fd, temporary                    # a file system without locks
+                return fd                               # a file system without locks
             os.close(fd)
-            with contextlib.suppress(OSError):
-                os.unlink(temporary)
             raise
         os.close(fd)
 

@@ -4,6 +4,7 @@ import contextlib
 import errno
 import hashlib
 import json
+import opcode
 import os
 import socket
 import subprocess
@@ -436,7 +437,8 @@ def test_the_mode_is_kept_and_a_link_followed(tmp_path):
 def test_stale_temporaries_go_and_those_of_a_living_writer_stay(tmp_path):
     stale = tmp_path / ".f.0123456789abcdef.tmp"
     stale.write_bytes(b"left behind")
-    fd, living = files._open_temporary(str(tmp_path), "f")
+    living = str(tmp_path / f".f.{'0' * 16}.tmp")
+    fd = files._open_locked(living)
     others = [tmp_path / name
               for name in (".g.0123456789abcdef.tmp", ".f.tmp", ".f.0123.tmp", "f.0123456789abcdef.tmp")]
     for path in others:
@@ -626,3 +628,36 @@ def test_kill_9_at_any_moment_leaves_a_whole_file(tmp_path, kills):
     done, unreadable, lost, steps, stale = run(KILLED, tmp_path / "f", kills, 0)
     assert (int(done), int(unreadable), int(lost)) == (kills, 0, 0)
     assert int(steps) >= kills / 2 and stale.strip() == "[]"
+
+
+def test_an_interrupt_between_any_two_steps_of_a_save_leaves_one_whole_file(tmp_path):
+    """KeyboardInterrupt before every instruction of the writing, one at a time (but NOP: no signal is seen there)."""
+    path, left = tmp_path / "file", 0
+
+    def interrupt(frame, event, argument):
+        nonlocal left
+        if frame.f_code.co_filename != files.__file__:
+            return None
+        frame.f_trace_opcodes = True
+        if event == "opcode" and frame.f_code.co_code[frame.f_lasti] != opcode.opmap["NOP"]:
+            left -= 1
+            if left == 0:
+                sys.settrace(None)
+                raise KeyboardInterrupt
+        return interrupt
+
+    save_tensors(path, {"a": np.zeros(3)})
+    tracer, interrupted, moments = sys.gettrace(), True, 0
+    while interrupted:
+        moments += 1
+        left = moments
+        try:
+            sys.settrace(interrupt)
+            files.write_atomically(path, [b"new"])
+            interrupted = False
+        except KeyboardInterrupt:
+            interrupted = True
+        finally:
+            sys.settrace(tracer)
+        assert os.listdir(tmp_path) == ["file"], moments
+    assert path.read_bytes() == b"new" and moments > 200
