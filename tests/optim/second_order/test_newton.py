@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 
 from minigrad.optim.minimize import minimize
+from minigrad.optim.second_order.base import STALLED, Descent
 from minigrad.optim.second_order.conjugate_gradient import ScaledConjugateGradient
 from minigrad.optim.second_order.hessian_free import HessianFree
 from minigrad.optim.second_order.newton import (
@@ -15,7 +16,7 @@ from minigrad.optim.second_order.newton import (
     shrunk,
     solve_cholesky,
 )
-from minigrad.optim.second_order.newton_cg import KrylovSaddleFree, NewtonCG, TrustRegion
+from minigrad.optim.second_order.newton_cg import KrylovSaddleFree, LeavesSaddles, NewtonCG, TrustRegion
 from minigrad.testing import problems
 
 SADDLES = [problems.saddle2(), *(problems.saddle(n, negative, rng) for n, negative in ((2, 1), (3, 3), (6, 2), (10, 5))
@@ -379,6 +380,33 @@ def test_a_saddle_that_no_gradient_shows_is_left(method, n, negative):
     start = np.where(l < 0, 0.0, 1.0)
     result = minimize(method(start.copy()), Saddle(), 300)
     assert result.value == pytest.approx(lowest, rel=1e-12), result
+
+
+class Stays(Descent):
+    """A method that has come to its end."""
+
+    def advance(self, J, theta, value, g):
+        return STALLED
+
+
+class LooksOnce(LeavesSaddles, Stays):
+    pass
+
+
+@pytest.mark.parametrize("a, slope, reached", [(0.374, -1e-6, 1), (0.38, -1e-6, 0.25), (0.374, 1e-6, -1)])
+def test_a_step_along_negative_curvature_gains_a_fourth_of_what_the_curvature_promises(a, slope, reached):
+    """J = slope x - x^2/2 + a x^4 at 0, where x^2/2 is promised: a fourth of it is gained at |x| = 1 if a < 0.375;
+    otherwise the next step, a fourth as long, is taken. It goes down the slope."""
+    class Ridge:
+        def value_and_grad(self, theta):
+            x = theta[0]
+            return slope * x - x * x / 2 + a * x**4, slope - theta + 4 * a * theta**3
+
+        def hvp(self, theta, v):
+            return (12 * a * theta**2 - 1) * v
+    opt = LooksOnce(np.zeros(1))
+    opt.step(Ridge())
+    assert opt.theta[0] == reached
 
 
 @pytest.mark.parametrize("method", [NewtonCG, KrylovSaddleFree])
