@@ -6,12 +6,12 @@ import pytest
 
 ROOT = Path(__file__).parents[1] / "minigrad"
 BASE = {"random"}                                          # NumPy only; who draws numbers may ask for a generator
-COMMON = {"arguments"}                                     # what an argument must be: for every room
+COMMON = {"arguments", "typing"}                           # what an argument must be: for every room
 MODELS = {"core", "ops", "init", "nn", "losses"} | BASE
 ABOVE = MODELS | {"derivatives", "graph", "objective", "kernels", "data", "files", "optim", "testing"}
 # room -> the rooms of minigrad it may import, besides itself
 TABLE = {
-    "arguments": set(), "random": set(), "kernels": set(), "core": set(), "files": set(),
+    "arguments": set(), "typing": {"core"}, "random": set(), "kernels": set(), "core": set(), "files": set(),
     "data": {"files"} | BASE,                              # a broken file is the same FormatError everywhere
     "ops": {"core", "kernels"} | BASE,
     "derivatives": {"core", "ops", "nn.module"} | BASE,    # layer inputs are seen by observing modules

@@ -8,3 +8,9 @@ from minigrad.core.graph import Leaf, Node, behind, changes
 from minigrad.core.tensor import Number, Tensor, as_array, contiguous, data_of, default_dtype, shape_of, tensor, wrap
 from minigrad.core.primitive import OPS, Op, gradient_array, primitive
 from minigrad.core.sweep import backward, grad, unbroadcast
+
+__all__ = [
+    "as_array", "backward", "behind", "changes", "contiguous", "data_of", "default_dtype", "grad", "gradient_array",
+    "is_recording", "Leaf", "no_grad", "Node", "Number", "Op", "OPS", "primitive", "shape_of", "Tensor", "tensor",
+    "unbroadcast", "watch", "watchers", "wrap",
+]

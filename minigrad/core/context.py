@@ -2,17 +2,24 @@
 
 Each thread has its own answer, and each task of asyncio: what one enters before an `await` does not hold for another.
 """
+from __future__ import annotations
+
 import functools
 import inspect
+from collections.abc import Callable
 from contextvars import ContextVar
+from typing import Any, Self, TypeVar
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 # (whether ops are recorded, the `no_grad` that says so, what holds outside of it)
 mode = ContextVar("mode", default=(True, None, None))
-watch = ContextVar("watch", default=None)             # a function to call with every op (see `anomaly`), or None
-watchers = []                                         # those that watch: usually none, and then nobody asks
+# a function to call with every op (see `anomaly`), or None
+watch: ContextVar[Callable[..., Any] | None] = ContextVar("watch", default=None)
+watchers: list[Any] = []                              # those that watch: usually none, and then nobody asks
 
 
-def is_recording():
+def is_recording() -> bool:
     """Whether ops are being recorded, in this thread or task."""
     return mode.get()[0]
 
@@ -24,20 +31,20 @@ class no_grad:
     be entered again and by several threads. `enabled=True` records again inside a block that does not.
     """
 
-    def __init__(self, enabled=False):
+    def __init__(self, enabled: bool = False) -> None:
         if not isinstance(enabled, bool):
             hint = "; a decorator is written with parentheses, @no_grad()" if callable(enabled) else ""
             raise ValueError(f"no_grad: enabled must be True or False, got {enabled!r:.60}{hint}")
         self.enabled = enabled
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         mode.set((self.enabled, self, mode.get()))
         return self
 
-    def __exit__(self, *error):
+    def __exit__(self, *error: object) -> None:
         mode.set(_without(self, mode.get()))
 
-    def __call__(self, function):
+    def __call__(self, function: F) -> F:
         if inspect.isclass(function):
             raise ValueError(f"no_grad: decorate the methods of {function.__name__}, not the class")
         if inspect.isgeneratorfunction(function):

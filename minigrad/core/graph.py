@@ -3,11 +3,20 @@
 The graph lives between nodes. A node knows its op, its arguments and its output array, never the output Tensor, so
 there are no reference cycles; its creation number is its place in topological order, so nothing is recursive.
 """
+from __future__ import annotations
+
 import itertools
 import weakref
+from collections.abc import Sequence
 from threading import RLock
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
+
+from minigrad.typing import Array
+
+if TYPE_CHECKING:
+    from minigrad.core.primitive import Op
 
 clock = itertools.count(1)                # creation numbers of nodes, and the times at which leaves change
 
@@ -16,6 +25,11 @@ class Node:
     """One call of an op: `data` is the array it returned, `values` what it was called with (arrays and constants),
     `parents` the node behind each argument (None for a constant). `backward` empties the node."""
     __slots__ = ("op", "parents", "values", "data", "number")
+    op: Op
+    parents: Sequence[Node | Leaf | None] | None
+    values: Sequence[Any] | None
+    data: Array | None
+    number: int
 
 
 class Leaf:
@@ -25,17 +39,17 @@ class Leaf:
     be taken again by the thread that has it: Ctrl-C at the wrong moment does not stop that thread's next backward.)
     """
     __slots__ = ("grad", "number", "changed", "name", "lock")
-    op = None
-    parents = ()
+    op: ClassVar[None] = None
+    parents: ClassVar[tuple[()]] = ()
 
-    def __init__(self, name=None):
-        self.grad = None
+    def __init__(self, name: str | None = None) -> None:
+        self.grad: Array | None = None
         self.number = next(clock)
         self.changed = 0
         self.name = name
         self.lock = RLock()
 
-    def receive(self, g):
+    def receive(self, g: Array) -> None:
         """Add g to the gradient (the first one is copied: a leaf never shares its gradient with anything)."""
         self.lock.acquire()               # `with` takes three times as long
         try:
@@ -46,12 +60,12 @@ class Leaf:
         finally:
             self.lock.release()
 
-    def destination(self):
+    def destination(self) -> tuple[Array, bool] | None:
         """(array, accumulate) if a fused backward may write the gradient there itself, else None. Asked, and written
         to, by the holder of the lock."""
         return None
 
-    def touch(self):
+    def touch(self) -> None:
         """Values have changed: graphs recorded before may no longer be used."""
         self.changed = changes.latest = next(clock)
 
@@ -60,11 +74,11 @@ class _Changes:
     """Which values were replaced after they might have been saved. `latest` is the time of the last change at all;
     `arrays` are those written in place, of which a constant of a graph (a frozen parameter, a view) may be a part."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.latest = 0
         self.arrays = {}                  # id -> [weak reference, time of the last change]
 
-    def wrote(self, array):
+    def wrote(self, array: Array) -> None:
         """`array` was written in place."""
         self.latest = now = next(clock)
         entry, key = self.arrays.get(id(array)), id(array)
@@ -77,7 +91,7 @@ class _Changes:
 changes = _Changes()
 
 
-def behind(root, name):
+def behind(root: Node | Leaf, name: str) -> list[Node]:
     """The ops behind a node, itself among them, each once, in the order in which they are met; the leaves are not.
 
     Raises RuntimeError if a backward has emptied one of them. name: of the function that asks, for the message.
@@ -95,7 +109,7 @@ def behind(root, name):
     return nodes
 
 
-def freed(node, name):
+def freed(node: Node, name: str) -> RuntimeError:
     """The error for a node that a backward has emptied."""
     return RuntimeError(f"{name}: the graph behind {node.op.name} was freed by an earlier backward; compute the result "
                         "again, or pass retain_graph=True the first time")

@@ -7,10 +7,14 @@ For an ordinary backward pass a rule is handed arrays and simply computes. With 
 Tensors, so that what it computes is recorded and can be differentiated again: derivatives of every order come from
 one text.
 """
+from __future__ import annotations
+
 import functools
 import inspect
 import re
+from collections.abc import Callable, Sequence
 from operator import attrgetter
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, overload
 
 import numpy as np
 from numpy import ndarray
@@ -18,46 +22,52 @@ from numpy import ndarray
 from minigrad.core.context import mode, watch, watchers
 from minigrad.core.graph import Node, clock
 from minigrad.core.tensor import Tensor
+from minigrad.typing import Array
 
+if TYPE_CHECKING:
+    from minigrad.core.declared import Binary, OfSeveral, Primitive, Unary, WithConstants
+
+P = ParamSpec("P")
 new = object.__new__                      # a constructor without its checks
 
 
 class Op:
     """What the engine knows of a primitive: its name, its forward function and its rules, one per argument."""
 
-    def __init__(self, forward):
+    def __init__(self, forward: Callable[..., Any]) -> None:
         self.name = forward.__name__.strip("_")
         self.forward = forward
         parameters = inspect.signature(forward).parameters
         self.arguments = ", ".join(parameters)
         every = [p.kind is p.POSITIONAL_OR_KEYWORD for p in parameters.values()]
         self.arity = len(every) if all(every) else None       # None: any number, def concatenate(axis, *xs)
-        self.rules = ()                   # one per argument; None for one that is not differentiated
-        self.rule_for_each = self.missing # or: `rules` of the first arguments, and one for each of the others
-        self.fused = None
+        # one per argument (None for one that is not differentiated), or of the first ones, and one for all others
+        self.rules: tuple[Any, ...] = ()
+        self.rule_for_each: Callable[..., Any] | None = self.missing
+        self.fused: Callable[..., Any] | None = None
 
-    def vjps(self, *rules):
+    def vjps(self, *rules: Callable[..., Any] | None) -> None:
         """Set the rules, one for each argument."""
         if len(rules) != self.arity:
             raise ValueError(f"{self.name}.vjps: wanted one rule for each of {self.arguments} (None: not "
                              f"differentiated), got {len(rules)}")
         self.rules, self.rule_for_each = rules, None
 
-    def vjps_each(self, *rules):
+    def vjps_each(self, *rules: Callable[..., Any] | None) -> None:
         """Set the rules of the first arguments, and the one that serves each of the others."""
         self.rules, self.rule_for_each = rules[:-1], rules[-1]
 
-    def fuse(self, backward):
+    def fuse(self, backward: Callable[..., Any]) -> Callable[..., Any]:
         """Set the function that gives all gradients in one call."""
         self.fused = backward
         return backward
 
-    def missing(self, i, g, y, *args):
+    def missing(self, i: int, g: Any, y: Any, *args: Any) -> Any:
         """The rule of an op that has none yet."""
         raise RuntimeError(f"backward: {self.name} has no rules yet: {self.name}.vjps(lambda g, y, {self.arguments}: "
                            "...), one for each argument")
 
-    def rules_for(self, args):
+    def rules_for(self, args: Sequence[Any]) -> tuple[Any, ...]:
         """One rule per argument; an op of many equal arguments (concatenate) has one rule for all of them."""
         if self.rule_for_each is None:
             return self.rules
@@ -65,10 +75,18 @@ class Op:
                                    for i in range(len(args) - len(self.rules))])
 
 
-OPS = {}                                  # name -> the public function of every primitive; the tests walk it
+OPS: dict[str, Primitive] = {}            # name -> the public function of every primitive; the tests walk it
 
 
-def primitive(forward):
+@overload
+def primitive(forward: Callable[[Array], Array]) -> Unary: ...
+@overload
+def primitive(forward: Callable[[Array, Array], Array]) -> Binary: ...
+@overload
+def primitive(forward: Callable[Concatenate[Array, P], Array]) -> WithConstants[P]: ...
+@overload
+def primitive(forward: Callable[..., Array]) -> OfSeveral: ...
+def primitive(forward: Callable[..., Any]) -> Any:
     """Decorator: make a NumPy function differentiable.
 
         @primitive
@@ -244,7 +262,7 @@ def _unified(args, rules, name):
     return unified
 
 
-def gradient_array(wanted, place, like):
+def gradient_array(wanted: bool, place: tuple[Array, bool] | None, like: Array) -> tuple[Array | None, bool]:
     """(array, accumulate) for a fused backward to write a gradient into: `place` if the engine gave one, else a new
     array like the argument; (None, False) if the gradient is not wanted."""
     if not wanted:

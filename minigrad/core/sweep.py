@@ -1,5 +1,9 @@
 """The reverse sweep: `backward` fills the leaves' gradients, `grad` returns them."""
+from __future__ import annotations
+
+from collections.abc import Iterable
 from operator import attrgetter
+from typing import Any, overload
 
 import numpy as np
 from numpy import ndarray
@@ -7,6 +11,7 @@ from numpy import ndarray
 from minigrad.core.context import no_grad, watch, watchers
 from minigrad.core.graph import behind, changes, freed
 from minigrad.core.tensor import Tensor, data_of, wrap
+from minigrad.typing import Shape, TensorLike, X
 
 _number = attrgetter("number")
 
@@ -163,7 +168,7 @@ def _fitted(op, i, d, value):
     return d if array.dtype == value.dtype else d.astype(value.dtype)  # a rule computed with a float64 number
 
 
-def unbroadcast(d, shape):
+def unbroadcast(d: X, shape: Shape) -> X:
     """Sum d over the axes along which an array of `shape` was broadcast: the one place where broadcasting is undone."""
     extra = d.ndim - len(shape)
     if extra < 0 or any(n not in (1, size) for n, size in zip(shape, d.shape[extra:])):
@@ -174,7 +179,7 @@ def unbroadcast(d, shape):
     return d.reshape(shape)
 
 
-def backward(y, g=None, retain_graph=False):
+def backward(y: Tensor, g: TensorLike | None = None, retain_graph: bool = False) -> None:
     """Add dJ/dx to x.grad for every leaf x that this Tensor was computed from.
 
     g: dJ/dy, of the shape of y; may be left out if y is a single number, J itself.
@@ -194,7 +199,14 @@ def backward(y, g=None, retain_graph=False):
 Tensor.backward = backward
 
 
-def grad(y, xs, g=None, create_graph=False, retain_graph=None):
+@overload
+def grad(y: Tensor, xs: Tensor, g: TensorLike | None = None, create_graph: bool = False,
+         retain_graph: bool | None = None) -> Tensor: ...
+@overload
+def grad(y: Tensor, xs: Iterable[Tensor], g: TensorLike | None = None, create_graph: bool = False,
+         retain_graph: bool | None = None) -> list[Tensor]: ...
+def grad(y: Tensor, xs: Tensor | Iterable[Tensor], g: TensorLike | None = None, create_graph: bool = False,
+         retain_graph: bool | None = None) -> Any:
     """dJ/dx for every x in xs, where dJ/dy = g (1 if y is a single number). Touches no `.grad`.
 
     y: Tensor. xs: a Tensor or a sequence of them, leaves or results on the way to y. g: of y's shape.

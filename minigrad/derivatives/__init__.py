@@ -15,3 +15,8 @@ from minigrad.derivatives.products import ggnvp, hvp, inner, jvp, vjp
 from minigrad.derivatives.matrices import hessian, hessian_diagonal, jacobian
 from minigrad.derivatives.linearization import Linearization
 from minigrad.derivatives.examples import ByExample
+
+__all__ = [
+    "ByExample", "ggnvp", "grad", "hessian", "hessian_diagonal", "hvp", "inner", "jacobian", "jvp", "Linearization",
+    "vjp",
+]

@@ -7,3 +7,8 @@ from minigrad.diagnostics.sharpness import sharpness
 from minigrad.diagnostics.spectrum import hessian_spectrum, lanczos
 from minigrad.diagnostics.surface import loss_along, loss_surface, trajectory_surface
 from minigrad.diagnostics.symmetries import permute_units, rescale_units
+
+__all__ = [
+    "CurvatureMonitor", "detect_anomaly", "doctor", "gradient_noise", "hessian_spectrum", "lanczos", "loss_along",
+    "loss_surface", "permute_units", "rescale_units", "sharpness", "trajectory_surface",
+]

@@ -13,3 +13,5 @@ isolation), record (what a run found), grading (a submission, its own tests, a c
 """
 from minigrad.grade.assignment import Assignment, Mutant, load, task
 from minigrad.grade.case import Case, Outcome
+
+__all__ = ["Assignment", "Case", "load", "Mutant", "Outcome", "task"]

@@ -4,3 +4,5 @@
     graph.draw(loss, "loss.png")                the same, and a picture (also .svg, .pdf; .dot: the source)
 """
 from minigrad.graph.drawing import dot, draw
+
+__all__ = ["dot", "draw"]

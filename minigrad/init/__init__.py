@@ -10,3 +10,9 @@ from minigrad.init.weights import (
 )
 from minigrad.init.biases import bias_from_marginals, gate_bias, precision_from_marginals, relu_bias
 from minigrad.init.measured import lsuv, report
+
+__all__ = [
+    "bias_from_marginals", "constant", "fan_in_uniform", "fans", "gain", "gate_bias", "glorot_normal",
+    "glorot_uniform", "he_normal", "he_uniform", "lsuv", "normal", "orthogonal", "precision_from_marginals",
+    "random_walk", "random_walk_gain", "relu_bias", "report", "sparse", "uniform", "zeros",
+]

@@ -14,3 +14,12 @@ from minigrad.nn.recurrent import GRUCell, LSTMCell, RNNCell
 from minigrad.nn.regularize import DropConnect, Dropout, DropoutAtTest, StochasticDepth
 from minigrad.nn.shortcuts import AuxiliaryHead, Highway, auxiliary_loss, discard_heads
 from minigrad.nn import regularize
+
+__all__ = [
+    "AdaptiveAvgPool2d", "AdaptiveMaxPool2d", "auxiliary_loss", "AuxiliaryHead", "AvgPool2d", "BatchNorm", "Conv2d",
+    "ConvTranspose2d", "discard_heads", "DropConnect", "Dropout", "DropoutAtTest", "ELU", "Embedding",
+    "fixed_statistics", "Flatten", "FractionalMaxPool2d", "GELU", "GlobalAvgPool", "GroupNorm", "GRUCell",
+    "Highway", "Identity", "InstanceNorm", "LayerNorm", "LeakyReLU", "Linear", "LogSoftmax", "LSTMCell", "Maxout",
+    "MaxPool2d", "Module", "observe", "Parameter", "Parameters", "redundant_biases", "regularize", "ReLU",
+    "Residual", "RMSNorm", "RNNCell", "Sequential", "Sigmoid", "Softmax", "Softplus", "StochasticDepth", "Tanh",
+]

@@ -5,3 +5,5 @@ its relatives, each by its definition and then with the shortcut), `examples` (g
 """
 from minigrad.objective.curvature import Linearized
 from minigrad.objective.objective import Objective
+
+__all__ = ["Linearized", "Objective"]

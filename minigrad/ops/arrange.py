@@ -3,6 +3,8 @@ linspace.
 
 Each is made of ops that are there already, so its derivatives of every order are theirs.
 """
+from __future__ import annotations
+
 from operator import index
 
 import numpy as np
@@ -12,9 +14,10 @@ from minigrad.core import Tensor, data_of, shape_of
 from minigrad.ops.elementwise import where
 from minigrad.ops.reduce import sum
 from minigrad.ops.shape import broadcast_to, getitem, one_axis, reshape, scatter
+from minigrad.typing import ArrayLike, Shape, TensorLike, X
 
 
-def repeat(x, repeats, axis=None):
+def repeat(x: X, repeats: ArrayLike, axis: int | None = None) -> X:
     """Each element `repeats` times, one after the other, along an axis (None: of the flattened x): a, a, b, b.
 
     repeats: a count, or one for each place on the axis.
@@ -27,7 +30,7 @@ def repeat(x, repeats, axis=None):
     return getitem(x, (slice(None),) * axis + (np.repeat(np.arange(n), counts),))
 
 
-def tile(x, repeats):
+def tile(x: X, repeats: int | Shape) -> X:
     """x as a whole, `repeats` times along each axis (a count for the last one, or one for each): a, b, a, b."""
     try:
         counts = tuple(index(n) for n in (repeats if isinstance(repeats, tuple | list) else (repeats,)))
@@ -43,7 +46,7 @@ def tile(x, repeats):
     return reshape(copies, tuple(r * n for r, n in zip(counts, shape)))
 
 
-def roll(x, shift, axis=None):
+def roll(x: X, shift: int, axis: int | None = None) -> X:
     """x moved by `shift` places along an axis (None: of the flattened x); what leaves at the end enters in front."""
     try:
         shift = index(shift)
@@ -56,7 +59,7 @@ def roll(x, shift, axis=None):
     return reshape(y, shape_of(x)) if axis is None else y
 
 
-def diag(x, k=0):
+def diag(x: X, k: int = 0) -> X:
     """The k-th diagonal of a matrix (m, n); of a vector x (n,) the square matrix with x there and zeros elsewhere."""
     shape = shape_of(x)
     if len(shape) not in (1, 2):
@@ -73,24 +76,24 @@ def _diagonal(m, n, k):
     return rows, rows + k
 
 
-def trace(x, k=0):
+def trace(x: X, k: int = 0) -> X:
     """Sum of the k-th diagonal of a matrix (m, n)."""
     if len(shape_of(x)) != 2:
         raise ValueError(f"trace: wanted a matrix, got shape {shape_of(x)}")
     return sum(diag(x, k))
 
 
-def tril(x, k=0):
+def tril(x: X, k: int = 0) -> X:
     """Matrices (..., m, n) with zeros above the k-th diagonal."""
     return where(np.tri(*_matrices("tril", x), k, dtype=bool), x, _zero(x))
 
 
-def triu(x, k=0):
+def triu(x: X, k: int = 0) -> X:
     """Matrices (..., m, n) with zeros below the k-th diagonal."""
     return where(np.tri(*_matrices("triu", x), k - 1, dtype=bool), _zero(x), x)
 
 
-def linspace(start, stop, n=50):
+def linspace(start: TensorLike, stop: TensorLike, n: int = 50) -> Tensor:
     """n numbers evenly spaced from start to stop, both included, along a new first axis: (...) -> (n, ...).
 
     Each is a weighted mean of the ends, so it has a derivative by both. Numbers give float64, as in NumPy.

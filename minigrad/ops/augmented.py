@@ -4,12 +4,17 @@ A leaf changes in its own array, so that theta stays one vector, and graphs that
 for steps, `with no_grad(): p -= lr * p.grad`; while ops are recorded it is an error, for the gradient would be that of
 other values. Any other Tensor takes the result, a new array, with its history; what holds the old values keeps them.
 """
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 
 from minigrad.core import Tensor, changes, is_recording
 
 
-def augmented(symbol, op):
+def augmented(symbol: str, op: Callable[..., Any]) -> Callable[..., Any]:
     """The method behind `x symbol= y`, for op(x, y)."""
     plain = f"x = x {symbol} y makes a new Tensor"
 

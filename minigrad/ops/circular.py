@@ -2,14 +2,17 @@
 
 At the ends of its domain an inverse has an infinite derivative, as sqrt has at 0; outside of it the value is NaN.
 """
+from __future__ import annotations
+
 import numpy as np
 
 from minigrad.core import primitive
 from minigrad.ops.elementwise import sqrt
+from minigrad.typing import Array
 
 
 @primitive
-def tan(x):
+def tan(x: Array) -> Array:
     """Tangent."""
     return np.tan(x)
 
@@ -18,7 +21,7 @@ tan.vjps(lambda g, y, x: g * (1 + y * y))
 
 
 @primitive
-def arcsin(x):
+def arcsin(x: Array) -> Array:
     """The angle in [-pi/2, pi/2] whose sine is x."""
     return np.arcsin(x)
 
@@ -27,7 +30,7 @@ arcsin.vjps(lambda g, y, x: g / sqrt((1 - x) * (1 + x)))
 
 
 @primitive
-def arccos(x):
+def arccos(x: Array) -> Array:
     """The angle in [0, pi] whose cosine is x."""
     return np.arccos(x)
 
@@ -36,7 +39,7 @@ arccos.vjps(lambda g, y, x: -g / sqrt((1 - x) * (1 + x)))
 
 
 @primitive
-def arctan(x):
+def arctan(x: Array) -> Array:
     """The angle in (-pi/2, pi/2) whose tangent is x."""
     return np.arctan(x)
 
@@ -45,7 +48,7 @@ arctan.vjps(lambda g, y, x: g / (1 + x * x))
 
 
 @primitive
-def sinh(x):
+def sinh(x: Array) -> Array:
     """Hyperbolic sine, (e^x - e^-x) / 2."""
     return np.sinh(x)
 
@@ -54,7 +57,7 @@ sinh.vjps(lambda g, y, x: g * cosh(x))
 
 
 @primitive
-def cosh(x):
+def cosh(x: Array) -> Array:
     """Hyperbolic cosine, (e^x + e^-x) / 2."""
     return np.cosh(x)
 
@@ -63,7 +66,7 @@ cosh.vjps(lambda g, y, x: g * sinh(x))
 
 
 @primitive
-def arcsinh(x):
+def arcsinh(x: Array) -> Array:
     """The inverse of sinh, log(x + sqrt(x^2 + 1))."""
     return np.arcsinh(x)
 
@@ -72,7 +75,7 @@ arcsinh.vjps(lambda g, y, x: g / sqrt(x * x + 1))
 
 
 @primitive
-def arccosh(x):
+def arccosh(x: Array) -> Array:
     """The inverse of cosh for x >= 1, not negative."""
     return np.arccosh(x)
 
@@ -81,7 +84,7 @@ arccosh.vjps(lambda g, y, x: g / sqrt(0.0 + (x - 1) * (x + 1)))           # 0.0 
 
 
 @primitive
-def arctanh(x):
+def arctanh(x: Array) -> Array:
     """The inverse of tanh for x in (-1, 1); -inf and inf at the ends."""
     return np.arctanh(x)
 

@@ -8,12 +8,19 @@ As in the book, this is the cross-correlation: the kernel is not flipped. J = <g
 w. Fixing two of the three gives one function each, conv2d, conv2d_x and conv2d_w, and the derivatives of each are the
 other two: six rules of one line, right at every order.
 """
+from __future__ import annotations
+
 import sys
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from minigrad import arguments, kernels
-from minigrad.core import contiguous, primitive
+from minigrad.core import Tensor, contiguous, primitive
+from minigrad.typing import Pair, TensorLike
+
+Padding = Pair | Sequence[Sequence[int]] | str              # ((top, bottom), (left, right)), or "same"
 
 # Arguments of the primitives below: windows = (sh, sw, top, left, dh, dw, groups), and the size of the two axes of the
 # result that the other arguments leave open: (oh, ow) of y, (h, w) of x, (kh, kw) of w.
@@ -85,7 +92,7 @@ def _conv2d_backward(g, y, wanted, out, x, w, windows, size):
 # ----------------------------------------------------------------------------------------------------- public functions
 
 
-def pair(name, what, value, least):
+def pair(name: str, what: str, value: Any, least: int) -> tuple[int, int]:
     """A number, or one for the rows and one for the columns, that no product of sizes makes too large for a kernel."""
     both = arguments.pair(name, what, value, least)
     if max(both) >= 2**62:
@@ -148,7 +155,8 @@ def _one_dtype(name, x, w):
                          "convert with astype")
 
 
-def conv2d(x, w, stride=1, padding=0, dilation=1, groups=1, b=None):
+def conv2d(x: TensorLike, w: TensorLike, stride: Pair = 1, padding: Padding = 0, dilation: Pair = 1, groups: int = 1,
+           b: TensorLike | None = None) -> Tensor:
     """Convolution. x (n, h, w, c), w (kh, kw, c / groups, o), b (o,) or None -> (n, oh, ow, o).
 
         y[n, i, j] = b + sum over ki, kj of x[n, i stride + ki dilation - padding, j stride + ...] w[ki, kj]
@@ -180,7 +188,8 @@ def _arrays(*xs):
     return [x if hasattr(x, "dtype") else np.asarray(x, np.float32) for x in xs]
 
 
-def conv2d_x(g, w, size, stride=1, padding=0, dilation=1, groups=1):
+def conv2d_x(g: TensorLike, w: TensorLike, size: Pair, stride: Pair = 1, padding: Padding = 0, dilation: Pair = 1,
+             groups: int = 1) -> Tensor:
     """The gradient of <g, conv2d(x, w)> with respect to x (n, h, w, c), where size = (h, w). Linear in g and w."""
     g, w = _arrays(g, w)
     h, width = pair("conv2d_x", "size", size, 1)
@@ -196,7 +205,8 @@ def conv2d_x(g, w, size, stride=1, padding=0, dilation=1, groups=1):
     return _conv2d_x(g, w, windows, (h, width))
 
 
-def conv2d_w(x, g, size, stride=1, padding=0, dilation=1, groups=1):
+def conv2d_w(x: TensorLike, g: TensorLike, size: Pair, stride: Pair = 1, padding: Padding = 0, dilation: Pair = 1,
+             groups: int = 1) -> Tensor:
     """The gradient of <g, conv2d(x, w)> with respect to w (kh, kw, c / groups, o), where size = (kh, kw)."""
     x, g = _arrays(x, g)
     size = pair("conv2d_w", "size", size, 1)
@@ -211,7 +221,8 @@ def conv2d_w(x, g, size, stride=1, padding=0, dilation=1, groups=1):
     return _conv2d_w(x, g, windows, size)
 
 
-def conv_transpose2d(x, w, stride=1, padding=0, output_padding=0, dilation=1, groups=1, b=None):
+def conv_transpose2d(x: TensorLike, w: TensorLike, stride: Pair = 1, padding: Padding = 0, output_padding: Pair = 0,
+                     dilation: Pair = 1, groups: int = 1, b: TensorLike | None = None) -> Tensor:
     """Transposed convolution: conv2d_x as a layer. x (n, h, w, c), w (kh, kw, o / groups, c) -> (n, oh, ow, o).
 
     It maps as the gradient of conv2d with these weights does, so w is that of a convolution from o to c channels:

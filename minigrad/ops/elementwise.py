@@ -4,6 +4,8 @@ Shapes broadcast as in NumPy. What the derivative is where there is none (tested
 relu'(0) = 0, |x|'(0) = 0, sign' = floor' = ceil' = round' = 0 also where they jump, clip' = 1 at both
 ends, sqrt'(0) = inf, d(x^0) = 0, d(0^x) = 0; where maximum or minimum is tied, each argument gets half.
 """
+from __future__ import annotations
+
 import math
 
 import numpy as np
@@ -11,6 +13,7 @@ import numpy as np
 from minigrad import kernels
 from minigrad.arguments import number
 from minigrad.core import Tensor, contiguous, data_of, primitive
+from minigrad.typing import Array, ArrayLike, DType, TensorLike, X
 
 
 def _filled(kernel, x):
@@ -20,7 +23,7 @@ def _filled(kernel, x):
     return y
 
 
-def floating(x):
+def floating(x: ArrayLike) -> Array:
     """x as an array of floating-point numbers: integers and truth values become float64."""
     x = np.asarray(x)
     return x if x.dtype.kind == "f" else x.astype(np.float64)
@@ -38,7 +41,7 @@ def _filled_gradient(kernel, g, y):
 
 
 @primitive
-def add(a, b):
+def add(a: Array, b: Array) -> Array:
     """a + b."""
     return np.add(a, b)
 
@@ -48,7 +51,7 @@ add.vjps(lambda g, y, a, b: g,
 
 
 @primitive
-def subtract(a, b):
+def subtract(a: Array, b: Array) -> Array:
     """a - b."""
     return np.subtract(a, b)
 
@@ -58,7 +61,7 @@ subtract.vjps(lambda g, y, a, b: g,
 
 
 @primitive
-def multiply(a, b):
+def multiply(a: Array, b: Array) -> Array:
     """a * b."""
     return np.multiply(a, b)
 
@@ -68,7 +71,7 @@ multiply.vjps(lambda g, y, a, b: g * b,
 
 
 @primitive
-def divide(a, b):
+def divide(a: Array, b: Array) -> Array:
     """a / b."""
     return np.divide(a, b)
 
@@ -78,7 +81,7 @@ divide.vjps(lambda g, y, a, b: g / b,
 
 
 @primitive
-def negative(x):
+def negative(x: Array) -> Array:
     """-x."""
     return np.negative(x)
 
@@ -87,7 +90,7 @@ negative.vjps(lambda g, y, x: -g)
 
 
 @primitive
-def power(a, b):
+def power(a: Array, b: Array) -> Array:
     """a ** b. The derivative by a is 0 where b = 0, whatever a is; that by b is 0 where a = 0 and b >= 0."""
     return np.power(a, b)
 
@@ -109,7 +112,7 @@ power.vjps(_power_a, _power_b)
 
 
 @primitive
-def square(x):
+def square(x: Array) -> Array:
     """x * x."""
     return np.square(x)
 
@@ -118,7 +121,7 @@ square.vjps(lambda g, y, x: g * (2 * x))
 
 
 @primitive
-def floor_divide(a, b):
+def floor_divide(a: Array, b: Array) -> Array:
     """a // b, the quotient rounded down; the derivatives are 0."""
     return np.floor_divide(a, b)
 
@@ -128,7 +131,7 @@ floor_divide.vjps(lambda g, y, a, b: np.zeros_like(data_of(y)),
 
 
 @primitive
-def remainder(a, b):
+def remainder(a: Array, b: Array) -> Array:
     """a % b = a - (a // b) b, of the sign of b; between its jumps the derivatives are 1 and -(a // b)."""
     return np.remainder(a, b)
 
@@ -140,7 +143,7 @@ remainder.vjps(lambda g, y, a, b: g,
 # -------------------------------------------------------------------------------------------- exponentials, circular
 
 @primitive
-def exp(x):
+def exp(x: Array) -> Array:
     """e ** x."""
     return np.exp(x)
 
@@ -149,7 +152,7 @@ exp.vjps(lambda g, y, x: g * y)
 
 
 @primitive
-def expm1(x):
+def expm1(x: Array) -> Array:
     """e ** x - 1, accurate for small x."""
     return np.expm1(x)
 
@@ -158,7 +161,7 @@ expm1.vjps(lambda g, y, x: g * (y + 1))
 
 
 @primitive
-def exp2(x):
+def exp2(x: Array) -> Array:
     """2 ** x."""
     return np.exp2(x)
 
@@ -167,7 +170,7 @@ exp2.vjps(lambda g, y, x: g * y * math.log(2))
 
 
 @primitive
-def log(x):
+def log(x: Array) -> Array:
     """Natural logarithm."""
     return np.log(x)
 
@@ -176,7 +179,7 @@ log.vjps(lambda g, y, x: g / x)
 
 
 @primitive
-def log1p(x):
+def log1p(x: Array) -> Array:
     """log(1 + x), accurate for small x."""
     return np.log1p(x)
 
@@ -185,7 +188,7 @@ log1p.vjps(lambda g, y, x: g / (1 + x))
 
 
 @primitive
-def log2(x):
+def log2(x: Array) -> Array:
     """Logarithm to base 2."""
     return np.log2(x)
 
@@ -194,7 +197,7 @@ log2.vjps(lambda g, y, x: g / (x * math.log(2)))
 
 
 @primitive
-def log10(x):
+def log10(x: Array) -> Array:
     """Logarithm to base 10."""
     return np.log10(x)
 
@@ -203,7 +206,7 @@ log10.vjps(lambda g, y, x: g / (x * math.log(10)))
 
 
 @primitive
-def logaddexp(a, b):
+def logaddexp(a: Array, b: Array) -> Array:
     """log(e^a + e^b), without overflow."""
     return np.logaddexp(a, b)
 
@@ -213,7 +216,7 @@ logaddexp.vjps(lambda g, y, a, b: g * sigmoid(a - b),
 
 
 @primitive
-def sqrt(x):
+def sqrt(x: Array) -> Array:
     """Square root; the derivative at 0 is inf."""
     return np.sqrt(x)
 
@@ -222,7 +225,7 @@ sqrt.vjps(lambda g, y, x: g / (2 * y))
 
 
 @primitive
-def sin(x):
+def sin(x: Array) -> Array:
     """Sine."""
     return np.sin(x)
 
@@ -231,7 +234,7 @@ sin.vjps(lambda g, y, x: g * cos(x))
 
 
 @primitive
-def cos(x):
+def cos(x: Array) -> Array:
     """Cosine."""
     return np.cos(x)
 
@@ -242,7 +245,7 @@ _erf = np.vectorize(math.erf, otypes=[np.float64])
 
 
 @primitive
-def erf(x):
+def erf(x: Array) -> Array:
     """Error function, 2/sqrt(pi) times the integral of exp(-t^2) from 0 to x."""
     x = floating(x)
     return _erf(x).astype(x.dtype) if x.size else np.array(x)
@@ -254,7 +257,7 @@ erf.vjps(lambda g, y, x: g * exp(-x * x) * (2 / math.sqrt(math.pi)))
 # ------------------------------------------------------------------------------------------- absolute value, extremes
 
 @primitive
-def abs(x):
+def abs(x: Array) -> Array:
     """|x|; the derivative at 0 is 0."""
     return np.abs(x)
 
@@ -263,7 +266,7 @@ abs.vjps(lambda g, y, x: g * sign(x))
 
 
 @primitive
-def sign(x):
+def sign(x: Array) -> Array:
     """-1, 0 or 1; the derivative is 0."""
     return np.sign(x)
 
@@ -272,7 +275,7 @@ sign.vjps(lambda g, y, x: 0 * g)
 
 
 @primitive
-def floor(x):
+def floor(x: Array) -> Array:
     """The largest integer <= x; the derivative is 0."""
     return np.floor(x)
 
@@ -281,7 +284,7 @@ floor.vjps(lambda g, y, x: np.zeros_like(data_of(y)))
 
 
 @primitive
-def ceil(x):
+def ceil(x: Array) -> Array:
     """The smallest integer >= x; the derivative is 0."""
     return np.ceil(x)
 
@@ -297,7 +300,7 @@ def _round(x, decimals):
 _round.vjps(lambda g, y, x, decimals: np.zeros_like(data_of(y)), None)
 
 
-def round(x, decimals=0):
+def round(x: X, decimals: int = 0) -> X:
     """The nearest multiple of 10 ** -decimals, ties to the even one; the derivative is 0."""
     if isinstance(decimals, bool) or not isinstance(decimals, int | np.integer):
         raise ValueError(f"round: decimals must be an integer, got {decimals!r:.60}")
@@ -305,7 +308,7 @@ def round(x, decimals=0):
 
 
 @primitive
-def maximum(a, b):
+def maximum(a: Array, b: Array) -> Array:
     """The larger of a and b; a tie gives each half of the gradient."""
     return np.maximum(a, b)
 
@@ -315,7 +318,7 @@ maximum.vjps(lambda g, y, a, b: g * _share_of_larger(a, b),
 
 
 @primitive
-def minimum(a, b):
+def minimum(a: Array, b: Array) -> Array:
     """The smaller of a and b; a tie gives each half of the gradient."""
     return np.minimum(a, b)
 
@@ -341,7 +344,7 @@ _where.vjps(None,
             lambda g, y, condition, a, b: _where(condition, 0.0, g))
 
 
-def where(condition, a, b):
+def where(condition: TensorLike, a: TensorLike, b: TensorLike) -> Tensor:
     """a where condition is true, else b. condition: boolean, not differentiated; copied, for it may be refilled."""
     if isinstance(condition, Tensor) and condition.node is None:
         condition = condition.data
@@ -367,7 +370,7 @@ def _clip_x(g, y, x, low, high):
 _clip.vjps(_clip_x, None, None)
 
 
-def clip(x, low=None, high=None):
+def clip(x: X, low: TensorLike | None = None, high: TensorLike | None = None) -> X:
     """x limited to [low, high] (numbers or arrays, not differentiated; None: none); the derivative is 1 at the ends."""
     low, high = _limit(x, low, "low"), _limit(x, high, "high")
     if low is not None and high is not None and np.any(low > high):
@@ -389,7 +392,7 @@ def _limit(x, limit, name):
 # ---------------------------------------------------------------------------------------------------------- activations
 
 @primitive
-def relu(x):
+def relu(x: Array) -> Array:
     """Rectified linear, max(x, 0); the derivative at 0 is 0, and NaN stays NaN both ways."""
     x = contiguous(x)
     return _filled(kernels.elementwise.relu, x) if x.dtype.kind == "f" else np.maximum(x, x.dtype.type(0))
@@ -399,7 +402,7 @@ relu.vjps(lambda g, y, x: relu_gate(g, data_of(y)))
 
 
 @primitive
-def relu_gate(g, y):
+def relu_gate(g: Array, y: Array) -> Array:
     """g where y > 0, else 0 (g itself where y is NaN): the derivative of relu, linear in g, constant in y."""
     return _filled_gradient(kernels.elementwise.relu_gate, g, y)
 
@@ -415,7 +418,7 @@ def _leaky_relu(x, slope):
 _leaky_relu.vjps(lambda g, y, x, slope: where(x > 0, g, slope * g), None)
 
 
-def leaky_relu(x, slope=0.01):
+def leaky_relu(x: X, slope: float = 0.01) -> X:
     """x where x > 0, else slope * x (Maas et al. 2013). slope: a number, not differentiated."""
     return _leaky_relu(x, number("leaky_relu", "slope", slope))
 
@@ -429,13 +432,13 @@ def _elu(x, alpha):
 _elu.vjps(lambda g, y, x, alpha: g * where(x > 0, 1.0, y + alpha), None)
 
 
-def elu(x, alpha=1.0):
+def elu(x: X, alpha: float = 1.0) -> X:
     """x where x > 0, else alpha (e^x - 1) (Clevert et al. 2016). alpha: a number, not differentiated."""
     return _elu(x, number("elu", "alpha", alpha))
 
 
 @primitive
-def gelu(x):
+def gelu(x: Array) -> Array:
     """x Phi(x), Phi the distribution function of the standard normal (Hendrycks and Gimpel 2016)."""
     x = floating(x)
     return x * _normal_cdf(x)
@@ -449,7 +452,7 @@ gelu.vjps(lambda g, y, x: g * (_normal_cdf(x) + x * exp(-0.5 * x * x) * (1 / mat
 
 
 @primitive
-def sigmoid(x):
+def sigmoid(x: Array) -> Array:
     """1 / (1 + e^-x), without overflow at either end."""
     return _filled(kernels.elementwise.sigmoid, contiguous(floating(x)))
 
@@ -458,7 +461,7 @@ sigmoid.vjps(lambda g, y, x: sigmoid_gate(g, y))
 
 
 @primitive
-def sigmoid_gate(g, y):
+def sigmoid_gate(g: Array, y: Array) -> Array:
     """g y (1 - y): the derivative of y = sigmoid(x) times g, in one pass."""
     return _filled_gradient(kernels.elementwise.sigmoid_gate, g, y)
 
@@ -468,7 +471,7 @@ sigmoid_gate.vjps(lambda u, _, g, y: sigmoid_gate(u, y),
 
 
 @primitive
-def tanh(x):
+def tanh(x: Array) -> Array:
     """Hyperbolic tangent."""
     return np.tanh(x)
 
@@ -477,7 +480,7 @@ tanh.vjps(lambda g, y, x: tanh_gate(g, y))
 
 
 @primitive
-def tanh_gate(g, y):
+def tanh_gate(g: Array, y: Array) -> Array:
     """g (1 - y y): the derivative of y = tanh(x) times g, in one pass."""
     return _filled_gradient(kernels.elementwise.tanh_gate, g, y)
 
@@ -487,7 +490,7 @@ tanh_gate.vjps(lambda u, _, g, y: tanh_gate(u, y),
 
 
 @primitive
-def softplus(x):
+def softplus(x: Array) -> Array:
     """log(1 + e^x), without overflow."""
     x = floating(x)
     return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
@@ -499,7 +502,7 @@ softplus.vjps(lambda g, y, x: g * sigmoid(x))
 # --------------------------------------------------------------------------------------------------------------- dtypes
 
 @primitive
-def astype(x, dtype):
+def astype(x: Array, dtype: DType) -> Array:
     """x converted to float32 or float64; the gradient is converted back."""
     return x.astype(dtype)
 

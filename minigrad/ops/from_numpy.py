@@ -4,9 +4,13 @@ Where an op has that name it is called, and the result can be differentiated. Wh
 history is its values, as for `np.asarray`, and one with history is refused by a TypeError that says what to use:
 nothing is detached silently. Truth values (comparisons, np.isnan, np.allclose) and shapes need no history at all.
 """
+from __future__ import annotations
+
 import functools
 import inspect
 import operator
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -38,7 +42,7 @@ INSTEAD = {
 NAMESAKES = {"erf": elementwise.erf, "expit": elementwise.sigmoid}         # ufuncs of scipy.special
 
 
-def array_ufunc(self, ufunc, method, *inputs, **options):
+def array_ufunc(self: Tensor, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
     """Tensor.__array_ufunc__: what NumPy calls for np.exp(x), np.add(a, x) and a * x where a is an array."""
     op = UFUNCS.get(ufunc) or NAMESAKES.get(ufunc.__name__)
     if op is not None and method == "__call__" and not options:
@@ -63,7 +67,7 @@ def array_ufunc(self, ufunc, method, *inputs, **options):
     return getattr(ufunc, method)(*values, **{k: _values(v, name) for k, v in options.items()})
 
 
-def array_function(self, function, types, args, options):
+def array_function(self: Tensor, function: Callable[..., Any], types: Any, args: Any, options: Any) -> Any:
     """Tensor.__array_function__: what NumPy calls for np.sum(x), np.concatenate([x, y]) and all that is no ufunc."""
     call = FUNCTIONS.get(function)
     if call is not None:
@@ -193,11 +197,11 @@ FUNCTIONS = {
      np.tensordot: linalg.tensordot, np.linspace: _linspace}
 
 
-def attach(cls):
+def attach(cls: type[Tensor]) -> None:
     """Let NumPy's functions find the class."""
     BITS.update({np.bitwise_and: cls.__and__, np.bitwise_or: cls.__or__, np.bitwise_xor: cls.__xor__,
                  np.invert: cls.__invert__})
     cls.__array_ufunc__, cls.__array_function__ = array_ufunc, array_function
 
 
-BITS = {}                                                        # & | ^ ~ of truth values, from the class's operators
+BITS: dict[np.ufunc, Callable[..., Any]] = {}                    # & | ^ ~ of truth values, from the class's operators

@@ -1,6 +1,9 @@
 """Products of matrices: matmul, linear (the layer's x W + b), outer, dot, tensordot, einsum."""
+from __future__ import annotations
+
 import math
 from string import ascii_letters
+from typing import Any
 
 import numpy as np
 
@@ -10,6 +13,7 @@ from minigrad.core import Tensor, contiguous, gradient_array, primitive, shape_o
 from minigrad.ops.elementwise import multiply
 from minigrad.ops.reduce import sum
 from minigrad.ops.shape import getitem, one_axis, reshape, swapaxes, transpose
+from minigrad.typing import TensorLike
 
 # --------------------------------------------------------------------------------------------------------------- matmul
 
@@ -51,7 +55,7 @@ def _gradient(place, like, left, right):
     return d
 
 
-def matmul(a, b):
+def matmul(a: TensorLike, b: TensorLike) -> Tensor:
     """a @ b as in NumPy: matrices (..., m, k) @ (..., k, n), a vector on the left is a row, on the right a column."""
     if isinstance(a, list | tuple) or isinstance(b, list | tuple):
         a, b = (np.asarray(x) if isinstance(x, list | tuple) else x for x in (a, b))
@@ -111,7 +115,7 @@ def _check_layer_shapes(sx, sw, b):
         raise ValueError(f"linear: b must have shape {sw[1:]} for w {sw}, got {shape_of(b)}")
 
 
-def linear(x, w, b=None):
+def linear(x: TensorLike, w: TensorLike, b: TensorLike | None = None) -> Tensor:
     """x W + b, the affine map of a layer. x (..., i), w (i, o), b (o,) or None -> (..., o)."""
     if isinstance(x, Tensor) and isinstance(w, Tensor) and isinstance(b, Tensor):
         m, n, k = x._data, w._data, b._data
@@ -135,14 +139,14 @@ def linear(x, w, b=None):
 
 # --------------------------------------------------------------------------------------------------- outer, dot, einsum
 
-def outer(a, b):
+def outer(a: TensorLike, b: TensorLike) -> Tensor:
     """a (m,), b (n,) -> the matrix a_i b_j (m, n)."""
     if len(shape_of(a)) != 1 or len(shape_of(b)) != 1:
         raise ValueError(f"outer: wanted two vectors, got shapes {shape_of(a)} and {shape_of(b)}")
     return reshape(a, (-1, 1)) * reshape(b, (1, -1))
 
 
-def dot(a, b):
+def dot(a: TensorLike, b: TensorLike) -> Tensor:
     """a (n,), b (n,) -> the number sum_i a_i b_i."""
     if len(shape_of(a)) != 1 or shape_of(a) != shape_of(b):
         raise ValueError(f"dot: wanted two vectors of one length, got shapes {shape_of(a)} and {shape_of(b)}")
@@ -151,7 +155,7 @@ def dot(a, b):
     return sum(multiply(a, b))
 
 
-def tensordot(a, b, axes=2):
+def tensordot(a: TensorLike, b: TensorLike, axes: int | tuple[Any, Any] = 2) -> Tensor:
     """Sum over pairs of axes: the axes of a that are left, then those of b.
 
     axes: how many, the last of a with the first of b in order; or (axes of a, axes of b), ints or as many of each.
@@ -195,7 +199,7 @@ def _einsum_part(i, g, y, terms, *xs):
 _einsum.vjps_each(None, _einsum_part)
 
 
-def einsum(subscripts, *xs):
+def einsum(subscripts: str, *xs: TensorLike) -> Tensor:
     """Einstein summation, einsum("ij,jk->ik", a, b). One letter an index; without -> the result's are sorted.
 
     An index repeated within one operand takes its diagonal. "..." stands for axes that broadcast, counted from the

@@ -7,16 +7,19 @@ deviation.
 The rules compute the mean and the variance again from x, so that what a second derivative sees depends on x everywhere.
 A rule that took them from the forward pass as constants would give right gradients and wrong Hessians.
 """
+from __future__ import annotations
+
 import math
 
 import numpy as np
 
 from minigrad import kernels
 from minigrad.arguments import count, number
-from minigrad.core import contiguous, data_of, default_dtype, gradient_array, primitive
+from minigrad.core import Tensor, contiguous, data_of, default_dtype, gradient_array, primitive
 from minigrad.ops.elementwise import relu_gate, sqrt
 from minigrad.ops.reduce import mean, sum
 from minigrad.ops.shape import reshape
+from minigrad.typing import Array, TensorLike
 
 
 def _standardize(x, axes, delta):
@@ -74,7 +77,8 @@ def _batch_norm_backward(g, y, wanted, out, x, gamma, beta, delta, relu, moments
     return [dx, dgamma, dbeta, None, None, None]
 
 
-def batch_norm(x, gamma, beta, delta=1e-5, relu=False, moments=None):
+def batch_norm(x: TensorLike, gamma: TensorLike | None, beta: TensorLike | None, delta: float = 1e-5,
+               relu: bool = False, moments: list[Array] | None = None) -> Tensor:
     """Batch normalization with the statistics of this batch (8.35). x (..., c), gamma and beta (c,) -> like x.
 
     Mean and biased variance are over all axes but the last: over examples, and over pixels too for images (n, h, w, c).
@@ -146,7 +150,7 @@ def _layer_norm_backward(g, y, wanted, out, x, gamma, beta, delta):
     return [dx, dgamma, dbeta, None]
 
 
-def layer_norm(x, gamma, beta, delta=1e-5):
+def layer_norm(x: TensorLike, gamma: TensorLike | None, beta: TensorLike | None, delta: float = 1e-5) -> Tensor:
     """Layer normalization (Ba et al. 2016): like batch norm, with mean and variance of each example over its last axis.
 
     x (..., c), gamma and beta (c,) -> like x. Any number of examples, none too; ValueError for c = 0.
@@ -162,7 +166,8 @@ def layer_norm(x, gamma, beta, delta=1e-5):
 
 # ----------------------------------------------------------------------------------------------------- group norm, RMS
 
-def group_norm(x, gamma, beta, groups, delta=1e-5):
+def group_norm(x: TensorLike, gamma: TensorLike | None, beta: TensorLike | None, groups: int,
+               delta: float = 1e-5) -> Tensor:
     """Group normalization (Wu and He 2018): mean and variance of each example over its pixels and a group of channels.
 
     x (m, ..., c), gamma and beta (c,), or None both -> like x. groups: how many of equal size, c for one each (instance
@@ -181,7 +186,7 @@ def group_norm(x, gamma, beta, groups, delta=1e-5):
     return reshape(_standardize(grouped, (1, 3), float(delta))[0], shape) * gamma + beta
 
 
-def rms_norm(x, gamma, delta=1e-5):
+def rms_norm(x: TensorLike, gamma: TensorLike | None, delta: float = 1e-5) -> Tensor:
     """RMS normalization (Zhang and Sennrich 2019): gamma x / sqrt(mean of x^2 over the last axis + delta).
 
     x (..., c), gamma (c,) -> like x.

@@ -1,4 +1,6 @@
 """Operators and methods of Tensor: `a + b`, `x.sum()`, `x[1:]`. Each is a function of this package."""
+from __future__ import annotations
+
 import numpy as np
 
 from minigrad.core import Tensor, as_array, data_of
@@ -32,11 +34,13 @@ def _truth(name, ufunc):
 
 
 def _reshape(self, *sizes):
+    """The same elements, in C order, in another shape: sizes, or one tuple of them (one may be -1)."""
     sizes = sizes[0] if len(sizes) == 1 and isinstance(sizes[0], (tuple, list)) else sizes
     return shape.reshape(self, tuple(sizes))
 
 
 def _transpose(self, *axes):
+    """Axes in the order given, a permutation, or one tuple; reversed by default."""
     axes = axes[0] if len(axes) == 1 and isinstance(axes[0], (tuple, list)) else axes
     return shape.transpose(self, tuple(axes) or None)
 
@@ -90,7 +94,7 @@ def _iterate(self):
     return (self[i] for i in range(len(self)))
 
 
-def attach(cls):
+def attach(cls: type[Tensor]) -> None:
     """Give the class its operators and methods."""
     e = elementwise
     cls.__add__, cls.__radd__ = e.add, e.add

@@ -3,16 +3,19 @@
 Where an element goes has no derivative, that it goes there has: sorting is indexing once the order is known. Equal
 elements keep their order; NaN counts as the largest, as in NumPy.
 """
+from __future__ import annotations
+
 import numpy as np
 
 from minigrad.arguments import count, flag
 from minigrad.core import Tensor, data_of, primitive, shape_of
 from minigrad.ops.shape import concatenate, flip, getitem, is_number_along, moveaxis, one_axis, pad, reshape
+from minigrad.typing import DType, TensorLike, X
 
 # -------------------------------------------------------------------------------------------------------------- sorting
 
 
-def take_along_axis(x, index, axis=-1):
+def take_along_axis(x: X, index: TensorLike, axis: int = -1) -> X:
     """y[..., i, ...] = x[..., index[..., i, ...], ...]: index has as many axes as x; all but `axis` broadcast."""
     axis, index, ndim = one_axis("take_along_axis", x, axis), np.asarray(data_of(index)), len(shape_of(x))
     if index.ndim != ndim or index.dtype.kind not in "iu":
@@ -43,14 +46,14 @@ def _without_added_axis(x, axis, y):
     return reshape(y, ()) if is_number_along(x, axis) else y
 
 
-def argsort(x, axis=-1, descending=False):
+def argsort(x: X, axis: int | None = -1, descending: bool = False) -> X:
     """Where the elements of a sorted x come from, along an axis (None: of the flattened x). Integers, no gradient."""
     flat, along = _with_an_axis(x, axis)
     order = _order("argsort", flat, one_axis("argsort", flat, along), descending)
     return _without_added_axis(x, axis, Tensor(order) if isinstance(x, Tensor) else order)
 
 
-def sort(x, axis=-1, descending=False):
+def sort(x: X, axis: int | None = -1, descending: bool = False) -> X:
     """x with its elements in order along an axis (None: of the flattened x).
 
     Differs: PyTorch's returns the order too, which is `argsort`.
@@ -60,7 +63,7 @@ def sort(x, axis=-1, descending=False):
     return _without_added_axis(x, axis, take_along_axis(flat, _order("sort", flat, along, descending), along))
 
 
-def topk(x, k, axis=-1, largest=True):
+def topk(x: X, k: int, axis: int | None = -1, largest: bool = True) -> tuple[X, X]:
     """The k largest elements along an axis, in descending order, and where they are: (values, integers).
 
     largest=False: the smallest, in ascending order.
@@ -76,7 +79,7 @@ def topk(x, k, axis=-1, largest=True):
 
 # ------------------------------------------------------------------------------------------------- one after the other
 
-def cumprod(x, axis=None, dtype=None):
+def cumprod(x: X, axis: int | None = None, dtype: DType | None = None) -> X:
     """Running products along an axis (None: of the flattened x): y_i = x_1 ... x_i. The same shape.
 
     dtype: that x is converted to first.
@@ -127,7 +130,7 @@ _recurrence.vjps(_recurrence_a,
                  lambda g, y, a, b: _recurrence_from_behind(a, g))
 
 
-def diff(x, n=1, axis=-1):
+def diff(x: X, n: int = 1, axis: int = -1) -> X:
     """Differences of neighbours along an axis, x_{i+1} - x_i, n times over: one element fewer each time."""
     x, n = x if isinstance(x, Tensor) else np.asarray(x), count("diff", "n", n, 0)
     along = (slice(None),) * one_axis("diff", x, axis)

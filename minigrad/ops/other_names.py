@@ -1,4 +1,5 @@
 """What other libraries call it: an argument or attribute that does not exist names what does the work here."""
+from typing import Any, Never
 
 ARGUMENTS = {                             # word -> what to write, with the value that was given
     "dim": "axis={}", "keepdim": "keepdims={}", "correction": "ddof={}", "unbiased": "ddof=1, or 0 for the biased one",
@@ -37,7 +38,7 @@ FUNCTIONS = {                             # of minigrad.ops
 }
 
 
-def unknown(function, other):
+def unknown(function: str, other: dict[str, Any]) -> TypeError:
     """The TypeError for arguments that a function does not have."""
     word, value = next(iter(other.items()))
     instead = ARGUMENTS.get(word, "").format(f"{value!r:.40}")
@@ -50,21 +51,21 @@ class Missing:
     (A `__getattr__` would do without these, but every attribute of every Tensor would take twice the time.)
     """
 
-    def __init__(self, name):
+    def __init__(self, name: str) -> None:
         self.name = name
 
-    def __get__(self, instance, cls):
+    def __get__(self, instance: Any, cls: Any) -> Never:
         raise AttributeError(f"a Tensor has no attribute {self.name!r}: {ATTRIBUTES[self.name]}")
 
 
-def attach(cls):
+def attach(cls: type[Any]) -> None:
     """Give the class the hints; completion does not show them."""
     for name in ATTRIBUTES:
         setattr(cls, name, Missing(name))
     cls.__dir__ = lambda self: [name for name in object.__dir__(self) if name not in ATTRIBUTES]
 
 
-def missing_function(name):
+def missing_function(name: str) -> Never:
     """`__getattr__` of minigrad.ops."""
     instead = FUNCTIONS.get(name)
     raise AttributeError(f"minigrad.ops has no {name!r}" + (f": {instead}" if instead else ""))

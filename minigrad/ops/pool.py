@@ -3,6 +3,8 @@
 A window is a range of rows and one of columns; the ranges are data, so one kernel serves every kind of pooling. A
 window that hangs over the border is cut there.
 """
+from __future__ import annotations
+
 from functools import lru_cache
 
 import numpy as np
@@ -12,6 +14,7 @@ from minigrad.arguments import flag
 from minigrad.core import contiguous, data_of, primitive
 from minigrad.ops.conv import pair
 from minigrad.random import generator
+from minigrad.typing import Array, ArrayLike, Pair, Random, X
 
 # ------------------------------------------------------------------------------------------------------------- windows
 
@@ -90,7 +93,7 @@ def _maxima(x, rows, columns):
     return _max_pool2d(x, index, rows, columns, y)
 
 
-def max_pool2d(x, size, stride=None, padding=0, ceil_mode=False):
+def max_pool2d(x: X, size: Pair, stride: Pair | None = None, padding: Pair = 0, ceil_mode: bool = False) -> X:
     """Largest number of each window. x (n, h, w, c) -> (n, oh, ow, c), oh = floor((h + 2 padding - size) / stride) + 1.
 
     size, stride (default: size), padding: an integer, or a pair for rows and columns; padding < size, and never the
@@ -125,7 +128,8 @@ _avg_pool2d_x.vjps(lambda u, y, g, rows, columns, scale, size: _avg_pool2d(u, ro
                    None, None, None, None)
 
 
-def avg_pool2d(x, size, stride=None, padding=0, ceil_mode=False, count_include_pad=True):
+def avg_pool2d(x: X, size: Pair, stride: Pair | None = None, padding: Pair = 0, ceil_mode: bool = False,
+               count_include_pad: bool = True) -> X:
     """Mean over each window; zeros of the padding count. x (n, h, w, c) -> (n, oh, ow, c). See max_pool2d.
 
     count_include_pad=False: the mean is over the pixels of the image alone. What ceil_mode adds beyond the padding
@@ -164,7 +168,7 @@ def _evenly(name, x, output):
     return [_adaptive(*along) for along in zip(x.shape[1:3], pair(name, "output", output, 1))]
 
 
-def adaptive_max_pool2d(x, output):
+def adaptive_max_pool2d(x: X, output: Pair) -> X:
     """Largest number of each of `output` windows that cover the image evenly: (n, h, w, c) -> (n, oh, ow, c).
 
     output: (oh, ow), or an integer for both. Neighbouring windows overlap where oh does not divide h. See max_pool2d.
@@ -172,7 +176,7 @@ def adaptive_max_pool2d(x, output):
     return _maxima(x, *_evenly("adaptive_max_pool2d", x, output))
 
 
-def adaptive_avg_pool2d(x, output):
+def adaptive_avg_pool2d(x: X, output: Pair) -> X:
     """Mean over each of `output` windows that cover the image evenly: (n, h, w, c) -> (n, oh, ow, c), as there."""
     rows, columns = _evenly("adaptive_avg_pool2d", x, output)
     return _means(x, rows, columns, *(np.diff(bounds)[:, 0] for bounds in (rows, columns)))
@@ -180,7 +184,7 @@ def adaptive_avg_pool2d(x, output):
 
 # ---------------------------------------------------------------------------------------------------------- fractional
 
-def fractional_bounds(length, count, size, u, overlapping):
+def fractional_bounds(length: int, count: int, size: int, u: float, overlapping: bool) -> Array:
     """Bounds (count, 2) of fractional pooling along an axis (Graham 2014): increments are floor and ceil of one number.
 
         overlapping:  starts floor(alpha (i + u)) - floor(alpha u), alpha = (length - size) / (count - 1); `size` wide
@@ -197,7 +201,8 @@ def fractional_bounds(length, count, size, u, overlapping):
     return np.stack([first, np.append(first[1:], length)], axis=1)
 
 
-def fractional_max_pool2d(x, output, size=2, overlapping=True, samples=None, rng=None):
+def fractional_max_pool2d(x: X, output: Pair | float, size: Pair = 2, overlapping: bool = True,
+                          samples: ArrayLike | None = None, rng: Random = None) -> X:
     """Max pooling by a factor that is no integer, over random windows (Graham 2014). x (n, h, w, c) -> (n, oh, ow, c).
 
     output: (oh, ow), an integer for both, or a ratio in (0, 1): oh = floor(ratio h). size: of overlapping windows;

@@ -3,7 +3,10 @@ keepdims as NumPy. dtype: what x is converted to first.
 
 Where several elements attain a maximum or minimum, they share the gradient equally.
 """
+from __future__ import annotations
+
 import math
+from typing import Never, Protocol
 
 import numpy as np
 
@@ -12,6 +15,7 @@ from minigrad.core import Tensor, data_of, primitive, shape_of
 from minigrad.ops.elementwise import abs, exp, floating, power, sqrt, where
 from minigrad.ops.other_names import unknown
 from minigrad.ops.shape import broadcast_to, distinct_axes, flip, is_number_along, one_axis, reshape, transpose
+from minigrad.typing import Axes, DType, X
 
 
 def _axes(name, x, axis, keepdims=False, other=None):
@@ -24,7 +28,7 @@ def _axes(name, x, axis, keepdims=False, other=None):
     return None if axis is None else distinct_axes(name, x, axis)
 
 
-def converted(x, dtype):
+def converted(x: X, dtype: DType | None) -> X:
     """x in another dtype: between float32 and float64 gradients follow, integers end them. None: x itself."""
     if dtype is None:
         return x
@@ -61,15 +65,15 @@ def _sum(x, axes, keepdims):
 _sum.vjps(lambda g, y, x, axes, keepdims: _spread(g, x, axes), None, None)
 
 
-def sum(x, axis=None, keepdims=False, **other):
-    """Sum over axes. The sum of nothing is 0. other: dtype=, what x is converted to first."""
+def sum(x: X, axis: Axes = None, keepdims: bool = False, **other: DType) -> X:
+    """Sum over axes. The sum of nothing is 0. dtype: what x is converted to first."""
     if axis is not None or keepdims is not False or other:
         x = converted(x, other.pop("dtype", None))
         axis = _axes("sum", x, axis, keepdims, other)
     return _sum(x, axis, keepdims)
 
 
-def prod(x, axis=None, keepdims=False, dtype=None, **other):
+def prod(x: X, axis: Axes = None, keepdims: bool = False, dtype: DType | None = None, **other: Never) -> X:
     """Product over axes. The product of nothing is 1.
 
     A tree of products, halves by halves: no division, so derivatives of every order are right where factors are 0.
@@ -103,7 +107,7 @@ def _cumsum(x, axis):
 _cumsum.vjps(lambda g, y, x, axis: flip(_cumsum(flip(g, axis), axis), axis), None)
 
 
-def cumsum(x, axis=None, dtype=None, **other):
+def cumsum(x: X, axis: int | None = None, dtype: DType | None = None, **other: Never) -> X:
     """Running sums along an axis (None: of the flattened x): y_i = x_1 + ... + x_i. The same shape."""
     if other:
         raise unknown("cumsum", other)
@@ -115,7 +119,7 @@ def cumsum(x, axis=None, dtype=None, **other):
     return _cumsum(x, one_axis("cumsum", x, axis))
 
 
-def mean(x, axis=None, keepdims=False, dtype=None, **other):
+def mean(x: X, axis: Axes = None, keepdims: bool = False, dtype: DType | None = None, **other: Never) -> X:
     """Arithmetic mean over axes. Raises ValueError for the mean of nothing."""
     x, axes = converted(x, dtype), _axes("mean", x, axis, keepdims, other)
     count = _count(x, axes)
@@ -126,7 +130,8 @@ def mean(x, axis=None, keepdims=False, dtype=None, **other):
     return _sum(x, axes, keepdims) / count
 
 
-def var(x, axis=None, keepdims=False, ddof=0, dtype=None, **other):
+def var(x: X, axis: Axes = None, keepdims: bool = False, ddof: float = 0, dtype: DType | None = None,
+        **other: Never) -> X:
     """Variance over axes: the mean squared deviation, times n/(n - ddof). Two passes: a large mean does no harm."""
     x, axes = converted(x, dtype), _axes("var", x, axis, keepdims, other)
     count = _count(x, axes)
@@ -136,13 +141,20 @@ def var(x, axis=None, keepdims=False, ddof=0, dtype=None, **other):
     return _sum(deviation * deviation, axes, keepdims) / (count - ddof)
 
 
-def std(x, axis=None, keepdims=False, ddof=0, dtype=None, **other):
+def std(x: X, axis: Axes = None, keepdims: bool = False, ddof: float = 0, dtype: DType | None = None,
+        **other: Never) -> X:
     """Standard deviation over axes, the root of `var`."""
     x, axes = converted(x, dtype), _axes("std", x, axis, keepdims, other)
     return sqrt(var(x, axes, keepdims, ddof))
 
 
-def _extreme(name, ufunc):
+class Extreme(Protocol):
+    """The largest or smallest element."""
+
+    def __call__(self, x: X, axis: Axes = None, keepdims: bool = False, **other: Never) -> X: ...
+
+
+def _extreme(name: str, ufunc: np.ufunc) -> Extreme:
     def forward(x, axes, keepdims):
         if _count(x, axes) == 0:
             raise ValueError(f"{name}: no elements (shape {np.shape(x)}, axis {axes})")
@@ -165,9 +177,9 @@ def _extreme(name, ufunc):
     return public
 
 
-max = _extreme("max", np.maximum)
+max: Extreme = _extreme("max", np.maximum)
 max.__doc__ = "Largest element over axes; ties share the gradient. Raises ValueError if there is none."
-min = _extreme("min", np.minimum)
+min: Extreme = _extreme("min", np.minimum)
 min.__doc__ = "Smallest element over axes; ties share the gradient. Raises ValueError if there is none."
 
 
@@ -193,7 +205,7 @@ def _logsumexp_x(g, y, x, axes, keepdims):
 _logsumexp.vjps(_logsumexp_x, None, None)
 
 
-def logsumexp(x, axis=None, keepdims=False, **other):
+def logsumexp(x: X, axis: Axes = None, keepdims: bool = False, **other: Never) -> X:
     """log(sum(exp(x))) over axes, without overflow."""
     axes = _axes("logsumexp", x, axis, keepdims, other)
     if _count(x, axes) == 0:
@@ -217,7 +229,7 @@ def _norm_x(g, y, x, axes, keepdims):
 _norm.vjps(_norm_x, None, None)
 
 
-def norm(x, axis=None, keepdims=False, order=2, **other):
+def norm(x: X, axis: Axes = None, keepdims: bool = False, order: float = 2, **other: Never) -> X:
     """Norm over axes, (sum |x|^order)^(1/order), by default the Euclidean; the derivative at 0 is 0.
 
     order: a number, not differentiated; inf and -inf: the largest and the smallest |x|, 0: how many are not 0. Of a
@@ -252,12 +264,12 @@ def _norm_of(order, x, axes, keepdims):
     return root * (scale if keepdims else scale.reshape(_shape_without(size, axes)))
 
 
-def argmax(x, axis=None, **other):
+def argmax(x: X, axis: int | None = None, **other: Never) -> X:
     """Index of the (first) largest element over one axis, or of the flattened x; integers, no gradient."""
     return _index_of("argmax", np.argmax, x, axis, other)
 
 
-def argmin(x, axis=None, **other):
+def argmin(x: X, axis: int | None = None, **other: Never) -> X:
     """Index of the (first) smallest element over one axis, or of the flattened x; integers, no gradient."""
     return _index_of("argmin", np.argmin, x, axis, other)
 

@@ -2,17 +2,21 @@
 
 Each is linear, and the derivative of each is another op of this file: indexing and scattering, padding and cropping.
 """
+from __future__ import annotations
+
 import math
 import operator
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 
 from minigrad.core import Tensor, primitive, shape_of
+from minigrad.typing import Array, ArrayLike, Axes, Shape, TensorLike, X
 
 
 @primitive
-def reshape(x, shape):
+def reshape(x: Array, shape: Shape | int) -> Array:
     """The same elements, in C order, in another shape (one size may be -1)."""
     return x.reshape(shape)
 
@@ -20,7 +24,7 @@ def reshape(x, shape):
 reshape.vjps(lambda g, y, x, shape: reshape(g, x.shape), None)
 
 
-def flatten(x, start=1):
+def flatten(x: X, start: int = 1) -> X:
     """(m, ...) -> (m, product of the rest): all axes from `start` on become one."""
     shape = shape_of(x)
     start = start if start == len(shape) else one_axis("flatten", x, start)      # there: an axis of 1 behind the last
@@ -35,7 +39,7 @@ def _transpose(x, axes):
 _transpose.vjps(lambda g, y, x, axes: _transpose(g, tuple(int(i) for i in np.argsort(axes))), None)
 
 
-def transpose(x, axes=None):
+def transpose(x: X, axes: Shape | None = None) -> X:
     """Axes in the order `axes`, a permutation; reversed by default."""
     ndim = len(shape_of(x))
     axes = tuple(range(ndim))[::-1] if axes is None else tuple(a % ndim if -ndim <= a < ndim else a for a in axes)
@@ -44,7 +48,7 @@ def transpose(x, axes=None):
     return _transpose(x, axes)
 
 
-def swapaxes(x, a, b):
+def swapaxes(x: X, a: int, b: int) -> X:
     """Axes a and b exchanged."""
     axes = list(range(len(shape_of(x))))
     a, b = one_axis("swapaxes", x, a), one_axis("swapaxes", x, b)
@@ -52,7 +56,7 @@ def swapaxes(x, a, b):
     return _transpose(x, tuple(axes))
 
 
-def moveaxis(x, source, destination):
+def moveaxis(x: X, source: int | Shape, destination: int | Shape) -> X:
     """Axes moved from the places `source` to the places `destination` (ints, or as many of each); the others keep their
     order."""
     source, destination = ([one_axis("moveaxis", x, a) for a in (axes if isinstance(axes, tuple | list) else (axes,))]
@@ -67,7 +71,7 @@ def moveaxis(x, source, destination):
 
 
 @primitive
-def broadcast_to(x, shape):
+def broadcast_to(x: Array, shape: Shape | int) -> Array:
     """x repeated along new axes and axes of size 1 until it has `shape` (a copy, not a view)."""
     y = np.empty(shape, np.asarray(x).dtype)
     y[...] = x
@@ -77,7 +81,7 @@ def broadcast_to(x, shape):
 broadcast_to.vjps(lambda g, y, x, shape: g, None)       # the engine undoes broadcasting
 
 
-def expand_dims(x, axis):
+def expand_dims(x: X, axis: int | Shape) -> X:
     """A new axis of size 1 at `axis` (an int or a tuple, counted in the result)."""
     axes = axis if isinstance(axis, tuple) else (axis,)
     ndim = len(shape_of(x)) + len(axes)
@@ -88,7 +92,7 @@ def expand_dims(x, axis):
     return reshape(x, tuple(1 if i in axes else next(sizes) for i in range(ndim)))
 
 
-def squeeze(x, axis=None):
+def squeeze(x: X, axis: Axes = None) -> X:
     """Axes of size 1 removed: all, or those named (an int or a tuple)."""
     shape = shape_of(x)
     ndim = len(shape)
@@ -128,7 +132,7 @@ _getitem.vjps(lambda g, y, x, index: _scatter(g, index, x.shape), None)
 _scatter.vjps(lambda u, y, g, index, shape: _getitem(u, index), None, None)
 
 
-def getitem(x, index):
+def getitem(x: X, index: Any) -> X:
     """x[index]: integers, slices, ..., None, integer arrays and boolean masks, as in NumPy.
 
     Index arrays are copied: they may be refilled before the backward pass.
@@ -136,7 +140,7 @@ def getitem(x, index):
     return _getitem(x, _index("getitem", index))
 
 
-def scatter(g, index, shape):
+def scatter(g: X, index: Any, shape: Shape) -> X:
     """Zeros of `shape` with g added at `index` (repeated indices add up): the transpose of indexing."""
     return _scatter(g, _index("scatter", index), shape)
 
@@ -171,7 +175,7 @@ def _concatenate_part(i, g, y, axis, *xs):
 _concatenate.vjps_each(None, _concatenate_part)
 
 
-def concatenate(xs, axis=0):
+def concatenate(xs: Iterable[TensorLike], axis: int | None = 0) -> Tensor:
     """Arrays joined along an existing axis; they agree in all other sizes. axis None: all of them flattened."""
     xs = _several("concatenate", xs)
     if axis is None:
@@ -193,7 +197,7 @@ def _several(name, xs):
     return xs
 
 
-def stack(xs, axis=0):
+def stack(xs: Iterable[TensorLike], axis: int = 0) -> Tensor:
     """Arrays of one shape joined along a new axis."""
     xs = _several("stack", xs)
     shapes = {shape_of(x) for x in xs}
@@ -202,12 +206,12 @@ def stack(xs, axis=0):
     return concatenate([expand_dims(x, axis) for x in xs], axis)
 
 
-def vstack(xs):
+def vstack(xs: Iterable[TensorLike]) -> Tensor:
     """Rows, or matrices (m, ...), one below the other: joined along the first axis; a vector (n,) is a row (1, n)."""
     return concatenate([_at_least(2, x) for x in _several("vstack", xs)], 0)
 
 
-def hstack(xs):
+def hstack(xs: Iterable[TensorLike]) -> Tensor:
     """Vectors one after the other, matrices side by side: joined along the second axis, of vectors along their only
     one; a number is a vector of one."""
     xs = [_at_least(1, x) for x in _several("hstack", xs)]
@@ -220,7 +224,7 @@ def _at_least(ndim, x):
     return reshape(x, (1,) * (ndim - x.ndim) + x.shape) if x.ndim < ndim else x
 
 
-def split(x, sections, axis=0):
+def split(x: X, sections: int | Sequence[int] | Array, axis: int = 0) -> list[X]:
     """A list of parts of x along an axis: `sections` equal ones, or cut where a list of places says, as in NumPy."""
     axis = one_axis("split", x, axis)
     size = shape_of(x)[axis]
@@ -242,7 +246,7 @@ _pad.vjps(lambda g, y, x, widths, value: _getitem(g, tuple(slice(a, a + n) for (
           None, None)
 
 
-def pad(x, widths, value=0.0, mode="constant"):
+def pad(x: X, widths: ArrayLike, value: float = 0.0, mode: str = "constant") -> X:
     """x surrounded by a constant, or by itself. widths: (before, after) for each axis, or one such pair for all.
 
     mode, as NumPy's: "constant", "edge" (its first and last elements), "reflect" (mirrored there), "symmetric" (they
@@ -268,14 +272,14 @@ def pad(x, widths, value=0.0, mode="constant"):
     return x
 
 
-def flip(x, axis=None):
+def flip(x: X, axis: Axes = None) -> X:
     """x in reverse order along an axis, several (a tuple), or all (None)."""
     ndim = len(shape_of(x))
     axes = range(ndim) if axis is None else distinct_axes("flip", x, axis)
     return _getitem(x, tuple(slice(None, None, -1 if i in axes else 1) for i in range(ndim)))
 
 
-def one_axis(name, x, axis):
+def one_axis(name: str, x: TensorLike, axis: int) -> int:
     """axis, checked, counted from the front."""
     ndim = len(shape_of(x))
     try:
@@ -287,12 +291,12 @@ def one_axis(name, x, axis):
     return number % ndim
 
 
-def is_number_along(x, axis):
+def is_number_along(x: TensorLike, axis: Any) -> bool:
     """Whether x has no axes and the axis is 0 or -1: NumPy's reductions and PyTorch take x for its only element."""
     return shape_of(x) == () and isinstance(axis, int | np.integer) and axis in (0, -1) and axis is not False
 
 
-def distinct_axes(name, x, axes):
+def distinct_axes(name: str, x: TensorLike, axes: int | Shape) -> tuple[int, ...]:
     """Several axes (or one), checked, counted from the front, in order; none for axis 0 of a number."""
     if is_number_along(x, axes):
         return ()

@@ -1,4 +1,8 @@
 """Softmax, its logarithm, and its cross-entropy with labels; over one axis, stable for any finite input."""
+from __future__ import annotations
+
+from typing import Never
+
 import numpy as np
 
 from minigrad import kernels
@@ -7,6 +11,7 @@ from minigrad.ops.elementwise import exp, floating
 from minigrad.ops.other_names import unknown
 from minigrad.ops.reduce import converted, sum
 from minigrad.ops.shape import is_number_along, one_axis, reshape
+from minigrad.typing import Array, DType, TensorLike, X
 
 
 def _axis(name, x, axis, other):
@@ -33,7 +38,7 @@ def _softmax(x, axis):
 _softmax.vjps(lambda g, y, x, axis: y * (g - sum(g * y, axis, keepdims=True)), None)
 
 
-def softmax(x, axis=-1, dtype=None, **other):
+def softmax(x: X, axis: int = -1, dtype: DType | None = None, **other: Never) -> X:
     """exp(x) / sum(exp(x)): positive, summing to 1 over `axis`."""
     x = converted(x, dtype)
     if is_number_along(x, axis):
@@ -53,7 +58,7 @@ def _log_softmax(x, axis):
 _log_softmax.vjps(lambda g, y, x, axis: g - exp(y) * sum(g, axis, keepdims=True), None)
 
 
-def log_softmax(x, axis=-1, dtype=None, **other):
+def log_softmax(x: X, axis: int = -1, dtype: DType | None = None, **other: Never) -> X:
     """log(softmax(x)), accurate where softmax underflows."""
     x = converted(x, dtype)
     if is_number_along(x, axis):
@@ -88,7 +93,7 @@ def _softmax_cross_entropy_backward(g, y, wanted, out, x, labels):
     return [dx, None]
 
 
-def softmax_cross_entropy(x, labels):
+def softmax_cross_entropy(x: X, labels: TensorLike) -> X:
     """Mean over m examples of -log softmax(x)[label], the negative log-likelihood of the labels, from the logits.
 
     x (m, k): logits. labels (m,): integers in [0, k), not differentiated. Raises ValueError if a label is out of range.
@@ -99,7 +104,7 @@ def softmax_cross_entropy(x, labels):
     return _softmax_cross_entropy(x, labels)
 
 
-def class_labels(name, x, labels):
+def class_labels(name: str, x: TensorLike, labels: TensorLike) -> Array:
     """The labels (m,) of logits (m, k) as int64: a copy, so that what is checked is what is used, whoever refills the
     caller's array. ValueError with the way out if they are something else; that they lie in [0, k) is not looked at."""
     labels, shape = np.array(data_of(labels)), shape_of(x)

@@ -1,5 +1,7 @@
 """What layers of units ask for beyond arithmetic: labels as rows of a table or of zeros and ones, the largest of
 several pieces, dropped units."""
+from __future__ import annotations
+
 import numpy as np
 
 from minigrad.arguments import count, number
@@ -8,9 +10,10 @@ from minigrad.ops.elementwise import multiply
 from minigrad.ops.reduce import max
 from minigrad.ops.shape import getitem, reshape
 from minigrad.random import generator
+from minigrad.typing import Array, DType, Random, Shape, TensorLike, X
 
 
-def embedding(table, labels):
+def embedding(table: X, labels: TensorLike) -> X:
     """Rows of a table: table (k, d), labels (...) integers in [0, k) -> (..., d).
 
     The gradient of a row that is read several times is the sum. Negative labels do not count from the end: ValueError.
@@ -25,7 +28,7 @@ def embedding(table, labels):
     return getitem(table, labels)
 
 
-def one_hot(labels, classes=None, dtype=default_dtype):
+def one_hot(labels: X, classes: int | None = None, dtype: DType = default_dtype) -> X:
     """Labels (...), integers in [0, classes) -> (..., classes): 1 at the label, else 0. An array; of a Tensor a Tensor.
 
     classes: the largest label + 1 by default. Differs: PyTorch's are integers, dtype=int.
@@ -42,7 +45,7 @@ def one_hot(labels, classes=None, dtype=default_dtype):
     return Tensor(rows) if isinstance(labels, Tensor) else rows
 
 
-def maxout(x, pieces):
+def maxout(x: X, pieces: int) -> X:
     """The largest of each `pieces` neighbours of the last axis (Goodfellow et al. 2013): (..., k pieces) -> (..., k).
 
     A tie shares the gradient.
@@ -54,7 +57,7 @@ def maxout(x, pieces):
     return max(reshape(x, (*shape[:-1], shape[-1] // pieces, pieces)), axis=-1)
 
 
-def drop_mask(shape, p, rng=None, dtype=np.float32, scale=True):
+def drop_mask(shape: Shape, p: float, rng: Random = None, dtype: DType = np.float32, scale: bool = True) -> Array:
     """An array that is 0 with probability p, else 1/(1 - p), so that its expectation is 1 (scale=False: else 1).
 
     rng: an int, a Generator, or None: the thread's default. p = 1 gives zeros.
@@ -66,7 +69,7 @@ def drop_mask(shape, p, rng=None, dtype=np.float32, scale=True):
     return mask
 
 
-def dropout(x, p, rng=None):
+def dropout(x: X, p: float, rng: Random = None) -> X:
     """x times a `drop_mask` (Srivastava et al. 2014): each element is 0 with probability p, else divided by 1 - p.
 
     In the forward of a Module give it a generator that is an attribute, rng=self.rng: then checkpoints save its state

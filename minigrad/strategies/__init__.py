@@ -8,3 +8,10 @@ from minigrad.strategies.continuation import (
 )
 from minigrad.strategies.curriculum import curriculum, weighted, weighted_curriculum
 from minigrad.strategies.ensemble import Ensemble, Snapshots, ensemble
+
+__all__ = [
+    "Annealing", "Blurred", "blurred", "Continuation", "continuation", "coordinate_descent", "curriculum",
+    "Descent", "dictionary", "Ensemble", "ensemble", "fitnet", "greedy_pretrain", "hint_loss", "newton_on_block",
+    "simulated_annealing", "Snapshots", "sparse_codes", "sparse_coding", "sparse_coding_cost", "SparseCode",
+    "transfer", "unsupervised_pretrain", "weighted", "weighted_curriculum",
+]

@@ -2,3 +2,7 @@
 from minigrad.testing.gradients import GradientError, Report, gradcheck, gradgradcheck
 from minigrad.testing.optimizers import Disagreement, check_optimizer
 from minigrad.testing import boxes, problems
+
+__all__ = [
+    "boxes", "check_optimizer", "Disagreement", "gradcheck", "gradgradcheck", "GradientError", "problems", "Report",
+]

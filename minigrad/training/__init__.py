@@ -9,3 +9,9 @@ from minigrad.training.plateau import ReduceOnPlateau
 from minigrad.training.curve import LearningCurve, draw_learning_curve
 from minigrad.training.checkpoint import load_checkpoint, save_checkpoint
 from minigrad.training.rate_test import RateTest, rate_test
+
+__all__ = [
+    "Averaging", "Callback", "Checkpoint", "ClipGradient", "denominator", "draw_learning_curve", "EarlyStopping",
+    "evaluate", "Evaluation", "fit", "in_test_mode", "LearningCurve", "line", "load_checkpoint", "predict",
+    "rate_test", "RateTest", "ReduceOnPlateau", "refresh_batch_norm", "Run", "save_checkpoint",
+]

@@ -1,0 +1,26 @@
+"""The types that annotations name, for editors and type checkers. Shapes are in the docstrings: no checker knows them.
+
+A function of one array, `def f(x: X) -> X`, gives back what it was given, a Tensor or an array. A function of several
+is written `def f(a: TensorLike, b: TensorLike) -> Tensor`: of arrays alone it makes an array, which is not said.
+"""
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from minigrad.core.tensor import Tensor
+
+__all__ = ["Array", "ArrayLike", "Axes", "DType", "Pair", "Random", "Shape", "TensorLike", "X"]
+
+Array: TypeAlias = npt.NDArray[Any]
+ArrayLike: TypeAlias = npt.ArrayLike                        # what np.asarray takes: an array, a number, nested lists
+TensorLike: TypeAlias = "Tensor | npt.ArrayLike"
+X = TypeVar("X", "Tensor", Array)
+
+Shape: TypeAlias = Sequence[int]
+Axes: TypeAlias = int | Sequence[int] | None                # None: all of them
+Pair: TypeAlias = int | Sequence[int]                       # for rows and columns: one number for both, or two
+DType: TypeAlias = str | type[Any] | np.dtype[Any]
+Random: TypeAlias = int | np.random.Generator | None        # a seed, a generator, or the thread's default
