@@ -5,6 +5,8 @@ An array from malloc is new to the process every time: each 4 KiB of it cost a p
 malloc could be told to keep what is freed (mallopt), but then it keeps everything, of all libraries, until the process
 ends. Here the blocks freed last, no more than `keep` says, wait for the next arrays, and the others go back at once.
 """
+import ctypes
+
 from cpython.buffer cimport PyBuffer_FillInfo
 from libc.stdint cimport uintptr_t
 
@@ -17,15 +19,22 @@ cdef extern from "memory.h":
     void memory_limit(size_t limit)
     size_t kept_bytes, kept_limit
 
-cdef extern from *:
-    int PyTraceMalloc_Track(unsigned int domain, uintptr_t start, size_t size)
-    int PyTraceMalloc_Untrack(unsigned int domain, uintptr_t start)
+ctypedef int (*Track)(unsigned int domain, uintptr_t start, size_t size) noexcept
+ctypedef int (*Untrack)(unsigned int domain, uintptr_t start) noexcept
 
 cdef enum:
     LARGE = 262144               # bytes; malloc recycles what is smaller
     DOMAIN = 389047              # of tracemalloc: arrays (NumPy's number)
 
+
+def _address(name):
+    """Where the interpreter has a function that the stable ABI does not promise; ctypes finds it on every platform."""
+    return ctypes.cast(getattr(ctypes.pythonapi, name), ctypes.c_void_p).value
+
+
 cdef object _small, _large       # numpy.empty and numpy.ndarray
+cdef Track track = <Track> <uintptr_t> _address("PyTraceMalloc_Track")
+cdef Untrack untrack = <Untrack> <uintptr_t> _address("PyTraceMalloc_Untrack")
 
 
 cdef class Block:
@@ -37,7 +46,7 @@ cdef class Block:
 
     def __dealloc__(self):
         if self.memory.start != NULL:
-            PyTraceMalloc_Untrack(DOMAIN, <uintptr_t> self.memory.start)
+            untrack(DOMAIN, <uintptr_t> self.memory.start)
             memory_free(self.memory)
 
 
@@ -55,7 +64,7 @@ def empty(tuple shape, dtype):
     block.memory = memory_get(size)
     if block.memory.start == NULL:
         raise MemoryError(f"empty: no memory for {size} bytes, an array {shape} of {dtype}")
-    PyTraceMalloc_Track(DOMAIN, <uintptr_t> block.memory.start, size)
+    track(DOMAIN, <uintptr_t> block.memory.start, size)
     return _large(shape, dtype, block)
 
 

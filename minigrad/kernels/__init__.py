@@ -15,6 +15,7 @@ wants that); `MINIGRAD_REQUIRE_EXT=1` turns a missing extension into an error.
 import importlib
 import importlib.util
 import os
+import sys
 import warnings
 from pathlib import Path
 from typing import NamedTuple
@@ -72,7 +73,8 @@ _runtime, _memory = _modules.get("runtime"), _modules.get("memory")
 missing = [name for name, module in _modules.items() if module is None]
 compiled = bool(_modules) and not missing
 isa = _runtime.isa() if _runtime else "numpy"
-if not compiled and not _switched_off:
+_browser = sys.platform in ("emscripten", "wasi")        # no compiler there to tell of, nor threads
+if not compiled and not _switched_off and not _browser:
     warnings.warn(f"minigrad: compiled kernels are not built ({', '.join(missing) or 'all'}); NumPy runs in their "
                   "place, several times slower. Where there is a C compiler (gcc, clang, MSVC) they are built by "
                   "installing minigrad, or in a checkout by `python setup.py build_ext --inplace`. Set "
