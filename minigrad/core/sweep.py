@@ -152,6 +152,19 @@ def _by_fused(node, g, grads, useful):
             parent.lock.release()
 
 
+def one_step(node, g):
+    """What one op of a backward pass hands on: {parent: its share of the gradient}, for g = dJ/d(result), an array.
+
+    The op's own fused backward or rules, as in `backward`; no leaf is written to, and the node is kept.
+    """
+    share, every = {}, set(node.parents)                 # a set: so that nothing is written into the leaves
+    if node.op.fused is None:
+        _by_rules(node, g, share, every, False)
+    else:
+        _by_fused(node, g, share, every)
+    return share
+
+
 def _fitted(op, i, d, value):
     """d, what a rule gave for argument i, in the shape and dtype of that argument. ValueError if it is no gradient."""
     array = d._data if d.__class__ is Tensor else d
@@ -187,13 +200,18 @@ def backward(y: Tensor, g: TensorLike | None = None, retain_graph: bool = False)
     Raises before any gradient is touched: RuntimeError if there is no graph, if it was freed, or if a value it
     needs has changed since; ValueError if g does not fit. For derivatives of derivatives use `minigrad.grad`.
     """
+    order, root, g = seeded(y, g, "backward")
+    _sweep(order, root, g, None, retain_graph)
+
+
+def seeded(y, g, name):
+    """What a backward pass starts from: the ops behind y, newest first, y's node, and dJ/dy as an array."""
     root = y.node
     if root is None:
-        raise RuntimeError("backward: this Tensor has no graph; no input of it has requires_grad=True, "
+        raise RuntimeError(f"{name}: this Tensor has no graph; no input of it has requires_grad=True, "
                            "or it was computed under no_grad()")
-    g = data_of(_seed(y, g, "backward"))
-    order = _ordered(root, "backward")
-    _sweep(order, root, g, None, retain_graph)
+    g = data_of(_seed(y, g, name))
+    return _ordered(root, name), root, g
 
 
 Tensor.backward = backward

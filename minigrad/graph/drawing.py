@@ -2,106 +2,130 @@
 import os
 import shutil
 import subprocess
+import textwrap
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from minigrad.arguments import count
-from minigrad.core import Tensor, behind
+from minigrad.core import Tensor
+from minigrad.graph.backward import Step, rule_text, steps
+from minigrad.graph.page import page
+from minigrad.graph.reading import called, constant, named, shape_text
 
 PICTURES = ("png", "svg", "pdf")
+NOW, DONE = 'color="#d55e00", penwidth=3', 'color="#0072b2", penwidth=2'
 
 
-def draw(y, path=None, names=None, limit=200):
+def draw(y: Tensor, path: str | os.PathLike | None = None, names: dict[str, Tensor] | None = None, limit: int = 200,
+         step: int | None = None, g: Any = None) -> str:
     """The graph behind a Tensor as text: number, op, shape of the result, and where each argument comes from.
 
     Arguments are #number of another line, the name of a parameter, its shape in brackets where it is a constant, or its
     value. names: {"x": Tensor, ...} for leaves and results that should have one (parameters have their own).
     limit: how many ops are shown at most (the last ones). path: also write a file, see `dot`; one ending in .png, .svg
-    or .pdf needs the program `dot` of Graphviz.
+    or .pdf needs the program `dot` of Graphviz; .html is a page that steps through backward (see `page`).
+
+    step: show backward at its step 1, 2, ... (from the last op to the first) instead: which gradients are there, and
+    with numbers what arrives at the op at hand and what it gives to each of its arguments. g: dJ/dy for it, where y is
+    not a single number.
 
     Raises ValueError if there is no graph, RuntimeError if it was freed by backward, or if `dot` is missing or fails.
     """
     limit = count("graph.draw", "limit", limit)
-    nodes, label = _read(y, names)
-    if path is not None:
-        _write(dot(y, names), os.fspath(path))
-    shown = nodes[-limit:]
+    nodes, label = named(y, names)
+    made = steps(y, g) if step is not None else []
+    if step is not None and count("graph.draw", "step", step) > len(made):
+        raise ValueError(f"graph.draw: step must be at most {len(made)}, the number of ops, got {step}")
+    if path is not None and os.fspath(path).lower().endswith((".html", ".htm")):
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(page(y, g, names, limit, step or 1))
+    elif path is not None:
+        _write(dot(y, names, made[:step]), os.fspath(path))
     number = {node: i for i, node in enumerate(nodes, 1)}
-
-    def argument(parent, value):
-        if parent is None:
-            return _constant(value)
-        return label[parent] if parent.op is None else f"#{number[parent]}"
     rows = [("", "op", "result", "arguments")]
-    for node in shown:
+    for node in nodes[-limit:]:
         name = f"{node.op.name} = {label[node]}" if node in label else node.op.name
-        arguments = ", ".join(argument(p, v) for p, v in zip(node.parents, node.values))
-        rows.append((f"#{number[node]}", name, _shape(node.data.shape), arguments))
-    widths = [max(len(row[i]) for row in rows) for i in range(3)]
-    lines = ["  ".join([f"{cell:<{width}}" for cell, width in zip(row, widths)] + [row[3]]).rstrip() for row in rows]
-    if len(nodes) > len(shown):
-        lines.insert(1, f"... {len(nodes) - len(shown)} more before these")
+        arguments = [constant(value) if parent is None else called(parent, label, number)
+                     for parent, value in zip(node.parents, node.values)]
+        rows.append((f"#{number[node]}", name, shape_text(node.data.shape), ", ".join(arguments)))
+    if step is not None:
+        progress = _progress(nodes[-limit:], made, step)
+        rows = [(*row[:3], now, row[3]) for row, now in zip(rows, ["norm of gradient", *progress])]
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]) - 1)]
+    lines = ["  ".join([f"{cell:<{width}}" for cell, width in zip(row, widths)] + [row[-1]]).rstrip() for row in rows]
+    if len(nodes) > limit:
+        lines.insert(1, f"... {len(nodes) - limit} more before these")
+    if step is not None:
+        lines = [f"backward, step {step} of {len(made)}: through #{number[made[step - 1].node]}", *lines, "",
+                 *_numbers(made[step - 1], label, number)]
     return "\n".join(lines)
 
 
-def dot(y, names=None):
+def _progress(nodes, made, step):
+    """How far the gradient of each op's result is after the step: its norm, > at the op at hand, "so far" if more
+    will be added to it, "" before anything has arrived."""
+    totals = {made[0].node: made[0].g}
+    for one in made[:step]:
+        totals |= one.total
+    coming = {parent for one in made[step:] for parent in one.share}
+    now = made[step - 1].node
+    return [f"{'> ' if node is now else ''}{np.linalg.norm(totals[node]):.4g}{' so far' if node in coming else ''}"
+            if node in totals else "" for node in nodes]
+
+
+def _numbers(step, label, number):
+    """The lines of one step: g, and what each argument is given, by which rule."""
+    node = step.node
+
+    def lines(head, array):
+        text = np.array2string(array, precision=4, threshold=60, edgeitems=3, max_line_width=110, suppress_small=True)
+        return [head, textwrap.indent(text, "    ")]
+    found = lines(f"g, the gradient of #{number[node]} {shape_text(step.g.shape)}:", step.g)
+    for parent, share in step.share.items():
+        rules = dict.fromkeys(rule_text(node, i) for i, other in enumerate(node.parents) if other is parent)
+        by = " and ".join(rule for rule in rules if rule and "\n" not in rule)
+        what = f"gives {called(parent, label, number)} {shape_text(share.shape)}{' by ' + by if by else ''}:"
+        found += lines(what, share)
+        if share is not step.total[parent]:
+            found += lines("which makes, with what had arrived before:", step.total[parent])
+    return found
+
+
+def dot(y: Tensor, names: dict[str, Tensor] | None = None, made: Sequence[Step] = ()) -> str:
     """The graph behind a Tensor in the language of Graphviz, a string: parameters and other leaves are boxes, ops
-    ellipses with the shape of their result; constants are left out, except arrays (dashed)."""
-    nodes, label = _read(y, names)
+    ellipses with the shape of their result; constants are left out, except arrays (dashed).
+
+    made: the steps of backward made so far (of `steps`): the last one's op is vermilion, what they gave to is blue.
+    """
+    nodes, label = named(y, names)
     number = {node: i for i, node in enumerate(nodes, 1)}
+    look = {parent: f", {DONE}" for one in made for parent in [one.node, *one.share]}
+    look |= {one.node: f", {NOW}" for one in made[-1:]}
     lines = ["digraph minigrad {", "  rankdir=TB;", '  node [fontname="Helvetica", fontsize=11];']
     leaves, constants = {}, 0
     edges = []
     for node in nodes:
         name = f"{label[node]}\n" if node in label else ""
-        text = f"{name}{node.op.name}\n{_shape(node.data.shape)}"
-        lines.append(f"  n{number[node]} [label={_quoted(text)}];")
+        text = f"{name}{node.op.name}\n{shape_text(node.data.shape)}"
+        lines.append(f"  n{number[node]} [label={_quoted(text)}{look.get(node, '')}];")
         for parent, value in zip(node.parents, node.values):
             if parent is None:
                 if isinstance(value, np.ndarray) and value.ndim > 0:
                     constants += 1
-                    lines.append(f"  c{constants} [shape=box, style=dashed, label={_quoted(_shape(value.shape))}];")
+                    lines.append(f"  c{constants} [shape=box, style=dashed, label={_quoted(shape_text(value.shape))}];")
                     edges.append(f"  c{constants} -> n{number[node]};")
             elif parent.op is None:
                 if parent not in leaves:
                     leaves[parent] = f"p{len(leaves) + 1}"
-                    text = _quoted(f"{label[parent]}\n{_shape(np.shape(value))}")
-                    lines.append(f"  {leaves[parent]} [shape=box, style=filled, fillcolor=lightgrey, label={text}];")
+                    text = _quoted(f"{label[parent]}\n{shape_text(np.shape(value))}")
+                    lines.append(f"  {leaves[parent]} [shape=box, style=filled, fillcolor=lightgrey, label={text}"
+                                 f"{look.get(parent, '')}];")
                 edges.append(f"  {leaves[parent]} -> n{number[node]};")
             else:
                 edges.append(f"  n{number[parent]} -> n{number[node]};")
     return "\n".join([*lines, *edges, "}", ""])
-
-
-def _read(y, names):
-    """All ops behind y, oldest first, and {node: name} of the leaves and of what `names` names."""
-    if not isinstance(y, Tensor) or y.node is None:
-        raise ValueError("graph.draw: wanted a Tensor with a graph, computed from something with requires_grad=True")
-    label = {}
-    for name, x in (names or {}).items():
-        if not isinstance(x, Tensor):
-            raise ValueError(f"graph.draw: names maps names to Tensors, got {type(x).__name__} for {name!r}")
-        if x.node is not None:
-            label[x.node] = name
-    nodes = sorted(behind(y.node, "graph.draw"), key=lambda node: node.number)
-    leaves = {parent for node in nodes for parent in node.parents if parent is not None and parent.op is None}
-    for leaf in sorted(leaves or {y.node}, key=lambda leaf: leaf.number):
-        if leaf not in label:
-            unnamed = sum(1 for name in label.values() if name.startswith("leaf "))
-            label[leaf] = leaf.name or f"leaf {unnamed + 1}"
-    return nodes, label
-
-
-def _shape(shape):
-    return "(" + ", ".join(map(str, shape)) + ")"
-
-
-def _constant(value):
-    """A constant argument in a few characters."""
-    if isinstance(value, np.ndarray):
-        return f"[{', '.join(map(str, value.shape))}]" if value.ndim else f"{value.item():.6g}"
-    text = f"{value:.6g}" if isinstance(value, float) else repr(value)
-    return text if len(text) <= 40 else text[:37] + "..."
 
 
 def _quoted(text):
