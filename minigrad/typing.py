@@ -3,7 +3,7 @@
 A function of one array, `def f(x: X) -> X`, gives back what it was given, a Tensor or an array. A function of several
 is written `def f(a: TensorLike, b: TensorLike) -> Tensor`: of arrays alone it makes an array, which is not said.
 """
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import numpy as np
@@ -12,7 +12,8 @@ import numpy.typing as npt
 if TYPE_CHECKING:
     from minigrad.core.tensor import Tensor
 
-__all__ = ["Array", "ArrayLike", "Axes", "DType", "Pair", "Random", "Shape", "TensorLike", "X"]
+__all__ = ["Array", "ArrayLike", "Axes", "DType", "Initializer", "Layer", "Loss", "Pair", "Random", "Shape",
+           "TensorLike", "X"]
 
 Array: TypeAlias = npt.NDArray[Any]
 ArrayLike: TypeAlias = npt.ArrayLike                        # what np.asarray takes: an array, a number, nested lists
@@ -23,4 +24,7 @@ Shape: TypeAlias = Sequence[int]
 Axes: TypeAlias = int | Sequence[int] | None                # None: all of them
 Pair: TypeAlias = int | Sequence[int]                       # for rows and columns: one number for both, or two
 DType: TypeAlias = str | type[Any] | np.dtype[Any]
+Initializer: TypeAlias = Callable[..., Any]                 # f(shape, rng=..., dtype=...) -> array
+Layer: TypeAlias = Callable[[Any], Any]                     # a module, or a function such as ops.relu
+Loss: TypeAlias = Callable[..., Any]                        # f(outputs, targets) -> Tensor (), such as cross_entropy
 Random: TypeAlias = int | np.random.Generator | None        # a seed, a generator, or the thread's default

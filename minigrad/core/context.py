@@ -13,7 +13,7 @@ from typing import Any, Self, TypeVar
 F = TypeVar("F", bound=Callable[..., Any])
 
 # (whether ops are recorded, the `no_grad` that says so, what holds outside of it)
-mode = ContextVar("mode", default=(True, None, None))
+mode: ContextVar[tuple[bool, Any, Any]] = ContextVar("mode", default=(True, None, None))
 # a function to call with every op (see `anomaly`), or None
 watch: ContextVar[Callable[..., Any] | None] = ContextVar("watch", default=None)
 watchers: list[Any] = []                              # those that watch: usually none, and then nobody asks

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 import weakref
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from threading import RLock
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -18,7 +18,7 @@ from minigrad.typing import Array
 if TYPE_CHECKING:
     from minigrad.core.primitive import Op
 
-clock = itertools.count(1)                # creation numbers of nodes, and the times at which leaves change
+clock: Iterator[int] = itertools.count(1)  # creation numbers of nodes, and the times at which leaves change
 
 
 class Node:
@@ -44,10 +44,10 @@ class Leaf:
 
     def __init__(self, name: str | None = None) -> None:
         self.grad: Array | None = None
-        self.number = next(clock)
-        self.changed = 0
-        self.name = name
-        self.lock = RLock()
+        self.number: int = next(clock)
+        self.changed: int = 0
+        self.name: str | None = name
+        self.lock: Any = RLock()
 
     def receive(self, g: Array) -> None:
         """Add g to the gradient (the first one is copied: a leaf never shares its gradient with anything)."""
@@ -75,8 +75,8 @@ class _Changes:
     `arrays` are those written in place, of which a constant of a graph (a frozen parameter, a view) may be a part."""
 
     def __init__(self) -> None:
-        self.latest = 0
-        self.arrays = {}                  # id -> [weak reference, time of the last change]
+        self.latest: int = 0
+        self.arrays: dict[int, list[Any]] = {}  # id -> [weak reference, time of the last change]
 
     def wrote(self, array: Array) -> None:
         """`array` was written in place."""
@@ -88,7 +88,7 @@ class _Changes:
             entry[1] = now
 
 
-changes = _Changes()
+changes: _Changes = _Changes()
 
 
 def behind(root: Node | Leaf, name: str) -> list[Node]:

@@ -28,19 +28,19 @@ if TYPE_CHECKING:
     from minigrad.core.declared import Binary, OfSeveral, Primitive, Unary, WithConstants
 
 P = ParamSpec("P")
-new = object.__new__                      # a constructor without its checks
+new: Any = object.__new__                 # a constructor without its checks
 
 
 class Op:
     """What the engine knows of a primitive: its name, its forward function and its rules, one per argument."""
 
     def __init__(self, forward: Callable[..., Any]) -> None:
-        self.name = forward.__name__.strip("_")
+        self.name: str = forward.__name__.strip("_")
         self.forward = forward
         parameters = inspect.signature(forward).parameters
-        self.arguments = ", ".join(parameters)
+        self.arguments: str = ", ".join(parameters)
         every = [p.kind is p.POSITIONAL_OR_KEYWORD for p in parameters.values()]
-        self.arity = len(every) if all(every) else None       # None: any number, def concatenate(axis, *xs)
+        self.arity: int | None = len(every) if all(every) else None       # None: any number, def concatenate(axis, *xs)
         # one per argument (None for one that is not differentiated), or of the first ones, and one for all others
         self.rules: tuple[Any, ...] = ()
         self.rule_for_each: Callable[..., Any] | None = self.missing
@@ -161,7 +161,7 @@ def _of_two(op):
     return call
 
 
-def general(op, args):
+def general(op: Op, args: Sequence[Any]) -> Any:
     """Call an op with arguments of any number and kind."""
     for a in args:
         if isinstance(a, Tensor):
@@ -190,7 +190,7 @@ def general(op, args):
     return record(op, op.forward(*values), values, parents if tracked else None)
 
 
-def record(op, y, values, parents):
+def record(op: Op, y: Any, values: Sequence[Any], parents: Sequence[Any] | None) -> Tensor:
     """The Tensor around y = op.forward(*values); with the node that remembers it if one of the parents is a node."""
     if y.__class__ is not ndarray:
         y = _number(op, y)

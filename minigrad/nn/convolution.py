@@ -1,17 +1,23 @@
 """Layers for images, channels last: (n, h, w, c)."""
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
 import numpy as np
 
 from minigrad import init, ops
 from minigrad.arguments import counts, flag, number, pair
-from minigrad.core import default_dtype
+from minigrad.core import Tensor, default_dtype
 from minigrad.nn.layers import has_bias, initial
 from minigrad.nn.module import Module
 from minigrad.nn.parameters import Parameter
 from minigrad.nn.regularize import own_generator
+from minigrad.ops.conv import Padding
 from minigrad.random import generator
+from minigrad.typing import DType, Initializer, Layer, Pair, Random
 
 
-def border(layer, padding, same=True):
+def border(layer: str, padding: Any, same: bool = True) -> Any:
     """Refuse a padding that is no integer >= 0, no pair of them, no pair of such pairs, and not "same" either."""
     if isinstance(padding, str):
         if padding != "same" or not same:
@@ -33,33 +39,39 @@ class Conv2d(Module):
     output channels of a group see its input channels only. bias=False: leave b out (redundant before batch norm).
     weights, biases: initializers; rng: int, Generator or None.
     """
+    stride: Pair
+    padding: Any
+    dilation: Pair
+    groups: int
+    b: Parameter | None
 
-    def __init__(self, inputs, outputs, size, stride=1, padding=0, dilation=1, groups=1, bias=True,
-                 weights=init.fan_in_uniform, rng=None, dtype=default_dtype, biases=init.zeros):
+    def __init__(self, inputs: int, outputs: int, size: Pair, stride: Pair = 1, padding: Padding = 0,
+                 dilation: Pair = 1, groups: int = 1, bias: bool = True, weights: Initializer = init.fan_in_uniform,
+                 rng: Random = None, dtype: DType = default_dtype, biases: Initializer = init.zeros) -> None:
         layer = type(self).__name__
         inside, size = grouped(layer, inputs, outputs, groups), pair(layer, "size", size)
         pair(layer, "stride", stride)
         pair(layer, "dilation", dilation)
         self.stride, self.padding, self.dilation, self.groups = stride, border(layer, padding), dilation, groups
         rng = generator(rng)
-        self.w = initial(layer, (*size, inside, outputs), rng, dtype, weights=weights)
+        self.w: Parameter = initial(layer, (*size, inside, outputs), rng, dtype, weights=weights)
         self.b = initial(layer, (outputs,), rng, dtype, biases=biases) if has_bias(layer, bias) else None
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Tensor:
         return ops.conv2d(x, self.w, self.stride, self.padding, self.dilation, self.groups, self.b)
 
-    def describe(self):
+    def describe(self) -> str:
         kh, kw, inside, outputs = self.w.shape
         return f"Conv2d({inside * self.groups}, {outputs}, {(kh, kw)}{self.options()})"
 
-    def options(self):
+    def options(self) -> str:
         """What differs from a plain convolution, for `describe`."""
         plain = (("stride", 1), ("padding", 0), ("output_padding", 0), ("dilation", 1), ("groups", 1))
         other = [f", {name}={value!r}" for name, default in plain if (value := getattr(self, name, default)) != default]
         return "".join(other) + ("" if self.b is not None else ", bias=False")
 
 
-def grouped(layer, inputs, outputs, groups):
+def grouped(layer: str, inputs: int, outputs: int, groups: int) -> int:
     """Channels that one group sees."""
     inputs, outputs, groups = counts(layer, inputs=inputs, outputs=outputs, groups=groups)
     if inputs % groups or outputs % groups:
@@ -74,10 +86,18 @@ class ConvTranspose2d(Conv2d):
     W is (kh, kw, outputs / groups, inputs), that of the convolution the other way; its initializer is asked for
     (kh, kw, inputs / groups, outputs), so that fan_in counts what comes in. Arguments as in Conv2d, padding not "same".
     """
+    stride: Pair
+    padding: Any
+    output_padding: Pair
+    dilation: Pair
+    groups: int
+    b: Parameter | None
     unit_axis = -2                      # and along the last axis, a unit of each group
 
-    def __init__(self, inputs, outputs, size, stride=1, padding=0, output_padding=0, dilation=1, groups=1, bias=True,
-                 weights=init.fan_in_uniform, rng=None, dtype=default_dtype, biases=init.zeros):
+    def __init__(self, inputs: int, outputs: int, size: Pair, stride: Pair = 1, padding: Padding = 0,
+                 output_padding: Pair = 0, dilation: Pair = 1, groups: int = 1, bias: bool = True,
+                 weights: Initializer = init.fan_in_uniform, rng: Random = None, dtype: DType = default_dtype,
+                 biases: Initializer = init.zeros) -> None:
         layer = "ConvTranspose2d"
         shape = (*pair(layer, "size", size), grouped(layer, inputs, outputs, groups), outputs)
         steps = zip(pair(layer, "output_padding", output_padding, least=0), pair(layer, "stride", stride),
@@ -89,14 +109,14 @@ class ConvTranspose2d(Conv2d):
         self.dilation, self.groups = dilation, groups
         rng = generator(rng)
         forward = initial(layer, shape, rng, dtype, weights=weights).data.reshape(*shape[:3], groups, -1)
-        self.w = Parameter(forward.transpose(0, 1, 4, 3, 2).reshape(*shape[:2], outputs // groups, inputs))
+        self.w: Parameter = Parameter(forward.transpose(0, 1, 4, 3, 2).reshape(*shape[:2], outputs // groups, inputs))
         self.b = initial(layer, (outputs,), rng, dtype, biases=biases) if has_bias(layer, bias) else None
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Tensor:
         return ops.conv_transpose2d(x, self.w, self.stride, self.padding, self.output_padding, self.dilation,
                                     self.groups, self.b)
 
-    def describe(self):
+    def describe(self) -> str:
         kh, kw, outside, inputs = self.w.shape
         return f"ConvTranspose2d({inputs}, {outside * self.groups}, {(kh, kw)}{self.options()})"
 
@@ -106,11 +126,14 @@ class ConvTranspose2d(Conv2d):
 class MaxPool2d(Module):
     """Largest number of each window: (n, h, w, c) -> (n, oh, ow, c). stride: default size. ceil_mode: one window more
     where the last ones would leave pixels out. See `ops.max_pool2d`."""
-    pool = staticmethod(ops.max_pool2d)
+    size: tuple[int, int]
+    stride: Pair | None
+    padding: Pair
+    pool: ClassVar[Layer] = staticmethod(ops.max_pool2d)
 
-    def __init__(self, size, stride=None, padding=0, ceil_mode=False):
+    def __init__(self, size: Pair, stride: Pair | None = None, padding: Pair = 0, ceil_mode: bool = False) -> None:
         layer = type(self).__name__
-        self.ceil_mode = flag(layer, "ceil_mode", ceil_mode)
+        self.ceil_mode: bool = flag(layer, "ceil_mode", ceil_mode)
         self.size, self.stride, self.padding = pair(layer, "size", size), stride, padding
         if stride is not None:
             pair(layer, "stride", stride)
@@ -118,10 +141,10 @@ class MaxPool2d(Module):
             raise ValueError(f"{layer}: padding must be smaller than the window, got padding {padding!r} "
                              f"and size {self.size}")
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Tensor:
         return self.pool(x, self.size, self.stride, self.padding, self.ceil_mode)
 
-    def describe(self):
+    def describe(self) -> str:
         plain = (("stride", None), ("padding", 0), ("ceil_mode", False), ("count_include_pad", True))
         other = [f", {name}={value!r}" for name, default in plain if (value := getattr(self, name, default)) != default]
         return f"{type(self).__name__}({self.size}{''.join(other)})"
@@ -133,11 +156,12 @@ class AvgPool2d(MaxPool2d):
     count_include_pad=False: the mean of the image's pixels alone. ceil_mode: as in MaxPool2d.
     """
 
-    def __init__(self, size, stride=None, padding=0, ceil_mode=False, count_include_pad=True):
+    def __init__(self, size: Pair, stride: Pair | None = None, padding: Pair = 0, ceil_mode: bool = False,
+                 count_include_pad: bool = True) -> None:
         super().__init__(size, stride, padding, ceil_mode)
-        self.count_include_pad = flag("AvgPool2d", "count_include_pad", count_include_pad)
+        self.count_include_pad: bool = flag("AvgPool2d", "count_include_pad", count_include_pad)
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Tensor:
         return ops.avg_pool2d(x, self.size, self.stride, self.padding, self.ceil_mode, self.count_include_pad)
 
 
@@ -146,27 +170,27 @@ class AdaptiveMaxPool2d(Module):
 
     output: (oh, ow), or an integer for both.
     """
-    pool = staticmethod(ops.adaptive_max_pool2d)
+    pool: ClassVar[Layer] = staticmethod(ops.adaptive_max_pool2d)
 
-    def __init__(self, output):
-        self.output = pair(type(self).__name__, "output", output)
+    def __init__(self, output: Pair) -> None:
+        self.output: tuple[int, int] = pair(type(self).__name__, "output", output)
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Tensor:
         return self.pool(x, self.output)
 
-    def describe(self):
+    def describe(self) -> str:
         return f"{type(self).__name__}({self.output})"
 
 
 class AdaptiveAvgPool2d(AdaptiveMaxPool2d):
     """Mean over each of `output` windows that cover the image evenly: (n, h, w, c) -> (n, oh, ow, c)."""
-    pool = staticmethod(ops.adaptive_avg_pool2d)
+    pool: ClassVar[Layer] = staticmethod(ops.adaptive_avg_pool2d)
 
 
 class GlobalAvgPool(Module):
     """Mean over all pixels: (n, h, w, c) -> (n, c)."""
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Tensor:
         if x.ndim != 4:
             raise ValueError(f"GlobalAvgPool: wanted images (n, h, w, c), got shape {x.shape}")
         return ops.mean(x, axis=(1, 2))
@@ -179,20 +203,22 @@ class FractionalMaxPool2d(Module):
     image. Learning: windows are drawn at each call, once for the batch, from the layer's own generator. Test: those of
     u = 1/2, the middle. Differs: the paper draws at test time too, and averages several passes.
     """
+    output: Pair | float
+    size: tuple[int, int]
 
-    def __init__(self, output, size=2, overlapping=True, rng=None):
+    def __init__(self, output: Pair | float, size: Pair = 2, overlapping: bool = True, rng: Random = None) -> None:
         layer = "FractionalMaxPool2d"
         if isinstance(output, float | np.floating):
             number(layer, "output", output, "(0, 1)", hint=": a ratio, or sizes (oh, ow)")
         else:
             pair(layer, "output", output)
         self.output, self.size = output, pair(layer, "size", size)
-        self.overlapping = flag(layer, "overlapping", overlapping)
-        self.rng = own_generator(rng)
+        self.overlapping: bool = flag(layer, "overlapping", overlapping)
+        self.rng: np.random.Generator = own_generator(rng)
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Tensor:
         samples = self.rng.random(2) if self.training else (0.5, 0.5)
         return ops.fractional_max_pool2d(x, self.output, self.size, self.overlapping, samples)
 
-    def describe(self):
+    def describe(self) -> str:
         return f"FractionalMaxPool2d({self.output}, size={self.size}, overlapping={self.overlapping})"

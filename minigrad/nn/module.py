@@ -1,8 +1,11 @@
 """Module: a function with parameters. Write `__init__` and `forward`; everything else is found in the attributes."""
-from collections.abc import Mapping
-from contextlib import contextmanager
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from reprlib import recursive_repr
+from typing import Any, Self
 
 import numpy as np
 
@@ -11,6 +14,7 @@ from minigrad.core import Tensor, data_of, no_grad
 from minigrad.core.graph import clock
 from minigrad.nn.parameters import Parameters
 from minigrad.nn.structure import Structure, joined, new_path
+from minigrad.typing import Array, DType, TensorLike
 
 # Of each thread, and each task of asyncio: who watches the calls of modules, whether running averages may be updated.
 _observers = ContextVar("observers", default=())
@@ -31,15 +35,15 @@ class Module(Structure):
     the order in which they were set; names are paths, "first.w". `buffers` names the attributes that are saved but not
     learned (running averages).
     """
-    training = True
+    training: bool = True
     _eval_by_itself = False     # put into test mode by itself, see `mode`
-    buffers = ()
+    buffers: tuple[str, ...] = ()
 
-    def forward(self, *inputs):
+    def forward(self, *inputs: Any, **options: Any) -> Any:
         """What the module computes."""
         raise NotImplementedError(f"{type(self).__name__}.forward is not written")
 
-    def __call__(self, *inputs):
+    def __call__(self, *inputs: Any) -> Tensor:
         try:
             y = self.forward(*inputs)
             if y is None:
@@ -53,7 +57,7 @@ class Module(Structure):
 
     # ---- modes
 
-    def train(self, training=True):
+    def train(self, training: bool = True) -> Self:
         """Learning mode: dropout drops, batch norm uses its batch. Returns self."""
         training = flag(f"{type(self).__name__}.train", "training", training)
         for _, module in self.modules():
@@ -63,7 +67,7 @@ class Module(Structure):
         self._eval_by_itself = not training
         return self
 
-    def eval(self):
+    def eval(self) -> Self:
         """Test mode: dropout passes everything, batch norm uses its running averages. Returns self.
 
         A part of a model that is put into test mode by itself stays there while the model learns in `fit`.
@@ -71,7 +75,7 @@ class Module(Structure):
         return self.train(False)
 
     @contextmanager
-    def mode(self, training):
+    def mode(self, training: bool) -> Iterator[Self]:
         """`with model.mode(training=False):` test mode inside (True: learning); then each module is back in its own.
 
         Learning mode leaves alone what was put into test mode by itself, `model.encoder.freeze().eval()`, and all that
@@ -92,20 +96,20 @@ class Module(Structure):
                 if id(module) not in changed:
                     module.training = learning
 
-    def observe(self, function):
+    def observe(self, function: Callable[..., Any]) -> AbstractContextManager[None]:
         """The function `observe` as a method, for code that knows modules only by their methods."""
         return observe(function)
 
-    def fixed_statistics(self):
+    def fixed_statistics(self) -> AbstractContextManager[None]:
         """The function `fixed_statistics` of this model, as a method."""
         return fixed_statistics(self)
 
-    def zero_grad(self):
+    def zero_grad(self) -> None:
         """Forget the gradients of all parameters."""
         for _, p in self.named_parameters():
             p.slot.written = False
 
-    def freeze(self, frozen=True):
+    def freeze(self, frozen: bool = True) -> Self:
         """No gradients for these parameters, and so no steps. Returns self. (Batch norm's averages are another matter:
         they stay in test mode, `model[0].freeze().eval()`.)"""
         frozen = flag(f"{type(self).__name__}.freeze", "frozen", frozen)
@@ -113,11 +117,11 @@ class Module(Structure):
             p.requires_grad = not frozen
         return self
 
-    def unfreeze(self):
+    def unfreeze(self) -> Self:
         """Gradients for all these parameters again. Returns self."""
         return self.freeze(False)
 
-    def astype(self, dtype):
+    def astype(self, dtype: DType) -> Self:
         """Convert parameters and buffers to float32 or float64 (make optimizers anew). Returns self."""
         dtype = np.dtype(dtype)
         if dtype not in (np.float32, np.float64):
@@ -135,7 +139,7 @@ class Module(Structure):
 
     # ---- state
 
-    def state_dict(self):
+    def state_dict(self) -> dict[str, Array]:
         """Copies of all parameters and buffers: path -> ndarray."""
         state, taken = {}, set()
         for path, p in self.named_parameters():
@@ -144,7 +148,7 @@ class Module(Structure):
             state[new_path(self, path, taken)] = np.array(getattr(module, name))
         return state
 
-    def load_state_dict(self, state, strict=True):
+    def load_state_dict(self, state: Mapping[str, TensorLike], strict: bool = True) -> None:
         """Take over parameters and buffers: path -> array or Tensor. One ValueError lists every mismatch, and then
         nothing has changed.
 
@@ -166,7 +170,7 @@ class Module(Structure):
 
     # ---- in words
 
-    def summary(self, x=None):
+    def summary(self, x: TensorLike | None = None) -> str:
         """A table of layers: path, kind, output shape (if an input x is given) and number of parameters. A string."""
         shapes = {}
         if x is not None:
@@ -187,22 +191,22 @@ class Module(Structure):
         return "\n".join(f"{a:<{widths[0]}}  {b:<{widths[1]}}  {c:<{widths[2]}}  {d:>{widths[3]}}".rstrip()
                          for a, b, c, d in rows)
 
-    def describe(self):
+    def describe(self) -> str:
         """The module in a few characters, for `summary` and `repr`: its class and its sizes."""
         return type(self).__name__
 
     @recursive_repr()
-    def __repr__(self):
+    def __repr__(self) -> str:
         inner = [f"  ({name}): {child!r}".replace("\n", "\n  ") for name, child in self.children()]
         return self.describe() + (" (\n" + "\n".join(inner) + "\n)" if inner else "")
 
 
-def parts_of(modules):
+def parts_of(modules: Iterable[Module]) -> set[int]:
     """The ids of modules and of all below them."""
     return {id(part) for module in modules for _, part in module.modules()}
 
 
-def name_layer(error, module, name="", layer=None):
+def name_layer(error: Any, module: Module, name: str = "", layer: str | None = None) -> None:
     """Put into an error's text by which path `module`, through which it passes, comes to the layer that raised it.
 
     The innermost module is the layer, or knows it: by its `name` there, and what it is. The error remembers the id of
@@ -247,7 +251,7 @@ def _way_out(own, given, missing, unknown):
 
 
 @contextmanager
-def observe(function):
+def observe(function: Callable[..., Any]) -> Iterator[None]:
     """`with observe(f): model(x)` calls f(module, inputs, output) after every module, in order of execution."""
     before = _observers.get()
     _observers.set((*before, function))
@@ -257,13 +261,13 @@ def observe(function):
         _observers.set(before)
 
 
-def updating_statistics():
+def updating_statistics() -> bool:
     """Whether layers in training may update their running averages (not while an objective evaluates J)."""
     return _statistics.get()
 
 
 @contextmanager
-def fixed_statistics(model):
+def fixed_statistics(model: Module) -> Iterator[None]:
     """Inside, a model may be run in training mode and nothing of it changes: running averages stay, and its generators
     are put back afterwards, so that every such block draws the same masks."""
     before = _statistics.get()

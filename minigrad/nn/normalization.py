@@ -1,5 +1,7 @@
 """Batch normalization (8.7.1), layer, group, instance and RMS normalization as layers, and the biases that batch norm
 makes redundant."""
+from __future__ import annotations
+
 import math
 
 import numpy as np
@@ -10,6 +12,7 @@ from minigrad.core import Tensor, default_dtype, no_grad
 from minigrad.nn.layers import Sequential
 from minigrad.nn.module import Module, fixed_statistics, observe, updating_statistics
 from minigrad.nn.parameters import Parameter
+from minigrad.typing import Array, DType
 
 
 class BatchNorm(Module):
@@ -33,20 +36,28 @@ class BatchNorm(Module):
     book averages the standard deviation, here it is the variance, as everywhere in practice; the running variance is
     unbiased, as in PyTorch.
     """
-    buffers = ("running_mean", "running_var")
+    features: int
+    delta: float
+    momentum: float
+    gamma: Parameter | None
+    beta: Parameter | None
+    running_mean: Array
+    running_var: Array
+    buffers: tuple[str, ...] = ("running_mean", "running_var")
 
-    def __init__(self, features, delta=1e-5, momentum=0.1, relu=False, dtype=default_dtype, affine=True, tracking=True):
+    def __init__(self, features: int, delta: float = 1e-5, momentum: float = 0.1, relu: bool = False,
+                 dtype: DType = default_dtype, affine: bool = True, tracking: bool = True) -> None:
         self.features, = counts("BatchNorm", features=features)
         weight_of_new(momentum)
         self.delta, self.momentum = number("BatchNorm", "delta", delta, "[0, inf)"), momentum
-        self.relu = flag("BatchNorm", "relu", relu)
+        self.relu: bool = flag("BatchNorm", "relu", relu)
         self.gamma, self.beta = scale_and_shift("BatchNorm", features, affine, dtype)
         if flag("BatchNorm", "tracking", tracking):
             self.running_mean, self.running_var = np.zeros(features, dtype), np.ones(features, dtype)
         else:
             self.buffers = ()
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Tensor:
         if not self.training and self.buffers:
             return self.with_running_averages(x)
         m = math.prod(x.shape[:-1])
@@ -61,7 +72,7 @@ class BatchNorm(Module):
             self.running_var = (1 - share) * self.running_var + share * m / (m - 1) * var
         return y
 
-    def with_running_averages(self, x):
+    def with_running_averages(self, x: Tensor) -> Tensor:
         """What the layer computes at test time: an affine map of each feature."""
         if x.shape[-1:] != self.running_mean.shape or x.dtype != self.running_mean.dtype:
             raise ValueError(f"BatchNorm: the last axis of x must be {self.running_mean.shape[0]}, its dtype "
@@ -72,19 +83,19 @@ class BatchNorm(Module):
         y = x * scale + (beta - self.running_mean * scale)
         return ops.relu(y) if self.relu else y
 
-    def describe(self):
+    def describe(self) -> str:
         options = {", relu=True": self.relu, ", affine=False": self.gamma is None, ", tracking=False": not self.buffers}
         return f"BatchNorm({self.features}{''.join(option for option, given in options.items() if given)})"
 
 
-def scale_and_shift(layer, features, affine, dtype):
+def scale_and_shift(layer: str, features: int, affine: bool, dtype: DType) -> tuple[Parameter | None, Parameter | None]:
     """gamma and beta, 1 and 0 at first; None both for affine=False."""
     if not flag(layer, "affine", affine):
         return None, None
     return Parameter(init.constant((features,), 1.0, dtype=dtype)), Parameter(init.zeros((features,), dtype=dtype))
 
 
-def weight_of_new(momentum):
+def weight_of_new(momentum: float) -> float:
     """momentum as a float in [0, 1] (a number of NumPy's would widen the averages)."""
     return number("BatchNorm", "momentum", momentum, "[0, 1]", hint=": it is the weight of the new batch")
 
@@ -95,16 +106,16 @@ class LayerNorm(Module):
     y = gamma (x - mu) / sqrt(delta + var) + beta, alike in learning and test mode; no running averages.
     """
 
-    def __init__(self, features, delta=1e-5, dtype=default_dtype):
+    def __init__(self, features: int, delta: float = 1e-5, dtype: DType = default_dtype) -> None:
         features, = counts("LayerNorm", features=features)
-        self.delta = number("LayerNorm", "delta", delta, "[0, inf)")
-        self.gamma = Parameter(init.constant((features,), 1.0, dtype=dtype))
-        self.beta = Parameter(init.zeros((features,), dtype=dtype))
+        self.delta: float = number("LayerNorm", "delta", delta, "[0, inf)")
+        self.gamma: Parameter = Parameter(init.constant((features,), 1.0, dtype=dtype))
+        self.beta: Parameter = Parameter(init.zeros((features,), dtype=dtype))
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Tensor:
         return ops.layer_norm(x, self.gamma, self.beta, self.delta)
 
-    def describe(self):
+    def describe(self) -> str:
         return f"LayerNorm({self.gamma.shape[0]})"
 
 
@@ -114,21 +125,26 @@ class GroupNorm(Module):
 
     groups: their number, which divides features. affine=False: no gamma and beta.
     """
+    groups: int
+    features: int
+    gamma: Parameter | None
+    beta: Parameter | None
 
-    def __init__(self, groups, features, delta=1e-5, affine=True, dtype=default_dtype):
+    def __init__(self, groups: int, features: int, delta: float = 1e-5, affine: bool = True,
+                 dtype: DType = default_dtype) -> None:
         layer = type(self).__name__
         self.groups, self.features = counts(layer, groups=groups, features=features)
         if features % groups:
             raise ValueError(f"{layer}: groups must divide features, got {groups} for {features}")
-        self.delta = number(layer, "delta", delta, "[0, inf)")
+        self.delta: float = number(layer, "delta", delta, "[0, inf)")
         self.gamma, self.beta = scale_and_shift(layer, self.features, affine, dtype)
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Tensor:
         if np.shape(x)[-1:] != (self.features,):
             raise ValueError(f"{type(self).__name__}: the last axis of x must be {self.features}, got {np.shape(x)}")
         return ops.group_norm(x, self.gamma, self.beta, self.groups, self.delta)
 
-    def describe(self):
+    def describe(self) -> str:
         return f"GroupNorm({self.groups}, {self.features}{'' if self.gamma is not None else ', affine=False'})"
 
 
@@ -138,10 +154,10 @@ class InstanceNorm(GroupNorm):
     affine=True: with gamma and beta.
     """
 
-    def __init__(self, features, delta=1e-5, affine=False, dtype=default_dtype):
+    def __init__(self, features: int, delta: float = 1e-5, affine: bool = False, dtype: DType = default_dtype) -> None:
         super().__init__(features, features, delta, affine, dtype)
 
-    def describe(self):
+    def describe(self) -> str:
         return f"InstanceNorm({self.features}{', affine=True' if self.gamma is not None else ''})"
 
 
@@ -151,19 +167,19 @@ class RMSNorm(Module):
     Differs: delta is 1e-5; PyTorch's is the dtype's rounding unless it is given.
     """
 
-    def __init__(self, features, delta=1e-5, dtype=default_dtype):
+    def __init__(self, features: int, delta: float = 1e-5, dtype: DType = default_dtype) -> None:
         features, = counts("RMSNorm", features=features)
-        self.delta = number("RMSNorm", "delta", delta, "[0, inf)")
-        self.gamma = Parameter(init.constant((features,), 1.0, dtype=dtype))
+        self.delta: float = number("RMSNorm", "delta", delta, "[0, inf)")
+        self.gamma: Parameter = Parameter(init.constant((features,), 1.0, dtype=dtype))
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Tensor:
         return ops.rms_norm(x, self.gamma, self.delta)
 
-    def describe(self):
+    def describe(self) -> str:
         return f"RMSNorm({self.gamma.shape[0]})"
 
 
-def redundant_biases(model, x=None):
+def redundant_biases(model: Module, x: Tensor | None = None) -> list[str]:
     """Paths of layers whose bias does nothing, because a BatchNorm subtracts it again: give them bias=False (8.7.1).
 
     Its gradient is 0 up to rounding, and methods that divide a gradient by its own size (Adam) walk along the rounding.

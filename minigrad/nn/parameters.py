@@ -4,35 +4,40 @@
 each parameter's `data` and `grad` are views into them. So an optimizer's step is one pass over theta, Newton has
 theta in R^n as in the book, and a layer, a block, a group is a slice.
 """
+from __future__ import annotations
+
 import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 
 from minigrad.core import Leaf, Tensor, as_array, changes
-from minigrad.core.graph import clock
+from minigrad.core.graph import Node, clock
+from minigrad.typing import Array, DType, TensorLike
 
 
 class Slot(Leaf):
     """A parameter's place in the graph. Its gradient lives in `view`, a part of g; it holds nothing until `written`."""
     __slots__ = ("view", "written")
 
-    def __init__(self, view):
-        self.view = view
-        self.written = False
+    def __init__(self, view: Array) -> None:
+        self.view: Array = view
+        self.written: bool = False
         super().__init__()
 
     @property
-    def grad(self):
+    def grad(self) -> Array | None:
         return self.view if self.written else None
 
     @grad.setter
-    def grad(self, value):
+    def grad(self, value: Array | None) -> None:
         self.written = value is not None
         if self.written:
             self.view[...] = value
 
-    def receive(self, g):
+    def receive(self, g: Array) -> None:
         """The first gradient since zero_grad is stored, later ones are added."""
         self.lock.acquire()
         try:
@@ -44,15 +49,19 @@ class Slot(Leaf):
         finally:
             self.lock.release()
 
-    def destination(self):
+    def destination(self) -> tuple[Array, bool]:
         return self.view, self.written
 
 
 class Parameter(Tensor):
     """A Tensor that is learned. `requires_grad = False` freezes it: no gradient is computed, no step moves it."""
     __slots__ = ("slot", "vector", "start")
+    node: Node | Leaf | None
+    slot: Slot
+    vector: Vector | None
+    start: int
 
-    def __init__(self, data, dtype=None):
+    def __init__(self, data: TensorLike, dtype: DType | None = None) -> None:
         super().__init__(np.array(as_array(data, dtype), order="C"))
         if self.dtype.kind != "f":
             raise ValueError(f"Parameter: wanted floating-point values, got {self.dtype}")
@@ -60,7 +69,7 @@ class Parameter(Tensor):
         self.vector, self.start = None, 0          # where `Parameters` has laid it out
 
     @classmethod
-    def together(cls, parameters):
+    def together(cls, parameters: Sequence[Parameter]) -> Parameters:
         """`Parameters` of a list, by their names in the models they are from where these differ, else with their place
         in front. One theta is laid out for them; what other Parameters have of them follows."""
         names = [p.slot.name for p in parameters]
@@ -69,12 +78,12 @@ class Parameter(Tensor):
         return Parameters(list(zip(names, parameters)))
 
     @property
-    def requires_grad(self):
+    def requires_grad(self) -> bool:
         """False: frozen."""
         return self.node is not None
 
     @requires_grad.setter
-    def requires_grad(self, wanted):
+    def requires_grad(self, wanted: bool) -> None:
         if bool(wanted) != self.requires_grad:
             self.node = self.slot if wanted else None
             self.slot.written = False
@@ -83,7 +92,7 @@ class Parameter(Tensor):
         self._data[...] = values                   # theta stays one vector
         changes.wrote(self._data)
 
-    def __reduce_ex__(self, protocol):
+    def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
         """What copies and pickles keep: values, gradient, name, and whether it is frozen; not its place in a theta.
 
         A copy lies by itself until `Parameters` lays it out: so theta and g are shared in a copy as they were before,
@@ -91,11 +100,11 @@ class Parameter(Tensor):
         """
         return _restored, (type(self), self._data, self.grad, self.requires_grad, self.slot.name)
 
-    def __copy__(self):
+    def __copy__(self) -> Parameter:
         restored, kept = self.__reduce_ex__(2)
         return restored(*kept)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"Parameter({np.array2string(self._data, separator=', ', prefix='Parameter(', threshold=20)})"
 
 
@@ -110,10 +119,10 @@ def _restored(kind, data, grad, requires_grad, name):
 class Vector:
     """A theta and its g, on which one or more `Parameters` are views. lock: for who moves theta and puts it back."""
 
-    def __init__(self, n, dtype):
-        self.theta = np.empty(n, dtype)
-        self.g = np.zeros(n, dtype)
-        self.lock = threading.RLock()
+    def __init__(self, n: int, dtype: DType) -> None:
+        self.theta: Array = np.empty(n, dtype)
+        self.g: Array = np.zeros(n, dtype)
+        self.lock: Any = threading.RLock()
 
 
 class Parameters:
@@ -128,9 +137,15 @@ class Parameters:
     If the model is laid out anew (a larger model takes these parameters in), this object follows: it asks again where
     its parameters are, and lays them out itself if they no longer lie side by side.
     """
-    layouts = 0                                    # when anything was last laid out: tells when to ask again
+    named: dict[str, Parameter]
+    buffers: list[tuple[Any, str]]
+    slices: dict[str, slice[Any, Any, Any]]
+    n: int
+    shapes: dict[str, tuple[int, ...]]
+    layouts: int = 0                               # when anything was last laid out: tells when to ask again
 
-    def __init__(self, named, buffers=()):
+    def __init__(self, named: Mapping[str, Parameter] | Iterable[tuple[str, Parameter]],
+                 buffers: Iterable[tuple[Any, str]] = ()) -> None:
         named = list(named.items() if hasattr(named, "items") else named)
         self.named, self.buffers = dict(named), list(buffers)
         if len(self.named) != len(named):
@@ -179,54 +194,54 @@ class Parameters:
         self._stamp = Parameters.layouts
 
     @property
-    def theta(self):
+    def theta(self) -> Array:
         """All values, (n,); a view that writes through to the parameters."""
         if self._stamp != Parameters.layouts:
             self._find()
         return self._theta
 
     @property
-    def g(self):
+    def g(self) -> Array:
         """All gradients, (n,); meaningless where `unwritten` says so, see `gradient()`."""
         if self._stamp != Parameters.layouts:
             self._find()
         return self._g
 
     @property
-    def lock(self):
+    def lock(self) -> Any:
         """Held by whoever puts the parameters elsewhere for a while: `with parameters.lock: ...`."""
         if self._stamp != Parameters.layouts:
             self._find()
         return self._vector.lock
 
     @property
-    def unwritten(self):
+    def unwritten(self) -> set[str]:
         """Names of the parameters without a gradient (a frozen one has none)."""
         return {name for name, p in self.named.items() if not p.slot.written or p.node is None}
 
     @property
-    def frozen(self):
+    def frozen(self) -> set[str]:
         """Names of the parameters that no step may move (requires_grad is False)."""
         return {name for name, p in self.named.items() if p.node is None}
 
     @property
-    def dtype(self):
+    def dtype(self) -> np.dtype[Any]:
         """float32 or float64."""
         return self.theta.dtype
 
-    def gradient(self):
+    def gradient(self) -> Array:
         """A copy of g (n,) with zeros where there is no gradient."""
         g = self.g.copy()
         for name in self.unwritten:
             g[self.slices[name]] = 0
         return g
 
-    def zero_grad(self):
+    def zero_grad(self) -> None:
         """Forget all gradients: `p.grad` is None until the next backward."""
         for p in self.named.values():
             p.slot.written = False
 
-    def changed(self):
+    def changed(self) -> None:
         """To be called after theta was modified in place: graphs recorded before may no longer be used."""
         changes.wrote(self.theta)
         now = changes.latest
@@ -234,7 +249,7 @@ class Parameters:
             p.slot.changed = now
 
     @contextmanager
-    def buffers_put_back(self):
+    def buffers_put_back(self) -> Iterator[None]:
         """Inside, running averages may move (those of batch norm, for another theta); then they are as before."""
         before = [(module, name, getattr(module, name).copy()) for module, name in self.buffers]
         try:
@@ -243,21 +258,21 @@ class Parameters:
             for module, name, value in before:
                 setattr(module, name, value)
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[Parameter]:
         return iter(self.named.values())
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.named)
 
-    def __getitem__(self, name):
+    def __getitem__(self, name: str) -> Parameter:
         return self.named[name]
 
-    def __getstate__(self):
+    def __getstate__(self) -> dict[str, Any]:
         return {"named": self.named, "buffers": self.buffers}      # a copy finds or makes the theta of its own
 
-    def __setstate__(self, state):
+    def __setstate__(self, state: dict[str, Any]) -> None:
         self.named, self.buffers = state["named"], state["buffers"]
         self._measure()
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"Parameters(n={self.n}: " + ", ".join(f"{name} {p.shape}" for name, p in self.named.items()) + ")"

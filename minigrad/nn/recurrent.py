@@ -1,4 +1,6 @@
 """Recurrent cells: one step in time. A sequence is a loop over steps; the gradient goes back through all of them."""
+from __future__ import annotations
+
 import numpy as np
 
 from minigrad import init, ops
@@ -8,6 +10,7 @@ from minigrad.nn.layers import a_layer, has_bias, initial
 from minigrad.nn.module import Module
 from minigrad.nn.parameters import Parameter
 from minigrad.random import generator
+from minigrad.typing import Array, DType, Initializer, Layer, Random, TensorLike
 
 
 class RNNCell(Module):
@@ -16,27 +19,29 @@ class RNNCell(Module):
     h may be left out: zeros. activation: any function. w (inputs, units), u (units, units), b (units,);
     weights, recurrent, biases: their initializers (u is orthogonal). Differs: PyTorch has two biases, which are added.
     """
+    b: Parameter | None
 
-    def __init__(self, inputs, units, activation=ops.tanh, bias=True, weights=init.fan_in_uniform,
-                 recurrent=init.orthogonal, rng=None, dtype=default_dtype, biases=init.zeros):
+    def __init__(self, inputs: int, units: int, activation: Layer = ops.tanh, bias: bool = True,
+                 weights: Initializer = init.fan_in_uniform, recurrent: Initializer = init.orthogonal,
+                 rng: Random = None, dtype: DType = default_dtype, biases: Initializer = init.zeros) -> None:
         inputs, units = counts("RNNCell", inputs=inputs, units=units)
         rng = generator(rng)
-        self.activation = a_layer("RNNCell", "activation", activation)
-        self.w = initial("RNNCell", (inputs, units), rng, dtype, weights=weights)
-        self.u = initial("RNNCell", (units, units), rng, dtype, recurrent=recurrent)
+        self.activation: Layer = a_layer("RNNCell", "activation", activation)
+        self.w: Parameter = initial("RNNCell", (inputs, units), rng, dtype, weights=weights)
+        self.u: Parameter = initial("RNNCell", (units, units), rng, dtype, recurrent=recurrent)
         self.b = initial("RNNCell", (units,), rng, dtype, biases=biases) if has_bias("RNNCell", bias) else None
 
-    def forward(self, x, h=None):
+    def forward(self, x: Tensor, h: Tensor | None = None) -> Tensor:
         z = ops.linear(x, self.w, self.b)
         if h is not None:
             z = z + ops.linear(_state("RNNCell", "h", h, x, self.u.shape[0]), self.u)
         return self.activation(z)
 
-    def describe(self):
+    def describe(self) -> str:
         return f"RNNCell({self.w.shape[0]}, {self.w.shape[1]})"
 
 
-def open_forget_gate(shape, rng=None, dtype=default_dtype):
+def open_forget_gate(shape: tuple[int, ...], rng: Random = None, dtype: DType = default_dtype) -> Array:
     """The biases of an LSTM cell, (4 units,): 1 for the forget gate, their second quarter, 0 for the others."""
     b, units = init.zeros(shape, dtype=dtype), shape[0] // 4
     b[units:2 * units] = init.gate_bias((units,), dtype=dtype)
@@ -56,17 +61,19 @@ class LSTMCell(Module):
     weights, recurrent, biases: initializers; that of u is asked four times for (units, units). By default the forget
     gate's bias is 1 at first (Jozefowicz et al. 2015), the others 0. Differs: PyTorch has two biases.
     """
+    b: Parameter | None
 
-    def __init__(self, inputs, units, weights=init.fan_in_uniform, recurrent=init.orthogonal, rng=None,
-                 dtype=default_dtype, bias=True, biases=open_forget_gate):
+    def __init__(self, inputs: int, units: int, weights: Initializer = init.fan_in_uniform,
+                 recurrent: Initializer = init.orthogonal, rng: Random = None, dtype: DType = default_dtype,
+                 bias: bool = True, biases: Initializer = open_forget_gate) -> None:
         inputs, units = counts("LSTMCell", inputs=inputs, units=units)
         rng = generator(rng)
-        self.w = initial("LSTMCell", (inputs, 4 * units), rng, dtype, weights=weights)
+        self.w: Parameter = initial("LSTMCell", (inputs, 4 * units), rng, dtype, weights=weights)
         gates = [initial("LSTMCell", (units, units), rng, dtype, recurrent=recurrent).data for _ in range(4)]
-        self.u = Parameter(ops.concatenate(gates, axis=1))
+        self.u: Parameter = Parameter(ops.concatenate(gates, axis=1))
         self.b = initial("LSTMCell", (4 * units,), rng, dtype, biases=biases) if has_bias("LSTMCell", bias) else None
 
-    def forward(self, x, state=None):
+    def forward(self, x: Tensor, state: tuple[TensorLike, TensorLike] | None = None) -> tuple[Tensor, Tensor]:
         units = self.u.shape[0]
         if state is None:
             z, c = ops.linear(x, self.w, self.b), None
@@ -81,7 +88,7 @@ class LSTMCell(Module):
             new = ops.sigmoid(f) * c + new
         return ops.sigmoid(o) * ops.tanh(new), new
 
-    def describe(self):
+    def describe(self) -> str:
         return f"LSTMCell({self.w.shape[0]}, {self.u.shape[0]})"
 
 
@@ -98,18 +105,19 @@ class GRUCell(Module):
     with U, not after it.
     """
 
-    def __init__(self, inputs, units, weights=init.fan_in_uniform, recurrent=init.orthogonal, rng=None,
-                 dtype=default_dtype, bias=True, biases=init.zeros):
+    def __init__(self, inputs: int, units: int, weights: Initializer = init.fan_in_uniform,
+                 recurrent: Initializer = init.orthogonal, rng: Random = None, dtype: DType = default_dtype,
+                 bias: bool = True, biases: Initializer = init.zeros) -> None:
         inputs, units = counts("GRUCell", inputs=inputs, units=units)
         rng = generator(rng)
-        self.w = initial("GRUCell", (inputs, 3 * units), rng, dtype, weights=weights)
+        self.w: Parameter = initial("GRUCell", (inputs, 3 * units), rng, dtype, weights=weights)
         gates = [initial("GRUCell", (units, units), rng, dtype, recurrent=recurrent).data for _ in range(3)]
-        self.u = Parameter(ops.concatenate(gates, axis=1))
+        self.u: Parameter = Parameter(ops.concatenate(gates, axis=1))
         has = has_bias("GRUCell", bias)
-        self.b = initial("GRUCell", (3 * units,), rng, dtype, biases=biases) if has else None
-        self.c = initial("GRUCell", (units,), rng, dtype, biases=biases) if has else None
+        self.b: Parameter | None = initial("GRUCell", (3 * units,), rng, dtype, biases=biases) if has else None
+        self.c: Parameter | None = initial("GRUCell", (units,), rng, dtype, biases=biases) if has else None
 
-    def forward(self, x, h=None):
+    def forward(self, x: Tensor, h: Tensor | None = None) -> Tensor:
         units = self.u.shape[0]
         h = Tensor(np.zeros((*x.shape[:-1], units), self.u.dtype)) if h is None else _state("GRUCell", "h", h, x, units)
         xr, xz, xa = ops.split(ops.linear(x, self.w, self.b), 3, axis=-1)
@@ -118,7 +126,7 @@ class GRUCell(Module):
         a = ops.tanh(xa + r * (ha if self.c is None else ha + self.c))
         return a + z * (h - a)
 
-    def describe(self):
+    def describe(self) -> str:
         return f"GRUCell({self.w.shape[0]}, {self.u.shape[0]})"
 
 

@@ -4,22 +4,25 @@ p is always the probability of dropping. Each layer draws from a generator of it
 None: one spawned from the thread's default), anew at each call; inside `fixed_statistics`, and so under an Objective,
 the same masks come back. In test mode nothing is drawn.
 """
+from __future__ import annotations
+
 import numpy as np
 
 from minigrad import init, ops
 from minigrad.arguments import count, number
-from minigrad.core import default_dtype
+from minigrad.core import Tensor, default_dtype
 from minigrad.nn.layers import Linear, Residual
 from minigrad.nn.module import Module
 from minigrad.random import generator
+from minigrad.typing import DType, Initializer, Layer, Random
 
 
-def own_generator(rng):
+def own_generator(rng: Random) -> np.random.Generator:
     """The generator that a layer keeps: rng's, or a new one, seeded by the thread's default."""
     return np.random.default_rng(generator().integers(2**63)) if rng is None else generator(rng)
 
 
-def probability(layer, p):
+def probability(layer: str, p: float) -> float:
     """p as a float in [0, 1]."""
     return number(layer, "p", p, "[0, 1]", hint=": it is the probability of dropping")
 
@@ -32,16 +35,18 @@ class Dropout(Module):
     Learning: each element is 0 with probability p, else multiplied by 1/(1 - p), so that its expectation is kept.
     Test: the identity. p = 1 drops everything.
     """
+    p: float
+    rng: np.random.Generator
 
-    def __init__(self, p=0.5, rng=None):
+    def __init__(self, p: float = 0.5, rng: Random = None) -> None:
         self.p, self.rng = probability(type(self).__name__, p), own_generator(rng)
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Tensor:
         if not self.training or self.p == 0:
             return x
         return ops.dropout(x, self.p, self.rng)
 
-    def describe(self):
+    def describe(self) -> str:
         return f"{type(self).__name__}({self.p})"
 
 
@@ -52,7 +57,7 @@ class DropoutAtTest(Dropout):
     Differs: the notes multiply by the probability of dropping, p; the expectation is kept by that of keeping.
     """
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Tensor:
         if self.p == 0:
             return x
         if not self.training:
@@ -67,14 +72,17 @@ class DropConnect(Linear):
     example (as the paper does; memory m * inputs * outputs), per="batch" one for all. Test: the weights as they are,
     their mean. Differs: the paper draws from a Gaussian of the same moments at test time, and drops biases too.
     """
+    p: float
+    per: str
 
-    def __init__(self, inputs, outputs, p=0.5, per="batch", bias=True, weights=init.fan_in_uniform, rng=None,
-                 dtype=default_dtype, biases=init.zeros):
+    def __init__(self, inputs: int, outputs: int, p: float = 0.5, per: str = "batch", bias: bool = True,
+                 weights: Initializer = init.fan_in_uniform, rng: Random = None, dtype: DType = default_dtype,
+                 biases: Initializer = init.zeros) -> None:
         self.p, self.per = probability("DropConnect", p), one_of("DropConnect", per)
-        self.rng = own_generator(rng)
+        self.rng: np.random.Generator = own_generator(rng)
         super().__init__(inputs, outputs, bias, weights, self.rng, dtype, biases)
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Tensor:
         if not self.training or self.p == 0:
             return super().forward(x)
         if self.per == "batch":
@@ -85,11 +93,11 @@ class DropConnect(Linear):
         y = ops.reshape(y, (*x.shape[:-1], w.shape[-1]))
         return y if self.b is None else y + self.b
 
-    def describe(self):
+    def describe(self) -> str:
         return f"DropConnect({self.w.shape[0]}, {self.w.shape[1]}, p={self.p}, per={self.per!r})"
 
 
-def one_of(layer, per):
+def one_of(layer: str, per: str) -> str:
     """per, refused unless it is "example" or "batch"."""
     if per not in ("example", "batch"):
         raise ValueError(f'{layer}: per must be "example" or "batch", got {per!r}')
@@ -103,13 +111,16 @@ class StochasticDepth(Residual):
     each example, or for the whole batch at once: then f is not even computed, and its parameters get no gradient.
     Test: x + f(x). Differs: the paper does not scale while learning, but multiplies f(x) by 1 - p at test time.
     """
+    p: float
+    per: str
 
-    def __init__(self, f, p=0.5, per="example", shortcut=None, rng=None):
+    def __init__(self, f: Layer, p: float = 0.5, per: str = "example",
+                 shortcut: Layer | None = None, rng: Random = None) -> None:
         super().__init__(f, shortcut)
         self.p, self.per = probability("StochasticDepth", p), one_of("StochasticDepth", per)
-        self.rng = own_generator(rng)
+        self.rng: np.random.Generator = own_generator(rng)
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Tensor:
         if not self.training or self.p == 0:
             return super().forward(x)
         mask = ops.drop_mask(len(x) if self.per == "example" else 1, self.p, self.rng, x.dtype)
@@ -117,11 +128,11 @@ class StochasticDepth(Residual):
             return x if self.shortcut is None else self.shortcut(x)
         return self.plus(x, self.f(x) * mask.reshape(-1, *(1,) * (x.ndim - 1)))
 
-    def describe(self):
+    def describe(self) -> str:
         return f"StochasticDepth(p={self.p}, per={self.per!r})"
 
 
-def depth_rates(blocks, last=0.5):
+def depth_rates(blocks: int, last: float = 0.5) -> list[float]:
     """The p of each of a net's residual blocks, rising linearly with depth: block l of L drops with p = l/L * last."""
     blocks, last = count("depth_rates", "blocks", blocks), probability("depth_rates", last)
     return [last * l / blocks for l in range(1, blocks + 1)]
@@ -136,7 +147,7 @@ def _chosen(name, model, strength, on):
     return [p for _, p in model.named_parameters() if on == "all" or p.ndim >= 2]
 
 
-def l2(model, strength, on="weights"):
+def l2(model: Module, strength: float, on: str = "weights") -> Tensor:
     """strength/2 * sum of w^2, a Tensor () to be added to J: its gradient is strength * w (weight decay, coupled).
 
     on: "weights", the parameters with two axes or more, so neither biases nor gamma and beta; or "all".
@@ -144,12 +155,12 @@ def l2(model, strength, on="weights"):
     return sum((ops.sum(ops.square(p)) for p in _chosen("l2", model, strength, on)), 0.0) * (float(strength) / 2)
 
 
-def l1(model, strength, on="weights"):
+def l1(model: Module, strength: float, on: str = "weights") -> Tensor:
     """strength * sum of |w|, a Tensor () to be added to J; the derivative at 0 is 0. on: as in `l2`."""
     return sum((ops.sum(ops.abs(p)) for p in _chosen("l1", model, strength, on)), 0.0) * float(strength)
 
 
-def max_norm(model, limit):
+def max_norm(model: Module, limit: float) -> int:
     """Max-norm constraint (Srivastava et al. 2014), to be called after a step: the incoming weights of each unit, a
     column of W, are scaled back to norm `limit` where theirs is larger.
 

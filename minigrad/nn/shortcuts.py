@@ -3,11 +3,16 @@
 `Residual` (in layers.py) adds x to f(x); a highway layer mixes the two by a gate that is learned; an auxiliary head is
 an extra copy of the output, attached to a hidden layer, which gives the layers below a gradient of their own.
 """
+from __future__ import annotations
+
+from typing import Any
+
 from minigrad import init, ops
 from minigrad.arguments import number
 from minigrad.core import Tensor, default_dtype
 from minigrad.nn.layers import Linear, Sequential, a_layer
 from minigrad.nn.module import Module
+from minigrad.typing import DType, Initializer, Layer, Loss, Random
 
 
 class Highway(Module):
@@ -18,20 +23,21 @@ class Highway(Module):
     gate is one for all pixels.
     """
 
-    def __init__(self, f, units, gate_bias=-2.0, weights=init.fan_in_uniform, rng=None, dtype=default_dtype):
+    def __init__(self, f: Layer, units: int, gate_bias: float = -2.0,
+                 weights: Initializer = init.fan_in_uniform, rng: Random = None, dtype: DType = default_dtype) -> None:
         bias = number("Highway", "gate_bias", gate_bias)
-        self.f = a_layer("Highway", "f", f)
-        self.gate = Linear(units, units, weights=weights, rng=rng, dtype=dtype,
-                           biases=lambda shape, rng, dtype: init.constant(shape, bias, rng, dtype))
+        self.f: Layer = a_layer("Highway", "f", f)
+        self.gate: Linear = Linear(units, units, weights=weights, rng=rng, dtype=dtype,
+                                   biases=lambda shape, rng, dtype: init.constant(shape, bias, rng, dtype))
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Tensor:
         y = self.f(x)
         if y.shape != x.shape:
             raise ValueError(f"Highway: f(x) must keep the shape of x, {x.shape}, got {y.shape}")
         t = ops.sigmoid(self.gate(x))
         return x + t * (y - x)
 
-    def describe(self):
+    def describe(self) -> str:
         return f"Highway({self.gate.w.shape[0]})"
 
 
@@ -46,11 +52,11 @@ class AuxiliaryHead(Module):
     `discard_heads` takes all heads off a model that has learned. Source: Szegedy et al. 2014, Lee et al. 2014.
     """
 
-    def __init__(self, above, head):
-        self.above = a_layer("AuxiliaryHead", "above", above)
-        self.head = a_layer("AuxiliaryHead", "head", head)
+    def __init__(self, above: Layer, head: Layer) -> None:
+        self.above: Layer = a_layer("AuxiliaryHead", "above", above)
+        self.head: Layer = a_layer("AuxiliaryHead", "head", head)
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Any:
         if not self.training:
             return self.above(x)
         outputs = self.above(x)
@@ -58,7 +64,7 @@ class AuxiliaryHead(Module):
         return (output, self.head(x), *higher)
 
 
-def auxiliary_loss(loss, weight=0.3):
+def auxiliary_loss(loss: Loss, weight: float = 0.3) -> Loss:
     """A loss of models with auxiliary heads: loss(output, y) + weight * the sum of loss(head's output, y).
 
     loss: a function of (output, targets) such as `losses.cross_entropy`. Returns a function of (outputs, y), outputs a
@@ -79,7 +85,7 @@ def auxiliary_loss(loss, weight=0.3):
     return with_heads
 
 
-def discard_heads(model):
+def discard_heads(model: Module) -> Any:
     """Take the auxiliary heads off a model that has learned, in every Sequential: in place; optimizers are to be made
     anew. The output in test mode is what it was, to the bit. Returns the model."""
     if isinstance(model, AuxiliaryHead):

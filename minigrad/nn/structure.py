@@ -1,7 +1,10 @@
 """What a module is made of: the modules, parameters, buffers and generators in its attributes, each with its path."""
+from __future__ import annotations
+
 import functools
-from collections.abc import Mapping, Sequence, Set, ValuesView
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set, ValuesView
 from types import FunctionType, MethodType
+from typing import Any
 
 import numpy as np
 
@@ -16,11 +19,11 @@ class Structure:
     reached by several paths counts once, under the first.
     """
 
-    def children(self):
+    def children(self) -> Iterator[tuple[str, Any]]:
         """(name, module) of the modules directly below this one."""
         return ((name, item) for name, item in members(vars(self)) if isinstance(item, Structure))
 
-    def modules(self, prefix=""):
+    def modules(self, prefix: str = "") -> Iterator[tuple[str, Any]]:
         """(path, module) of this module (path "") and all below it, each once, in order of definition.
 
         Raises ValueError if one contains itself.
@@ -40,11 +43,11 @@ class Structure:
             below = [(joined(path, name), child, depth + 1) for name, child in module.children()]
             pending.extend(reversed(below))
 
-    def own_parameters(self):
+    def own_parameters(self) -> Iterator[tuple[str, Parameter]]:
         """(name, Parameter) of those that are attributes of this very module, or in a list or dict that is one."""
         return ((name, item) for name, item in members(vars(self)) if isinstance(item, Parameter))
 
-    def named_parameters(self):
+    def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
         """(path, Parameter) of all parameters; one that is shared (tied weights) appears once."""
         seen, taken = set(), set()
         for path, module in self.modules():
@@ -53,14 +56,14 @@ class Structure:
                     seen.add(id(p))
                     yield new_path(self, joined(path, name), taken), p
 
-    def named_buffers(self):
+    def named_buffers(self) -> Iterator[tuple[str, Any, str]]:
         """(path, module, name of its attribute) of all buffers. ValueError unless they are names of arrays."""
         taken = set()
         for path, module in self.modules():
             for name in checked_buffers(module):
                 yield new_path(self, joined(path, name), taken), module, name
 
-    def generators(self):
+    def generators(self) -> Iterator[tuple[str, np.random.Generator]]:
         """(path, numpy Generator) of the modules that draw random numbers."""
         taken = set()
         for path, module in self.modules():
@@ -68,7 +71,7 @@ class Structure:
                 if isinstance(value, np.random.Generator):
                     yield new_path(self, joined(path, name), taken), value
 
-    def parameters(self):
+    def parameters(self) -> Parameters:
         """All parameters as one theta and one g, see `Parameters`.
 
         Raises ValueError for one in a place that is not searched (a set, a class attribute, what a function closes
@@ -87,12 +90,12 @@ class Structure:
         return Parameters(named, [(module, name) for _, module, name in self.named_buffers()])
 
 
-def joined(path, name):
+def joined(path: str, name: str) -> str:
     """The path of `name` below `path`; that of the whole is ""."""
     return f"{path}.{name}" if path else name
 
 
-def new_path(owner, path, taken):
+def new_path(owner: Any, path: str, taken: set[str]) -> str:
     """`path`, which is taken from now on; ValueError if it was before: one of the two would be lost."""
     if path in taken:
         raise ValueError(f"{type(owner).__name__}: there are two things of the path {path}: change a key of a dict, or "
@@ -101,7 +104,7 @@ def new_path(owner, path, taken):
     return path
 
 
-def checked_buffers(module):
+def checked_buffers(module: Structure) -> tuple[str, ...]:
     """The names of a module's buffers; ValueError if they are not names of attributes that are arrays."""
     kind, names = type(module).__name__, module.buffers
     named = isinstance(names, tuple | list) and all(isinstance(name, str) and hasattr(module, name) for name in names)
@@ -116,7 +119,7 @@ def checked_buffers(module):
     return names
 
 
-def members(attributes, above=()):
+def members(attributes: Mapping[str, Any], above: tuple[int, ...] = ()) -> Iterator[tuple[Any, Any]]:
     """(path, value) of attributes; of a container what is in it, at any depth. ValueError if one contains itself."""
     for name, value in attributes.items():
         contents = opened(value.__class__)
@@ -130,7 +133,7 @@ def members(attributes, above=()):
 
 
 @functools.lru_cache(maxsize=512)
-def opened(kind):
+def opened(kind: type) -> Callable[[Any], Any] | None:
     """For a class of containers that are searched, the function: container -> {place: item}. None for all others."""
     if issubclass(kind, dict):
         return lambda container: container
@@ -146,7 +149,7 @@ def opened(kind):
 HARMLESS = (float, int, str, type(None), np.random.Generator)          # hold nothing; named to be quick
 
 
-def overlooked(module):
+def overlooked(module: Structure) -> Iterator[tuple[str, str, Tensor]]:
     """(attribute, how it holds it, Parameter or leaf Tensor) of what a module holds and `members` does not find."""
     for kind in type(module).__mro__:
         if not (kind is object or kind.__module__.startswith("minigrad.")):
@@ -159,7 +162,7 @@ def overlooked(module):
                         for p in hidden([value], set()))
 
 
-def hidden(values, seen, searched=True):
+def hidden(values: Iterable[Any], seen: set[int], searched: bool = True) -> Iterator[Tensor]:
     """The parameters in values that a search does not find (searched=False: even if they lie open); leaf Tensors."""
     for value in values:
         if id(value) in seen or isinstance(value, HARMLESS):
@@ -177,12 +180,12 @@ def hidden(values, seen, searched=True):
             yield from hidden(unsearched(value), seen, searched=False)
 
 
-def all_of(value):
+def all_of(value: Any) -> list[Parameter]:
     """The parameters of a module, or a Parameter itself."""
     return [value] if isinstance(value, Parameter) else [p for _, p in value.named_parameters()]
 
 
-def unsearched(value):
+def unsearched(value: Any) -> Iterable[Any]:
     """What an object holds that is no container to be searched: the items of a set, what a function closes over, ..."""
     if isinstance(value, np.ndarray):
         return value.ravel().tolist() if value.dtype == object else ()
@@ -200,7 +203,7 @@ def unsearched(value):
     return list(value) if isinstance(value, Set | Sequence | ValuesView) else ()
 
 
-def has_value(cell):
+def has_value(cell: Any) -> bool:
     """Whether the variable of a closure has been assigned."""
     try:
         return cell.cell_contents is not cell
