@@ -1,4 +1,4 @@
-"""`python -m minigrad.grade`: make, run, class, list."""
+"""`python -m minigrad.grade`: make, run, class, pack, list."""
 import argparse
 import os
 import sys
@@ -9,10 +9,11 @@ from minigrad.arguments import count
 from minigrad.grade.assignment import load, shelf
 from minigrad.grade.grading import grade, grade_class
 from minigrad.grade.handout import make
+from minigrad.grade.packs import PACKS, pack
 from minigrad.grade.record import as_json, write
 from minigrad.grade.reports import FORMATS, statistics
 
-ENDINGS = {"junit": "xml", "markdown": "md", "text": "txt", "classroom": "txt"}
+ENDINGS = {"junit": "xml", "markdown": "md", "text": "txt", "classroom": "txt", "nbgrader": "ipynb"}
 
 
 def parser():
@@ -33,6 +34,12 @@ def parser():
     whole.add_argument("submissions")
     whole.add_argument("--out", default="grades", help="a folder for the reports and statistics.md (default: grades)")
     whole.add_argument("--format", choices=FORMATS, default="markdown")
+    zipped = commands.add_parser("pack", help="the zip to upload to a service, with all that grading needs")
+    zipped.add_argument("assignment")
+    zipped.add_argument("--for", dest="service", choices=PACKS, required=True)
+    zipped.add_argument("--out", help="the file (default: ASSIGNMENT-SERVICE.zip)")
+    zipped.add_argument("--wheel", action="append", default=[], metavar="FILE",
+                        help="a wheel to go in: NumPy's, or a minigrad with kernels compiled for the service's machine")
     for command in (run, whole):
         command.add_argument("--seed", help="one seed of the hidden data for all (default: each student's name)")
         command.add_argument("--workers", type=int, default=min(4, os.cpu_count() or 1), help="tests at a time")
@@ -70,6 +77,14 @@ def do_run(options):
         write(options.out, report)
     else:
         print(report, end="")
+
+
+def do_pack(options):
+    assignment = load(options.assignment)
+    out = Path(options.out or f"{assignment.name}-{options.service}.zip")
+    data = pack(assignment, options.service, options.wheel)
+    out.write_bytes(data)
+    print(f"packed {out} ({len(data) / 1e6:.1f} MB); its README.txt says what the service must have")
 
 
 def do_class(options):

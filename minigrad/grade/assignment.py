@@ -165,6 +165,8 @@ def load(folder):
     if (folder / "mutants.py").exists():
         mutants = run_file(folder / "mutants.py")
         assignment.mutants, assignment.equivalents = list(mutants.MUTANTS), list(getattr(mutants, "EQUIVALENTS", ()))
+    else:
+        assignment.mutant_points = 0                     # a folder with the public tests alone: nothing to run them on
     return assignment
 
 

@@ -60,12 +60,7 @@ def make(assignment, into):
     if into.exists() and any(into.iterdir()):
         raise ValueError(f"grade make: {str(into)!r} is there and not empty; name another with --out")
     folder = assignment.folder
-    tests = {"public_checks.py": public_checks((folder / "checks.py").read_text()),
-             "test_public.py": test_file(assignment), "pytest.ini": markers(assignment),
-             "drive.py": (folder / "drive.py").read_text()}
-    student = tests | {f"{assignment.module}.py": assignment.text(), "adapter.py": (folder / "adapter.py").read_text(),
-                       "handout.md": (folder / "handout.md").read_text()}
-    for name, files in (("public", tests), ("student", student)):
+    for name, files in (("public", public_files(assignment)), ("student", student_files(assignment))):
         (into / name).mkdir(parents=True)
         for file, text in files.items():
             (into / name / file).write_text(text)
@@ -76,6 +71,19 @@ def make(assignment, into):
         if (folder / name).exists():
             shutil.copy(folder / name, into / "teacher" / "solution")
     return into
+
+
+def public_files(assignment) -> dict[str, str]:
+    """name -> text: the public tests and what they need beside the student's own."""
+    return {"public_checks.py": public_checks((assignment.folder / "checks.py").read_text()),
+            "test_public.py": test_file(assignment), "pytest.ini": markers(assignment),
+            "drive.py": (assignment.folder / "drive.py").read_text()}
+
+
+def student_files(assignment) -> dict[str, str]:
+    """name -> text: what a student begins with."""
+    own = {name: (assignment.folder / name).read_text() for name in ("adapter.py", "handout.md")}
+    return public_files(assignment) | own | {f"{assignment.module}.py": assignment.text()}
 
 
 def test_file(assignment):

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
+from minigrad import kernels
 from minigrad.grade import wire
 from minigrad.grade.assignment import shelf
 from minigrad.grade.case import Outcome
@@ -142,7 +143,8 @@ def talk(request, printed, seconds):
             stdin=request, stdout=printed, stderr=printed, pass_fds=(result_end, status_end), start_new_session=True,
             cwd="/",
             env={"PATH": "", "HOME": "/tmp", "LANG": "C.UTF-8", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1",
-                 "MKL_NUM_THREADS": "1", "PYTHONHASHSEED": "0"})
+                 "MKL_NUM_THREADS": "1", "PYTHONHASHSEED": "0",
+                 **({"MINIGRAD_KERNELS": "numpy"} if kernels.isa == "numpy" else {})})     # no warning that they are
     except BaseException:
         for one in (result, result_end, status, status_end):
             os.close(one)

@@ -1,6 +1,7 @@
 """Every format against a schema written from its vendor's documents, and a reader of its own where there is one."""
 import base64
 import json
+import re
 import struct
 import xml.etree.ElementTree as tree
 import zlib
@@ -101,6 +102,40 @@ def test_coderunner(record):
     assert 0 <= data["fraction"] <= 1 and "<script>" not in data["instructorhtml"]
 
 
+OTTER = {"test_file_results": [{"filename": str, "points": type(None), "test_case_results": [{
+    "passed": bool, "error": (str, type(None)), "test_case": {
+        "name": str, "code": str, "hidden": bool, "points": NUMBER, "success_message": type(None),
+        "failure_message": (str, type(None))}}]}]}
+
+
+def test_otter(record):
+    """A case a test, and one for every wrong solution; points add up to what the record says."""
+    data = json.loads(FORMATS["otter"](record))
+    fits(data, OTTER)
+    cases = [case for one in data["test_file_results"] for case in one["test_case_results"]]
+    assert len(cases) == 9 and sum(one["test_case"]["points"] for one in cases) == record.most
+    assert sum(one["test_case"]["points"] for one in cases if one["passed"]) == record.points
+    assert all(one["test_case"]["failure_message"] is None for one in cases if one["test_case"]["hidden"])
+
+
+def test_nbgrader(record):
+    """Every cell has the keys of nbgrader's schema 3 and no others, and the points as its output; no hidden reason."""
+    text = FORMATS["nbgrader"](record)
+    data = json.loads(text)
+    assert (data["nbformat"], data["nbformat_minor"]) == (4, 5)
+    assert len({one["id"] for one in data["cells"]}) == len(data["cells"])
+    graded = []
+    for one in data["cells"]:
+        found = one["metadata"]["nbgrader"]
+        assert re.fullmatch(r"[a-zA-Z0-9_\-]*", found["grade_id"]) and found["schema_version"] == 3
+        assert found.keys() == {"schema_version", "grade_id", "grade", "solution", "locked", "task"} | (
+            {"points"} if found["grade"] else set())
+        if found["grade"]:
+            graded.append((float(one["outputs"][-1]["data"]["text/plain"]), found["points"]))
+    assert [sum(column) for column in zip(*graded)] == [record.points, record.most]
+    assert "the hidden reason" not in text and "missed: the start" in text
+
+
 def test_junit(record):
     root = tree.fromstring(FORMATS["junit"](record))
     (suite,) = root
@@ -123,7 +158,7 @@ def test_no_text_of_a_student_breaks_a_report(name, record):
     text = FORMATS[name](record).encode("utf-8", "surrogatepass").decode("utf-8", "replace")
     if name == "junit":
         tree.fromstring(text)
-    elif name in ("json", "gradescope", "prairielearn", "coderunner"):
+    elif name in ("json", "gradescope", "prairielearn", "coderunner", "otter", "nbgrader"):
         json.loads(text)
     elif name == "markdown":
         (row,) = [line for line in text.splitlines() if line.startswith("| 1.2")]

@@ -1,4 +1,4 @@
-"""The JSON of the services that show grades: Gradescope, PrairieLearn, GitHub Classroom, Moodle's CodeRunner."""
+"""The JSON of the services that show grades: Gradescope, PrairieLearn, GitHub Classroom, CodeRunner, otter-grader."""
 import base64
 import html
 
@@ -68,3 +68,25 @@ def coderunner(record):
     return as_json({"fraction": record.points / record.most if record.most else 0.0, "testresults": table,
                     "columnformats": ["%s"] * 3, "prologuehtml": f"<p>{html.escape(summary(record))}</p>",
                     "instructorhtml": f"<pre>{html.escape(markdown(record))}</pre>"})
+
+
+def otter(record):
+    """The JSON that otter-grader reads as results (GradingResults.from_ottr_json): a file a test, a case in each.
+
+    A suite that found some of the wrong solutions has that share: a case each.
+    """
+    def case(name, points, passed, message, visibility):
+        return {"passed": passed, "error": None if passed else message, "test_case": {
+            "name": name, "code": "", "hidden": visibility == "hidden", "points": points, "success_message": None,
+            "failure_message": None if passed or visibility == "hidden" else message}}
+
+    files = [{"filename": f"{one.number}.py", "points": None, "test_case_results": [
+        case(f"{one.number} {one.name}", one.most, one.status == "passed", one.message or one.status, one.visibility)]}
+        for one in record.tests]
+    if record.suite:
+        mutants = record.suite.mutants or [("", "", [])]
+        share = record.suite.most / len(mutants)
+        files.append({"filename": "own-tests.py", "points": None, "test_case_results": [
+            case(f"S {name}", share, bool(tests) and record.suite.status == "passed",
+                 record.suite.message or f"missed: {message}", "public") for name, message, tests in mutants]})
+    return as_json({"test_file_results": files})

@@ -1,0 +1,73 @@
+"""Notebooks with nbgrader's metadata (its schema 3): the cells of an assignment, and a record as a graded notebook."""
+from minigrad.grade.record import as_json
+from minigrad.grade.reports.page import summary
+
+
+def grade_id(number: str) -> str:
+    """The name of a test's cell: letters, figures and hyphens are what nbgrader takes."""
+    return "test-" + number.replace(".", "-")
+
+
+def markdown(name: str, text: str) -> dict:
+    """A cell of text that students cannot change."""
+    return {"id": name, "cell_type": "markdown", "source": text, "metadata": {"nbgrader": metadata(name, locked=True)}}
+
+
+def code(name: str, text: str, points: float | None = None, solution: bool = False, outputs=()) -> dict:
+    """A cell of code: the student's own (solution), or a locked test with its points."""
+    more = {} if points is None else {"points": points}
+    return {"id": name, "cell_type": "code", "source": text, "outputs": list(outputs), "execution_count": None,
+            "metadata": {"nbgrader": metadata(name, solution=solution, locked=not solution, grade=bool(more), **more)}}
+
+
+def free(name: str, text: str) -> dict:
+    """A cell of code that nbgrader leaves to the student."""
+    return {"id": name, "cell_type": "code", "source": text, "outputs": [], "execution_count": None, "metadata": {}}
+
+
+def metadata(name, grade=False, solution=False, locked=False, **points):
+    return {"schema_version": 3, "grade_id": name, "grade": grade, "solution": solution, "locked": locked,
+            "task": False, **points}
+
+
+def notebook(cells: list[dict]) -> dict:
+    return {"nbformat": 4, "nbformat_minor": 5, "cells": cells, "metadata": {
+        "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}}}
+
+
+def cell_of_test(one) -> dict:
+    """A public test checks in the notebook; of a hidden one it says 0 points, until the grader has been asked."""
+    head = f"# {one.number} {one.name} ({one.visibility})\n"
+    public = f'from minigrad.grade.local import check\n\ncheck("adapter.py", "{one.number}")'
+    hidden = "0  # the points come from the grader, when you have handed in"
+    return code(grade_id(one.number), head + (public if one.visibility == "public" else hidden), points=one.points)
+
+
+def own_tests(points: float) -> list[dict]:
+    """The cell that the student's tests go into, and the one that their points come to."""
+    if not points:
+        return []
+    return [free("own-tests", "%%writefile test_mine.py\n# def test_...(): assert ...\n"),
+            code(grade_id("S"), "# your own tests, run on wrong solutions\n"
+                                "0  # the points come from the grader, when you have handed in", points=points)]
+
+
+def nbgrader(record) -> str:
+    """The record as an autograded notebook: nbgrader takes a cell's points from its output. Hidden tests say no why."""
+    cells = [markdown("summary", f"# {record.title}\n\n{summary(record)}.")]
+    for one in record.tests:
+        said = one.message if one.visibility == "public" else ""
+        name = f"{one.number} {one.name} ({one.visibility}): {one.status}"
+        cells.append(scored(one.number, name, one.points, one.most, said))
+    if record.suite:
+        missed = "\n".join(f"missed: {message}" for _, message, tests in record.suite.mutants if not tests)
+        cells.append(scored("S", "your own tests", record.suite.points, record.suite.most,
+                            record.suite.message or missed))
+    return as_json(notebook(cells))
+
+
+def scored(number, name, points, most, said):
+    outputs = [{"output_type": "stream", "name": "stdout", "text": said + "\n"}] if said else []
+    outputs.append({"output_type": "execute_result", "execution_count": None, "metadata": {},
+                    "data": {"text/plain": repr(float(points))}})
+    return code(grade_id(number), "# " + " ".join(name.split()), points=most, outputs=outputs)
