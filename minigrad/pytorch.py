@@ -14,6 +14,9 @@ What differs, layer by layer (PyTorch -> minigrad):
     Embedding       weight -> table
     RNNCell         weight_ih -> w, weight_hh -> u, both transposed; bias_ih + bias_hh -> b
     LSTMCell        the same; the order of the gates, i f g o, is ours too
+    GRUCell         the same, gates r z n; the candidate's bias_hh, which the reset gate multiplies -> c
+    Conv1d, ConvTranspose1d     as Conv2d: weight (out, in/groups, k) -> w (k, in/groups, out)
+    GroupNorm, InstanceNorm, RMSNorm    weight -> gamma; bias -> beta
 """
 import numpy as np
 
@@ -63,11 +66,27 @@ LAYERS = {
     nn.Conv2d: {"w": (["weight"], (2, 3, 1, 0)), "b": (["bias"], (0,))},
     nn.ConvTranspose2d: {"w": (["weight"], (2, 3, 1, 0)), "b": (["bias"], (0,))},
     nn.BatchNorm: {**_AFFINE, "running_mean": (["running_mean"], (0,)), "running_var": (["running_var"], (0,))},
+    nn.Conv1d: {"w": (["weight"], (2, 1, 0)), "b": (["bias"], (0,))},
+    nn.ConvTranspose1d: {"w": (["weight"], (2, 1, 0)), "b": (["bias"], (0,))},
     nn.LayerNorm: _AFFINE,
+    nn.GroupNorm: _AFFINE,
+    nn.InstanceNorm: _AFFINE,
+    nn.RMSNorm: {"gamma": (["weight"], (0,))},
     nn.Embedding: {"table": (["weight"], (0, 1))},
     nn.RNNCell: _CELL,
     nn.LSTMCell: _CELL,
+    nn.GRUCell: _CELL | {"b": (["bias_ih"], (0,)), "c": (["bias_hh"], (0,))},          # after `_regroup`
 }
+
+
+def _regroup(prefix, given):
+    """A GRU's biases, in `given`, as ours: bias_hh keeps what the reset gate multiplies, bias_ih has the rest."""
+    both = [given.get(prefix + name) for name in ("bias_ih", "bias_hh")]
+    if all(np.ndim(b) == 1 for b in both) and np.shape(both[0]) == np.shape(both[1]):
+        ours, theirs = both
+        gates = len(ours) // 3 * 2
+        given[prefix + "bias_ih"] = np.concatenate([ours[:gates] + theirs[:gates], ours[gates:]])
+        given[prefix + "bias_hh"] = theirs[gates:]
 
 
 def _every_path(module, path=""):
@@ -84,6 +103,8 @@ def _take_layer(path, layer, prefix, given, image, first, ours):
     problems = []
     if type(layer) not in LAYERS:
         return [(None, f"{path or 'the model'} is a {type(layer).__name__}, which is no layer of PyTorch's")]
+    if type(layer) is nn.GRUCell:
+        _regroup(prefix, given)
     for own, (theirs, axes) in LAYERS[type(layer)].items():
         value = getattr(layer, own)
         if value is None:                                # bias=False

@@ -115,6 +115,49 @@ def test_recurrent_cells():
     agree(ours(Tensor(x), h).data, theirs(torch.tensor(x), torch.tensor(h)))
 
 
+def test_gated_recurrent_unit():
+    torch.manual_seed(0)
+    x, h = (rng.normal(size=shape).astype(np.float32) for shape in ((4, 3), (4, 5)))
+    for bias in (True, False):
+        theirs = torch.nn.GRUCell(3, 5, bias=bias)
+        ours = load_pytorch(nn.GRUCell(3, 5, bias=bias), theirs.state_dict())
+        agree(ours(Tensor(x), h).data, theirs(torch.tensor(x), torch.tensor(h)))
+    state = torch.nn.GRUCell(3, 5).state_dict()
+    del state["bias_hh"]
+    with pytest.raises(ValueError, match="bias_hh is missing"):
+        load_pytorch(nn.GRUCell(3, 5), state)
+
+
+@pytest.mark.parametrize("ours, theirs, shape", [
+    (lambda: nn.Conv1d(4, 6, 3, 2, 1, groups=2), lambda t: t.Conv1d(4, 6, 3, 2, 1, groups=2), (2, 4, 9)),
+    (lambda: nn.ConvTranspose1d(4, 6, 3, 2, groups=2), lambda t: t.ConvTranspose1d(4, 6, 3, 2, groups=2), (2, 4, 5)),
+    (lambda: nn.GroupNorm(2, 4), lambda t: t.GroupNorm(2, 4), (3, 4, 5, 6)),
+    (lambda: nn.InstanceNorm(4, affine=True), lambda t: t.InstanceNorm2d(4, affine=True), (3, 4, 5, 6)),
+    (lambda: nn.InstanceNorm(4), lambda t: t.InstanceNorm1d(4), (3, 4, 7)),
+    (lambda: nn.RMSNorm(4), lambda t: Last(t.RMSNorm(4, eps=1e-5)), (3, 4, 5)),
+], ids=["Conv1d", "ConvTranspose1d", "GroupNorm", "InstanceNorm", "InstanceNorm1d", "RMSNorm"])
+def test_layers_of_sequences_and_norms(ours, theirs, shape):
+    torch.manual_seed(0)
+    other = theirs(torch.nn)
+    with torch.no_grad():
+        for p in other.parameters():
+            p.normal_()
+    mine = load_pytorch(ours(), getattr(other, "norm", other).state_dict())
+    x = rng.normal(size=shape).astype(np.float32)
+    agree(np.moveaxis(mine(Tensor(np.moveaxis(x, 1, -1))).data, -1, 1), other(torch.tensor(x)))
+
+
+class Last(torch.nn.Module):
+    """A norm over the last axis, for arrays that have the features on axis 1."""
+
+    def __init__(self, norm):
+        super().__init__()
+        self.norm = norm
+
+    def forward(self, x):
+        return self.norm(x.movedim(1, -1)).movedim(-1, 1)
+
+
 class Ours(nn.Module):
     def __init__(self):
         self.table, self.cell, self.head = nn.Embedding(9, 3), nn.LSTMCell(3, 5), nn.Linear(5, 2)

@@ -10,16 +10,21 @@ from minigrad.nn.convolution import (
     MaxPool2d,
 )
 from minigrad.nn.normalization import BatchNorm, GroupNorm, InstanceNorm, LayerNorm, RMSNorm, redundant_biases
-from minigrad.nn.recurrent import GRUCell, LSTMCell, RNNCell
+from minigrad.nn.recurrent import GRUCell, LSTMCell, Recurrent, RNNCell
 from minigrad.nn.regularize import DropConnect, Dropout, DropoutAtTest, StochasticDepth
+from minigrad.nn.sequences import (
+    AdaptiveAvgPool1d, AdaptiveMaxPool1d, AvgPool1d, Conv1d, ConvTranspose1d, MaxPool1d,
+)
 from minigrad.nn.shortcuts import AuxiliaryHead, Highway, auxiliary_loss, discard_heads
 from minigrad.nn import regularize
 
 __all__ = [
-    "AdaptiveAvgPool2d", "AdaptiveMaxPool2d", "auxiliary_loss", "AuxiliaryHead", "AvgPool2d", "BatchNorm", "Conv2d",
+    "AdaptiveAvgPool1d", "AdaptiveAvgPool2d", "AdaptiveMaxPool1d", "AdaptiveMaxPool2d", "auxiliary_loss",
+    "AuxiliaryHead", "AvgPool1d", "AvgPool2d", "BatchNorm", "Conv1d", "Conv2d", "ConvTranspose1d",
     "ConvTranspose2d", "discard_heads", "DropConnect", "Dropout", "DropoutAtTest", "ELU", "Embedding",
     "fixed_statistics", "Flatten", "FractionalMaxPool2d", "GELU", "GlobalAvgPool", "GroupNorm", "GRUCell",
     "Highway", "Identity", "InstanceNorm", "LayerNorm", "LeakyReLU", "Linear", "LogSoftmax", "LSTMCell", "Maxout",
-    "MaxPool2d", "Module", "observe", "Parameter", "Parameters", "redundant_biases", "regularize", "ReLU",
-    "Residual", "RMSNorm", "RNNCell", "Sequential", "Sigmoid", "Softmax", "Softplus", "StochasticDepth", "Tanh",
+    "MaxPool1d", "MaxPool2d", "Module", "observe", "Parameter", "Parameters", "Recurrent", "redundant_biases",
+    "regularize", "ReLU", "Residual", "RMSNorm", "RNNCell", "Sequential", "Sigmoid", "Softmax", "Softplus",
+    "StochasticDepth", "Tanh",
 ]

@@ -1,6 +1,7 @@
 """Layers for images, channels last: (n, h, w, c)."""
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -12,7 +13,7 @@ from minigrad.nn.layers import has_bias, initial
 from minigrad.nn.module import Module
 from minigrad.nn.parameters import Parameter
 from minigrad.nn.regularize import own_generator
-from minigrad.ops.conv import Padding
+from minigrad.ops.conv import Padding, sides
 from minigrad.random import generator
 from minigrad.typing import DType, Initializer, Layer, Pair, Random
 
@@ -31,44 +32,76 @@ def border(layer: str, padding: Any, same: bool = True) -> Any:
     return padding
 
 
+PADDING_MODES = ("constant", "edge", "reflect", "symmetric", "wrap")                    # NumPy's names
+OF_PYTORCH = {"zeros": "constant", "replicate": "edge", "circular": "wrap"}
+
+
+def padding_of(layer: str, mode: str) -> str:
+    """Refuse a padding_mode that `ops.pad` does not have."""
+    if mode not in PADDING_MODES:
+        hint = f'; write "{OF_PYTORCH[mode]}"' if mode in OF_PYTORCH else ""
+        raise ValueError(f"{layer}: padding_mode must be one of {', '.join(PADDING_MODES)}, got {mode!r:.60}{hint}")
+    return mode
+
+
 class Conv2d(Module):
     """Convolution: (n, h, w, inputs) -> (n, oh, ow, outputs), oh = floor((h + 2 padding - size) / stride) + 1.
 
     W is (kh, kw, inputs / groups, outputs): flattened, the matrix of a Linear that sees one window. size, stride,
     dilation: an integer or a pair; padding: also "same" or ((top, bottom), (left, right)), see `ops.conv2d`. groups:
     output channels of a group see its input channels only. bias=False: leave b out (redundant before batch norm).
-    weights, biases: initializers; rng: int, Generator or None.
+    padding_mode: "constant" (zeros), or what the padding repeats of the image, as in `ops.pad`: "edge", "reflect",
+    "symmetric", "wrap". weights, biases: initializers; rng: int, Generator or None.
     """
     stride: Pair
     padding: Any
+    padding_mode: str = "constant"
     dilation: Pair
     groups: int
     b: Parameter | None
 
     def __init__(self, inputs: int, outputs: int, size: Pair, stride: Pair = 1, padding: Padding = 0,
                  dilation: Pair = 1, groups: int = 1, bias: bool = True, weights: Initializer = init.fan_in_uniform,
-                 rng: Random = None, dtype: DType = default_dtype, biases: Initializer = init.zeros) -> None:
+                 rng: Random = None, dtype: DType = default_dtype, biases: Initializer = init.zeros,
+                 padding_mode: str = "constant") -> None:
         layer = type(self).__name__
         inside, size = grouped(layer, inputs, outputs, groups), pair(layer, "size", size)
         pair(layer, "stride", stride)
         pair(layer, "dilation", dilation)
         self.stride, self.padding, self.dilation, self.groups = stride, border(layer, padding), dilation, groups
+        self.padding_mode = padding_of(layer, padding_mode)
         rng = generator(rng)
         self.w: Parameter = initial(layer, (*size, inside, outputs), rng, dtype, weights=weights)
         self.b = initial(layer, (outputs,), rng, dtype, biases=biases) if has_bias(layer, bias) else None
 
     def forward(self, x: Tensor) -> Tensor:
-        return ops.conv2d(x, self.w, self.stride, self.padding, self.dilation, self.groups, self.b)
+        padding = self.padding
+        if self.padding_mode != "constant":
+            spans = [d * (n - 1) + 1 for d, n in zip(pair("Conv2d", "dilation", self.dilation), self.w.shape)]
+            widths = sides("Conv2d", padding, x.shape[1:-1], spans, pair("Conv2d", "stride", self.stride))
+            x, padding = padded("Conv2d", x, widths, self.padding_mode), 0
+        return ops.conv2d(x, self.w, self.stride, padding, self.dilation, self.groups, self.b)
 
     def describe(self) -> str:
         kh, kw, inside, outputs = self.w.shape
-        return f"Conv2d({inside * self.groups}, {outputs}, {(kh, kw)}{self.options()})"
+        return f"Conv2d({inside * self.groups}, {outputs}, {(kh, kw)}{options(self)})"
 
-    def options(self) -> str:
-        """What differs from a plain convolution, for `describe`."""
-        plain = (("stride", 1), ("padding", 0), ("output_padding", 0), ("dilation", 1), ("groups", 1))
-        other = [f", {name}={value!r}" for name, default in plain if (value := getattr(self, name, default)) != default]
-        return "".join(other) + ("" if self.b is not None else ", bias=False")
+
+
+def padded(layer: str, x: Tensor, widths: Sequence[Sequence[int]], mode: str) -> Tensor:
+    """x surrounded by itself, as `widths`, (before, after) for each axis between the first and the last, have it."""
+    if x.ndim != len(widths) + 2:
+        raise ValueError(f"{layer}: wanted {'images (n, h, w, c)' if len(widths) == 2 else 'sequences (n, l, c)'}, "
+                         f"got shape {x.shape}")
+    return ops.pad(x, ((0, 0), *widths, (0, 0)), mode=mode)
+
+
+def options(layer: Any) -> str:
+    """What differs from a plain convolution, for `describe`."""
+    plain = (("stride", 1), ("padding", 0), ("output_padding", 0), ("dilation", 1), ("groups", 1),
+             ("padding_mode", "constant"))
+    other = [f", {name}={value!r}" for name, default in plain if (value := getattr(layer, name, default)) != default]
+    return "".join(other) + ("" if layer.b is not None else ", bias=False")
 
 
 def grouped(layer: str, inputs: int, outputs: int, groups: int) -> int:
@@ -118,48 +151,65 @@ class ConvTranspose2d(Conv2d):
 
     def describe(self) -> str:
         kh, kw, outside, inputs = self.w.shape
-        return f"ConvTranspose2d({inputs}, {outside * self.groups}, {(kh, kw)}{self.options()})"
+        return f"ConvTranspose2d({inputs}, {outside * self.groups}, {(kh, kw)}{options(self)})"
 
 
 # -------------------------------------------------------------------------------------------------------------- pooling
 
 class MaxPool2d(Module):
-    """Largest number of each window: (n, h, w, c) -> (n, oh, ow, c). stride: default size. ceil_mode: one window more
-    where the last ones would leave pixels out. See `ops.max_pool2d`."""
+    """Largest number of each window: (n, h, w, c) -> (n, oh, ow, c). stride: default size. padding: also "same".
+
+    ceil_mode: one window more where the last ones would leave pixels out. dilation: from one pixel of a window to the
+    next. See `ops.max_pool2d`, which says also where the maxima lie.
+    """
     size: tuple[int, int]
     stride: Pair | None
-    padding: Pair
-    pool: ClassVar[Layer] = staticmethod(ops.max_pool2d)
+    padding: Pair | str
+    dilation: Pair
+    ceil_mode: bool
 
-    def __init__(self, size: Pair, stride: Pair | None = None, padding: Pair = 0, ceil_mode: bool = False) -> None:
+    def __init__(self, size: Pair, stride: Pair | None = None, padding: Pair | str = 0, ceil_mode: bool = False,
+                 dilation: Pair = 1) -> None:
+        self.window(size, stride, padding, ceil_mode, dilation)
+
+    def window(self, size: Pair, stride: Pair | None, padding: Pair | str, ceil_mode: bool, dilation: Pair = 1) -> None:
+        """Check and keep what all pools have."""
         layer = type(self).__name__
-        self.ceil_mode: bool = flag(layer, "ceil_mode", ceil_mode)
-        self.size, self.stride, self.padding = pair(layer, "size", size), stride, padding
+        self.ceil_mode = flag(layer, "ceil_mode", ceil_mode)
+        self.size, self.stride, self.padding, self.dilation = pair(layer, "size", size), stride, padding, dilation
         if stride is not None:
             pair(layer, "stride", stride)
-        if any(p >= n for p, n in zip(pair(layer, "padding", padding, least=0), self.size)):
+        spans = [d * (n - 1) + 1 for d, n in zip(pair(layer, "dilation", dilation), self.size)]
+        if isinstance(padding, str):
+            border(layer, padding)
+        elif any(p >= span for p, span in zip(pair(layer, "padding", padding, least=0), spans)):
             raise ValueError(f"{layer}: padding must be smaller than the window, got padding {padding!r} "
                              f"and size {self.size}")
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.pool(x, self.size, self.stride, self.padding, self.ceil_mode)
+        return ops.max_pool2d(x, self.size, self.stride, self.padding, self.ceil_mode, self.dilation)
 
     def describe(self) -> str:
-        plain = (("stride", None), ("padding", 0), ("ceil_mode", False), ("count_include_pad", True))
-        other = [f", {name}={value!r}" for name, default in plain if (value := getattr(self, name, default)) != default]
-        return f"{type(self).__name__}({self.size}{''.join(other)})"
+        return window_of(self)
+
+
+def window_of(pool: Any) -> str:
+    """What a pool of images or sequences is, for `describe`."""
+    plain = (("stride", None), ("padding", 0), ("ceil_mode", False), ("dilation", 1), ("count_include_pad", True))
+    other = [f", {name}={value!r}" for name, default in plain if (value := getattr(pool, name, default)) != default]
+    return f"{type(pool).__name__}({pool.size}{''.join(other)})"
 
 
 class AvgPool2d(MaxPool2d):
     """Mean over each window, zeros of the padding included: (n, h, w, c) -> (n, oh, ow, c). stride: default size.
 
-    count_include_pad=False: the mean of the image's pixels alone. ceil_mode: as in MaxPool2d.
+    count_include_pad=False: the mean of the image's pixels alone. padding, ceil_mode: as in MaxPool2d.
     """
 
-    def __init__(self, size: Pair, stride: Pair | None = None, padding: Pair = 0, ceil_mode: bool = False,
+    def __init__(self, size: Pair, stride: Pair | None = None, padding: Pair | str = 0, ceil_mode: bool = False,
                  count_include_pad: bool = True) -> None:
-        super().__init__(size, stride, padding, ceil_mode)
-        self.count_include_pad: bool = flag("AvgPool2d", "count_include_pad", count_include_pad)
+        self.window(size, stride, padding, ceil_mode)
+        self.count_include_pad = flag("AvgPool2d", "count_include_pad", count_include_pad)
 
     def forward(self, x: Tensor) -> Tensor:
         return ops.avg_pool2d(x, self.size, self.stride, self.padding, self.ceil_mode, self.count_include_pad)

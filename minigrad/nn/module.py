@@ -43,9 +43,9 @@ class Module(Structure):
         """What the module computes."""
         raise NotImplementedError(f"{type(self).__name__}.forward is not written")
 
-    def __call__(self, *inputs: Any) -> Tensor:
+    def __call__(self, *inputs: Any, **options: Any) -> Tensor:
         try:
-            y = self.forward(*inputs)
+            y = self.forward(*inputs, **options)
             if y is None:
                 raise ValueError(f"{type(self).__name__}.forward returned None: is a return missing?")
         except ValueError as error:

@@ -1,16 +1,18 @@
 """Recurrent cells: one step in time. A sequence is a loop over steps; the gradient goes back through all of them."""
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from minigrad import init, ops
-from minigrad.arguments import counts
+from minigrad.arguments import counts, flag
 from minigrad.core import Tensor, default_dtype
 from minigrad.nn.layers import a_layer, has_bias, initial
 from minigrad.nn.module import Module
 from minigrad.nn.parameters import Parameter
 from minigrad.random import generator
-from minigrad.typing import Array, DType, Initializer, Layer, Random, TensorLike
+from minigrad.typing import Array, ArrayLike, DType, Initializer, Layer, Random, TensorLike
 
 
 class RNNCell(Module):
@@ -136,3 +138,73 @@ def _state(cell, name, s, x, units):
     if s.shape != (*x.shape[:-1], units):
         raise ValueError(f"{cell}: {name} must have shape {(*x.shape[:-1], units)} for x {x.shape}, got {s.shape}")
     return s
+
+
+class Recurrent(Module):
+    """A cell along sequences: x (m, l, inputs) -> h (m, l, units), the cell's h after every step.
+
+        state <- cell(x[:, t], state)   for t = 0 ... l - 1
+
+    cell: an RNNCell, LSTMCell, GRUCell, or any module of (x, state) that returns the next state, h or (h, ...).
+    reverse: a second cell that reads from the end (Schuster and Paliwal 1997); its h follows the first one's along the
+    last axis: (m, l, units + units). last=True: only the h after the last step of each direction, (m, units).
+
+    Called as net(x), or net(x, lengths=n), n (m,) integers from 1 to l: what follows the first n steps of a sequence is
+    padding, which no state sees; h is 0 there. The loop is the definition; its cost is that of l calls of the cell.
+    """
+
+    def __init__(self, cell: Layer, reverse: Layer | None = None, last: bool = False) -> None:
+        self.cell: Layer = a_layer("Recurrent", "cell", cell)
+        self.reverse: Layer | None = None if reverse is None else a_layer("Recurrent", "reverse", reverse)
+        self.last: bool = flag("Recurrent", "last", last)
+
+    def forward(self, x: Tensor, lengths: ArrayLike | None = None) -> Tensor:
+        if x.ndim != 3 or x.shape[1] == 0:
+            raise ValueError(f"Recurrent: x must be sequences (m, l, inputs) of one step at least, got shape {x.shape}")
+        lengths = None if lengths is None else _lengths(lengths, x.shape)
+        found = [along(self.cell, x, range(x.shape[1]), lengths)]
+        if self.reverse is not None:
+            found.append(along(self.reverse, x, range(x.shape[1])[::-1], lengths))
+        h = [last if self.last else ops.stack(every, axis=1) for every, last in found]
+        return h[0] if len(h) == 1 else ops.concatenate(h, axis=-1)
+
+    def describe(self) -> str:
+        return f"Recurrent({'forward' if self.reverse is None else 'both ways'}{', last=True' if self.last else ''})"
+
+
+def along(cell: Layer, x: Tensor, steps: Sequence[int], lengths: Array | None) -> tuple[list[Tensor], Tensor]:
+    """h after each of the steps, in the order of time, and h at the end. Beyond its length a sequence keeps its state.
+
+    After a step that a sequence does not have, its h is 0.
+    """
+    state, every = None, [None] * len(steps)
+    for t in steps:
+        new = cell(x[:, t]) if state is None else cell(x[:, t], state)
+        every[t] = _h(new)
+        if lengths is not None:
+            reads = t < lengths                                                     # (m, 1)
+            every[t] = ops.where(reads, every[t], 0.0)
+            new = _kept(reads, new, state)
+        state = new
+    return every, _h(state)
+
+
+def _h(state):
+    """What a cell shows: h of (h, c)."""
+    return state[0] if isinstance(state, tuple | list) else state
+
+
+def _kept(reads, new, old):
+    """The new state of the sequences that read this step, the old one of the others; None is zeros."""
+    if isinstance(new, tuple | list):
+        return tuple(_kept(reads, one, None if old is None else old[i]) for i, one in enumerate(new))
+    return ops.where(reads, new, 0.0 if old is None else old)
+
+
+def _lengths(lengths, shape):
+    """(m, 1) integers; ValueError unless there is one for each sequence, from 1 to l."""
+    n = np.asarray(lengths)
+    if n.shape != shape[:1] or n.dtype.kind not in "iu" or (n.size and not (n.min() >= 1 and n.max() <= shape[1])):
+        raise ValueError(f"Recurrent: lengths must be {shape[0]} integers from 1 to {shape[1]} for x {shape}, "
+                         f"got {lengths!r:.60}")
+    return n[:, None]

@@ -100,15 +100,15 @@ def pair(name: str, what: str, value: Any, least: int) -> tuple[int, int]:
     return both
 
 
-def _border(name, padding, sizes, spans, stride):
-    """((top, bottom), (left, right)) for padding = a number, a pair, such a pair of pairs, or "same"."""
+def sides(name, padding, sizes, spans, stride):
+    """Zeros around: ((top, bottom), (left, right)) for padding = a number, a pair, such a pair of pairs, or "same"."""
     if isinstance(padding, str):
         if padding != "same":
             raise ValueError(f'{name}: padding must be numbers or "same", got {padding!r}')
         missing = [max((-(-size // s) - 1) * s + span - size, 0) for size, span, s in zip(sizes, spans, stride)]
         return tuple((m // 2, m - m // 2) for m in missing)
     if isinstance(padding, (tuple, list)) and len(padding) == 2 and isinstance(padding[0], (tuple, list)):
-        return tuple(pair(name, "padding", side, 0) for side in padding)
+        return tuple(pair(name, "padding", ends, 0) for ends in padding)
     return tuple((p, p) for p in pair(name, "padding", padding, 0))
 
 
@@ -132,8 +132,8 @@ def _windows(name, x, w, stride, padding, dilation, groups):
     _channels(name, x, w, groups)
     stride, dilation = pair(name, "stride", stride, 1), pair(name, "dilation", dilation, 1)
     spans = [d * (k - 1) + 1 for d, k in zip(dilation, w)]
-    border = _border(name, padding, x[1:3], spans, stride)
-    size = tuple((n + sum(sides) - span) // s + 1 for n, sides, span, s in zip(x[1:3], border, spans, stride))
+    border = sides(name, padding, x[1:3], spans, stride)
+    size = tuple((n + sum(ends) - span) // s + 1 for n, ends, span, s in zip(x[1:3], border, spans, stride))
     if min(size) < 1:
         raise ValueError(f"{name}: the window, {spans[0]} x {spans[1]}, is larger than the image with its padding, "
                          f"{x[1] + sum(border[0])} x {x[2] + sum(border[1])} (x {x}, w {w})")
@@ -236,12 +236,12 @@ def conv_transpose2d(x: TensorLike, w: TensorLike, stride: Pair = 1, padding: Pa
     if isinstance(padding, str):
         raise ValueError(f"{name}: padding must be numbers, got {padding!r}")
     stride, dilation = pair(name, "stride", stride, 1), pair(name, "dilation", dilation, 1)
-    border, more = _border(name, padding, None, None, None), pair(name, "output_padding", output_padding, 0)
+    border, more = sides(name, padding, None, None, None), pair(name, "output_padding", output_padding, 0)
     if any(m >= max(s, d) for m, s, d in zip(more, stride, dilation)):
         raise ValueError(f"{name}: output_padding must be smaller than stride or dilation, got {more} "
                          f"for stride {stride} and dilation {dilation}")
-    size = tuple((n - 1) * s - sum(sides) + d * (k - 1) + 1 + m
-                 for n, s, sides, d, k, m in zip(x.shape[1:3], stride, border, dilation, w.shape, more))
+    size = tuple((n - 1) * s - sum(ends) + d * (k - 1) + 1 + m
+                 for n, s, ends, d, k, m in zip(x.shape[1:3], stride, border, dilation, w.shape, more))
     if min(size) < 1:
         raise ValueError(f"{name}: nothing is left of the result, {size[0]} x {size[1]}, with padding {border} "
                          f"(x {x.shape}, w {w.shape})")

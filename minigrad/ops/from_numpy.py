@@ -149,10 +149,17 @@ def _norm(x, ord=None, axis=None, keepdims=False):
     """np.linalg.norm: without an axis or with two, all orders but the Frobenius norm are those of a matrix."""
     if ord is None or ord == "fro":
         return reduce.norm(x, axis, keepdims)
-    if np.ndim(x) > 1 and (axis is None or isinstance(axis, tuple)):
-        raise TypeError(f"np.linalg.norm of a Tensor takes axis, keepdims; not ord={ord!r} of a matrix; ops.norm(x, "
-                        "order=...) is that of all its elements")
-    return reduce.norm(x, axis, keepdims, ord)
+    if np.ndim(x) == 1 or (axis is not None and not isinstance(axis, tuple)):
+        return reduce.norm(x, axis, keepdims, ord)
+    axes = tuple(range(np.ndim(x))) if axis is None else axis       # of the rows, of the columns: their order counts
+    shape.distinct_axes("np.linalg.norm", x, axes)
+    if len(axes) != 2 or ord not in (1, -1, np.inf, -np.inf):
+        raise TypeError(f"np.linalg.norm of a Tensor: a matrix has ord 1, -1, inf, -inf and 'fro', not {ord!r} "
+                        f"(axes {axes}); those of singular values have no derivative here, and ops.norm(x, order=...) "
+                        "is that of all its elements")
+    added, compared = axes if abs(ord) == 1 else axes[::-1]         # 1: the largest sum of a column, inf: of a row
+    largest = (reduce.max if ord > 0 else reduce.min)(reduce.sum(elementwise.abs(x), added, True), compared, True)
+    return largest if keepdims else shape.squeeze(largest, axes)
 
 
 def _diff(x, n=1, axis=-1):

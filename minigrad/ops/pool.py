@@ -6,13 +6,14 @@ window that hangs over the border is cut there.
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Any, Literal, overload
 
 import numpy as np
 
 from minigrad import kernels
 from minigrad.arguments import flag
 from minigrad.core import contiguous, data_of, primitive
-from minigrad.ops.conv import pair
+from minigrad.ops.conv import pair, sides
 from minigrad.random import generator
 from minigrad.typing import Array, ArrayLike, Pair, Random, X
 
@@ -20,19 +21,21 @@ from minigrad.typing import Array, ArrayLike, Pair, Random, X
 
 
 @lru_cache(maxsize=256)
-def _sliding(name, length, size, stride, padding, ceil_mode=False):
-    """Bounds [first, past the end) of the windows along an axis, (windows, 2): every `stride`, from -padding on.
+def _sliding(name, length, size, stride, before, after, ceil_mode=False):
+    """Bounds [first, past the end) of the windows along an axis, (windows, 2): every `stride`, from -before on.
 
     ceil_mode: also the last one that starts in the image or the padding before it, though it does not fit.
     """
-    if padding >= size:
-        raise ValueError(f"{name}: padding must be smaller than the window, got padding {padding} and size {size}")
-    count = (length + 2 * padding - size) // stride + 1
+    if max(before, after) >= size:
+        raise ValueError(f"{name}: padding must be smaller than the window, got padding {max(before, after)} "
+                         f"and size {size}")
+    left = length + before + after - size
+    count = left // stride + 1
     if length < 1 or count < 1:
-        raise ValueError(f"{name}: a window of {size} does not fit into {length} pixels with padding {padding}")
-    if ceil_mode and (length + 2 * padding - size) % stride and count * stride < length + padding:
+        raise ValueError(f"{name}: a window of {size} does not fit into {length} pixels with padding {before}")
+    if ceil_mode and left % stride and count * stride < length + before:
         count += 1
-    first = np.arange(count, dtype=np.int64) * stride - padding
+    first = np.arange(count, dtype=np.int64) * stride - before
     return _frozen(np.stack([np.maximum(first, 0), np.minimum(first + size, length)], axis=1))
 
 
@@ -41,15 +44,18 @@ def _frozen(bounds):
     return bounds
 
 
-def _windows(name, x, size, stride, padding, ceil_mode=False):
-    """-> rows, columns, and the number of pixels of a full window."""
+def _windows(name, x, size, stride, padding, ceil_mode=False, dilation=1):
+    """For the rows and for the columns: length, span of a window, stride, padding before and behind, ceil_mode."""
     _check(name, x)
     size = pair(name, "size", size, 1)
     stride = size if stride is None else pair(name, "stride", stride, 1)
-    padding = pair(name, "padding", padding, 0)
+    spans = size if dilation == 1 else [d * (n - 1) + 1 for d, n in zip(pair(name, "dilation", dilation, 1), size)]
+    if isinstance(padding, str):
+        border = sides(name, padding, x.shape[1:3], spans, stride)
+    else:
+        border = [(p, p) for p in pair(name, "padding", padding, 0)]
     ceil_mode = ceil_mode is not False and flag(name, "ceil_mode", ceil_mode)
-    rows, columns = (_sliding(name, *along, ceil_mode) for along in zip(x.shape[1:3], size, stride, padding))
-    return rows, columns, size[0] * size[1]
+    return [(*along, *ends, ceil_mode) for *along, ends in zip(x.shape[1:3], spans, stride, border)]
 
 
 def _check(name, x):
@@ -84,25 +90,88 @@ _max_pool2d_x.vjps(lambda u, y, g, index, rows, columns, size: _max_pool2d(u, in
                    None, None, None, None)
 
 
-def _maxima(x, rows, columns):
-    """The maxima over windows: found once, in the values; then they are places, and pooling is linear."""
+def _maxima(x, rows, columns, places=False):
+    """The maxima over windows: found once, in the values; then they are places, and pooling is linear.
+
+    places: also where they lie, int32 (n, oh, ow, c), in the flattened image (h, w, c).
+    """
     values = contiguous(data_of(x))
     shape = (x.shape[0], len(rows), len(columns), x.shape[3])
     y, index = kernels.empty(shape, values.dtype), kernels.empty(shape, np.dtype(np.int32))
     kernels.pool.max_pool2d(values, rows, columns, y, index)
-    return _max_pool2d(x, index, rows, columns, y)
+    found = _max_pool2d(x, index, rows, columns, y)
+    return (found, index) if places else found
 
 
-def max_pool2d(x: X, size: Pair, stride: Pair | None = None, padding: Pair = 0, ceil_mode: bool = False) -> X:
+@overload
+def max_pool2d(x: X, size: Pair, stride: Pair | None = None, padding: Pair | str = 0, ceil_mode: bool = False,
+               dilation: Pair = 1, return_indices: Literal[False] = False) -> X: ...
+
+
+@overload
+def max_pool2d(x: X, size: Pair, stride: Pair | None = None, padding: Pair | str = 0, ceil_mode: bool = False,
+               dilation: Pair = 1, *, return_indices: Literal[True]) -> tuple[X, Array]: ...
+
+
+def max_pool2d(x: Any, size: Pair, stride: Pair | None = None, padding: Pair | str = 0, ceil_mode: bool = False,
+               dilation: Pair = 1, return_indices: bool = False) -> Any:
     """Largest number of each window. x (n, h, w, c) -> (n, oh, ow, c), oh = floor((h + 2 padding - size) / stride) + 1.
 
     size, stride (default: size), padding: an integer, or a pair for rows and columns; padding < size, and never the
-    maximum. ceil_mode: one window more where the last ones would leave pixels out, cut at the border. Of equal numbers
-    the first (by rows, then columns) is the maximum and has the gradient; overlapping windows
-    add theirs. NaN is larger than every number.
+    maximum; "same": oh = ceil(h / stride), the odd pixel of padding behind. ceil_mode: one window more where the last
+    ones would leave pixels out, cut at the border. dilation: from one pixel of a window to the next. Of equal numbers
+    the first (by rows, then columns) is the maximum and has the gradient; overlapping windows add theirs. NaN is larger
+    than every number.
+
+    return_indices: also where the maxima lie, int64 (n, oh, ow, c): row w + column, for `max_unpool2d`.
     """
-    rows, columns, _ = _windows("max_pool2d", x, size, stride, padding, ceil_mode)
-    return _maxima(x, rows, columns)
+    along = _windows("max_pool2d", x, size, stride, padding, ceil_mode, dilation)
+    bounds = [_sliding("max_pool2d", *one) for one in along]
+    x_seen, taken = x, None
+    if dilation != 1:                    # the pixels of each window side by side: again it is a range
+        taken, bounds = zip(*(_spread(one, n, d) for one, n, d in zip(along, pair("max_pool2d", "size", size, 1),
+                                                                      pair("max_pool2d", "dilation", dilation, 1))))
+        x_seen = x[:, taken[0]][:, :, taken[1]]
+    if not flag("max_pool2d", "return_indices", return_indices):
+        return _maxima(x_seen, *bounds)
+    y, index = _maxima(x_seen, *bounds, places=True)
+    row, column = np.divmod(index.astype(np.int64) // x.shape[3], x.shape[2] if taken is None else len(taken[1]))
+    if taken is not None:
+        row, column = taken[0][row], taken[1][column]
+    return y, row * x.shape[2] + column
+
+
+def _spread(along, size, dilation):
+    """-> the pixels along an axis that windows with holes see, one window after the other, and the windows' bounds."""
+    length, span, stride, before, after, ceil_mode = along
+    count = len(_sliding("max_pool2d", *along))
+    seen = (np.arange(count)[:, None] * stride - before) + dilation * np.arange(size)
+    inside = (seen >= 0) & (seen < length)
+    sizes = inside.sum(axis=1)
+    if not sizes.all():
+        raise ValueError(f"max_pool2d: with padding {before} and dilation {dilation} a window of {size} sees none of "
+                         f"{length} pixels")
+    ends = np.cumsum(sizes)
+    return seen[inside], np.stack([ends - sizes, ends], axis=1)
+
+
+def max_unpool2d(y: X, indices: ArrayLike, size: Pair) -> X:
+    """What max pooling has taken back in its places, zeros elsewhere. y, indices (n, oh, ow, c) -> (n, h, w, c).
+
+    indices: as `max_pool2d(..., return_indices=True)` gives them; size: (h, w). Where windows overlapped and share
+    their maximum, what they bring is added: this is the gradient of max pooling. Differs: PyTorch keeps the last.
+    """
+    name = "max_unpool2d"
+    _check(name, y)
+    (h, w), indices = pair(name, "size", size, 1), np.asarray(indices)
+    if indices.shape != y.shape or indices.dtype.kind not in "iu":
+        raise ValueError(f"{name}: indices must be integers {y.shape} like y, got {indices.dtype} {indices.shape}")
+    if indices.size and not (indices.min() >= 0 and indices.max() < h * w):
+        raise ValueError(f"{name}: indices must lie in [0, {h * w}) for images of {h} x {w}, got "
+                         f"{indices.min()} ... {indices.max()}")
+    places = (indices * y.shape[3] + np.arange(y.shape[3])).astype(np.int32)
+    rows, columns = (_frozen(np.tile([0, length], (count, 1))) for length, count in zip((h, w), y.shape[1:3]))
+    return _max_pool2d_x(y, places, rows, columns, (h, w))
 
 
 # ------------------------------------------------------------------------------------------------------------- average
@@ -128,23 +197,22 @@ _avg_pool2d_x.vjps(lambda u, y, g, rows, columns, scale, size: _avg_pool2d(u, ro
                    None, None, None, None)
 
 
-def avg_pool2d(x: X, size: Pair, stride: Pair | None = None, padding: Pair = 0, ceil_mode: bool = False,
+def avg_pool2d(x: X, size: Pair, stride: Pair | None = None, padding: Pair | str = 0, ceil_mode: bool = False,
                count_include_pad: bool = True) -> X:
     """Mean over each window; zeros of the padding count. x (n, h, w, c) -> (n, oh, ow, c). See max_pool2d.
 
     count_include_pad=False: the mean is over the pixels of the image alone. What ceil_mode adds beyond the padding
     never counts.
     """
-    rows, columns, count = _windows("avg_pool2d", x, size, stride, padding, ceil_mode)
+    along = _windows("avg_pool2d", x, size, stride, padding, ceil_mode)
+    rows, columns = (_sliding("avg_pool2d", *one) for one in along)
     if count_include_pad is True and not ceil_mode:
-        return _avg_pool2d(x, rows, columns, 1 / count)
+        return _avg_pool2d(x, rows, columns, 1 / (along[0][1] * along[1][1]))
     if not flag("avg_pool2d", "count_include_pad", count_include_pad):
         return _means(x, rows, columns, *(np.diff(bounds)[:, 0] for bounds in (rows, columns)))
-    sizes, paddings = pair("avg_pool2d", "size", size, 1), pair("avg_pool2d", "padding", padding, 0)
-    strides = sizes if stride is None else pair("avg_pool2d", "stride", stride, 1)
     return _means(x, rows, columns, *(
-        np.minimum(n, length + 2 * p - step * np.arange(len(bounds)))
-        for bounds, length, n, p, step in zip((rows, columns), x.shape[1:3], sizes, paddings, strides)))
+        np.minimum(span, length + before + after - stride * np.arange(len(bounds)))
+        for bounds, (length, span, stride, before, after, _) in zip((rows, columns), along)))
 
 
 def _means(x, rows, columns, heights, widths):

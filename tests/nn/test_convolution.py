@@ -151,7 +151,7 @@ def refused(message, make, **options):
 def test_windows_are_checked_when_the_layer_is_made(layer, wrong):
     """The message names the layer and the argument; forward would say it long after the line that is wrong."""
     make = (CONVOLUTIONS | POOLS)[layer]
-    for argument in ("size", "stride") + (("dilation",) if layer in CONVOLUTIONS else ()):
+    for argument in ("size", "stride") + (("dilation",) if layer != "AvgPool2d" else ()):
         if not (wrong is None and argument == "stride" and layer in POOLS):             # None: the size
             refused(f"{layer}: {argument} {WHOLE} {wrong!r}", make, **{argument: wrong})
 
@@ -162,7 +162,8 @@ def test_padding_is_checked_when_the_layer_is_made(layer):
     for wrong in (-1, 0.5, None, True, (1, -1), (1, 2, 3), [1.0, 1]):
         refused(f"{layer}: padding must be an integer >= 0 or a pair of them, got {wrong!r}", make, padding=wrong)
     if layer in POOLS:
-        refused(f"{layer}: padding must be an integer >= 0 or a pair of them, got 'same'", make, padding="same")
+        assert make(padding="same").padding == "same"
+        refused(f"{layer}: padding must be numbers or \"same\", got 'valid'", make, padding="valid")
         refused(f"{layer}: padding must be smaller than the window, got padding 3 and size (3, 3)", make, padding=3)
         refused(f"{layer}: padding must be smaller than the window, got padding (0, 2) and size (4, 2)", make,
                 size=(4, 2), padding=(0, 2))

@@ -58,6 +58,15 @@ def kernel(p):
     return p["w"].permute(3, 2, 0, 1)
 
 
+def kernel1d(p):
+    return p["w"].permute(2, 1, 0)
+
+
+def sequences(function):
+    """PyTorch's channels-first function as one of channels-last sequences."""
+    return lambda x: function(x.permute(0, 2, 1)).permute(0, 2, 1)
+
+
 # name -> make(dtype), shape of x, PyTorch's twin f(torch, x, parameters) or None
 LAYERS = {
     "Linear": (lambda d: nn.Linear(4, 3, rng=0, dtype=d), (5, 4), lambda torch, x, p: as_linear(x, p)),
@@ -112,6 +121,31 @@ LAYERS = {
         lambda z: torch.nn.functional.adaptive_max_pool2d(z, (3, 4)))(x)),
     "AdaptiveAvgPool2d": (lambda d: nn.AdaptiveAvgPool2d((3, 8)), (2, 7, 6, 2), lambda torch, x, p: images(
         lambda z: torch.nn.functional.adaptive_avg_pool2d(z, (3, 8)))(x)),
+    "Conv2d of a torus": (
+        lambda d: nn.Conv2d(2, 3, 3, padding=1, rng=0, dtype=d, padding_mode="wrap"), (2, 5, 4, 2),
+        lambda torch, x, p: images(lambda z: torch.nn.functional.conv2d(
+            torch.nn.functional.pad(z, (1, 1, 1, 1), "circular"), kernel(p), p["b"]))(x)),
+    "MaxPool2d, dilated": (lambda d: nn.MaxPool2d(2, stride=1, padding=1, dilation=(2, 3)), (2, 6, 5, 3),
+                           lambda torch, x, p: images(
+                               lambda z: torch.nn.functional.max_pool2d(z, 2, 1, 1, (2, 3)))(x)),
+    "Conv1d": (lambda d: nn.Conv1d(4, 6, 3, stride=2, padding=2, dilation=2, groups=2, rng=0, dtype=d), (2, 9, 4),
+               lambda torch, x, p: sequences(lambda z: torch.nn.functional.conv1d(
+                   z, kernel1d(p), p["b"], 2, 2, 2, 2))(x)),
+    "ConvTranspose1d": (
+        lambda d: nn.ConvTranspose1d(4, 6, 3, stride=2, padding=1, output_padding=1, groups=2, rng=0, dtype=d),
+        (2, 5, 4), lambda torch, x, p: sequences(lambda z: torch.nn.functional.conv_transpose1d(
+            z, kernel1d(p), p["b"], 2, 1, 1, 2))(x)),
+    "MaxPool1d": (lambda d: nn.MaxPool1d(3, stride=2, padding=1, dilation=2), (2, 9, 3), lambda torch, x, p: sequences(
+        lambda z: torch.nn.functional.max_pool1d(z, 3, 2, 1, 2))(x)),
+    "AvgPool1d": (lambda d: nn.AvgPool1d(3, stride=2, padding=1, count_include_pad=False), (2, 9, 3),
+                  lambda torch, x, p: sequences(lambda z: torch.nn.functional.avg_pool1d(
+                      z, 3, 2, 1, count_include_pad=False))(x)),
+    "AdaptiveMaxPool1d": (lambda d: nn.AdaptiveMaxPool1d(4), (2, 7, 3), lambda torch, x, p: sequences(
+        lambda z: torch.nn.functional.adaptive_max_pool1d(z, 4))(x)),
+    "AdaptiveAvgPool1d": (lambda d: nn.AdaptiveAvgPool1d(4), (2, 7, 3), lambda torch, x, p: sequences(
+        lambda z: torch.nn.functional.adaptive_avg_pool1d(z, 4))(x)),
+    "Recurrent": (lambda d: nn.Recurrent(nn.GRUCell(3, 4, rng=0, dtype=d), nn.LSTMCell(3, 2, rng=1, dtype=d)),
+                  (2, 3, 3), None),
     "GlobalAvgPool": (lambda d: nn.GlobalAvgPool(), (2, 4, 3, 5), lambda torch, x, p: x.mean((1, 2))),
     "FractionalMaxPool2d": (lambda d: nn.FractionalMaxPool2d((4, 3), rng=0), (2, 7, 6, 2), None),
     "FractionalMaxPool2d disjoint": (lambda d: nn.FractionalMaxPool2d(0.7, overlapping=False, rng=0), (2, 7, 6, 2),

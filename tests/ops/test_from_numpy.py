@@ -49,7 +49,10 @@ CALLS = [
     (np.swapaxes, dict(axis1=0, axis2=1)),
     (np.sort, {}), (np.sort, dict(axis=0)), (np.cumprod, dict(axis=1)), (np.cumprod, {}), (np.diff, dict(n=2, axis=0)),
     (np.moveaxis, dict(source=0, destination=1)), (np.vstack, {}), (np.hstack, {}), (np.sum, dict(dtype=np.float64)),
-    (np.linalg.norm, dict(ord=3, axis=0)), (np.linalg.norm, dict(ord="fro")), (np.linalg.vector_norm, dict(ord=1)),
+    (np.linalg.norm, dict(ord=3, axis=0)), (np.linalg.norm, dict(ord="fro")),
+    (np.linalg.norm, dict(ord=1)), (np.linalg.norm, dict(ord=-1, keepdims=True)), (np.linalg.norm, dict(ord=np.inf)),
+    (np.linalg.norm, dict(ord=-np.inf, axis=(1, 0))), (np.linalg.norm, dict(ord=1, axis=(-1, -2))),
+    (np.linalg.vector_norm, dict(ord=1)),
     (np.take_along_axis, dict(indices=np.array([[0, 2, 1]]), axis=0)),
 ]
 
@@ -138,7 +141,7 @@ def test_comparisons_with_an_array_in_front_are_tensors_of_truth_values(x):
                                         "or ops.stack(xs, axis=1) of vectors"),
     (lambda x: np.max(x, initial=1.0), "np.max of a Tensor takes axis, keepdims; not initial="),
     (lambda x: np.sum(x, where=A > 0.5), "np.sum of a Tensor takes axis, keepdims, dtype; not where="),
-    (lambda x: np.linalg.norm(x, 1), "np.linalg.norm of a Tensor takes axis, keepdims; not ord=1"),
+    (lambda x: np.linalg.norm(x, 2), "np.linalg.norm of a Tensor: a matrix has ord 1, -1, inf, -inf and 'fro', not 2"),
     (lambda x: np.pad(x, 1, mode="mean"), "np.pad of a Tensor pads with a constant or itself, not mode='mean'"),
     (lambda x: np.dot(x[None], x), "np.dot of a Tensor takes vectors and matrices, got shapes (1, 3, 3) and (3, 3)"),
 ])
