@@ -3,6 +3,7 @@ from minigrad.data import augment, idx, toy
 from minigrad.data.batches import batches, stream
 from minigrad.data.fashion import fashion_mnist
 from minigrad.data.mnist import mnist
+from minigrad.data.mnist1d import mnist1d
 from minigrad.data.split import split
 
-__all__ = ["augment", "batches", "fashion_mnist", "idx", "mnist", "split", "stream", "toy"]
+__all__ = ["augment", "batches", "fashion_mnist", "idx", "mnist", "mnist1d", "split", "stream", "toy"]
