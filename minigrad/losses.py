@@ -7,7 +7,11 @@ have one per element, and take the mean over all of them. A loss has the dtype o
 array or a Tensor without history is a constant, converted to it and never modified. A prediction that is an array or a
 list gives an array, as with every op; integers and lists count as float64.
 """
+from __future__ import annotations
+
 import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -15,11 +19,14 @@ from minigrad import ops
 from minigrad.arguments import count, number
 from minigrad.core import Tensor, data_of, primitive, shape_of
 from minigrad.ops.softmax import class_labels
+from minigrad.typing import Reduction, TensorLike, X
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 __all__ = ["absolute_error", "bernoulli_nll", "binary_cross_entropy", "categorical_nll", "cross_entropy",
            "gaussian_nll", "hinge", "huber", "kl_divergence", "mean_squared_error", "zero_one_error"]
 
-OTHER_NAMES = {                           # what other libraries call them
+OTHER_NAMES: dict[str, str] = {           # what other libraries call them
     "CrossEntropyLoss": "cross_entropy", "NLLLoss": "categorical_nll, of log-probabilities",
     "nll_loss": "categorical_nll, of log-probabilities",
     "mse": "mean_squared_error", "softmax_cross_entropy": "cross_entropy", "MSELoss": "mean_squared_error",
@@ -32,13 +39,14 @@ OTHER_NAMES = {                           # what other libraries call them
 }
 
 
-def __dir__():
+def __dir__() -> list[str]:
     return __all__
 
 
-def __getattr__(name):
-    instead = OTHER_NAMES.get(name)
-    raise AttributeError(f"minigrad.losses has no {name!r}" + (f": {instead}" if instead else ""))
+if not TYPE_CHECKING:                     # checkers would take every name for a loss
+    def __getattr__(name):
+        instead = OTHER_NAMES.get(name)
+        raise AttributeError(f"minigrad.losses has no {name!r}" + (f": {instead}" if instead else ""))
 
 
 def _reduce(name, values, reduction):
@@ -139,10 +147,10 @@ def _probabilities(name, p):
 
 # ------------------------------------------------------------------------- what a loss divides by: batches make a whole
 
-def _divided_by(denominator):
+def _divided_by(denominator: Callable[..., Any]) -> Callable[[F], F]:
     """Decorator: `loss.denominator(target, **options)` is what the mean over these targets is divided by, None for a
     sum; so that `training` gets the loss of all examples from that of their batches."""
-    def mark(loss):
+    def mark(loss: Any) -> Any:
         loss.denominator = denominator
         return loss
 
@@ -175,7 +183,8 @@ def _weights_of(labels, weights=None, reduction="mean", ignore_index=None, **_):
 # -------------------------------------------------------------------------------------------------------------- classes
 
 @_divided_by(_weights_of)
-def cross_entropy(logits, labels, label_smoothing=0.0, weights=None, reduction="mean", ignore_index=None):
+def cross_entropy(logits: X, labels: TensorLike, label_smoothing: float = 0.0, weights: TensorLike | None = None,
+                  reduction: Reduction = "mean", ignore_index: int | None = None) -> X:
     """Negative log-likelihood of the labels under softmax(logits). logits (m, k), labels (m,) integers -> ().
 
         J_i = -sum_j t_j log softmax(logits_i)_j,    t = (1 - s) one_hot(label_i) + s / k
@@ -242,7 +251,8 @@ def _reduce_counted(name, values, weights, shares, counts, reduction, shape):
 
 
 @_divided_by(_weights_of)
-def categorical_nll(log_probabilities, labels, weights=None, reduction="mean", ignore_index=None):
+def categorical_nll(log_probabilities: X, labels: TensorLike, weights: TensorLike | None = None,
+                    reduction: Reduction = "mean", ignore_index: int | None = None) -> X:
     """Negative log-likelihood of labels under logarithms of probabilities. (m, k), labels (m,) integers -> ().
 
         J_i = -weights[label_i] log p[i, label_i]
@@ -259,7 +269,7 @@ def categorical_nll(log_probabilities, labels, weights=None, reduction="mean", i
 
 
 @_divided_by(_examples)
-def hinge(scores, labels, margin=1.0, reduction="mean"):
+def hinge(scores: X, labels: TensorLike, margin: float = 1.0, reduction: Reduction = "mean") -> X:
     """Multi-class hinge (Weston and Watkins 1999): scores (m, k), labels (m,) integers -> ().
 
         J_i = sum over the wrong classes j of max(0, margin + s_j - s_label)
@@ -276,7 +286,7 @@ def hinge(scores, labels, margin=1.0, reduction="mean"):
 
 
 @_divided_by(_examples)
-def kl_divergence(logits, target, reduction="mean"):
+def kl_divergence(logits: X, target: TensorLike, reduction: Reduction = "mean") -> X:
     """D(p || q) = sum_j p_j (log p_j - log q_j), q = softmax(logits). logits (m, k), target p (m, k) -> ().
 
     p: probabilities, each row summing to 1 (0 log 0 = 0). Zero if and only if q = p.
@@ -292,7 +302,7 @@ def kl_divergence(logits, target, reduction="mean"):
     return _reduce("kl_divergence", ops.sum(p * (log_p - log_q), axis=1), reduction)
 
 
-def zero_one_error(logits, labels):
+def zero_one_error(logits: X, labels: TensorLike) -> float:
     """The fraction of examples whose largest logit is not the label's, a float without gradient.
 
     logits (m, k), labels (m,), or (n, ..., k) and (n, ...); a row that holds NaN is wrong. This is the loss that is
@@ -326,7 +336,8 @@ def _factor(name, what, value, like):
 
 
 @_divided_by(_elements)
-def binary_cross_entropy(logits, target, reduction="mean", weights=None, pos_weight=None):
+def binary_cross_entropy(logits: X, target: TensorLike, reduction: Reduction = "mean",
+                         weights: TensorLike | None = None, pos_weight: TensorLike | None = None) -> X:
     """Negative log-likelihood of targets in [0, 1] under sigmoid(logits). Equal shapes -> ().
 
         J = w (p t softplus(-z) + (1 - t) softplus(z))        = w (-p t log sigmoid(z) - (1 - t) log(1 - sigmoid(z)))
@@ -358,7 +369,8 @@ _log_above.vjps(lambda g, y, x, least: g / ops.maximum(x, 1e-12), None)        #
 
 
 @_divided_by(_elements)
-def bernoulli_nll(probabilities, target, reduction="mean", weights=None):
+def bernoulli_nll(probabilities: X, target: TensorLike, reduction: Reduction = "mean",
+                  weights: TensorLike | None = None) -> X:
     """Negative log-likelihood of targets in [0, 1] under probabilities in [0, 1] of yes. Equal shapes -> ().
 
         J = w (-t log p - (1 - t) log(1 - p))
@@ -387,20 +399,20 @@ def _difference(name, prediction, target):
 
 
 @_divided_by(_elements)
-def mean_squared_error(prediction, target, reduction="mean"):
+def mean_squared_error(prediction: X, target: TensorLike, reduction: Reduction = "mean") -> X:
     """(prediction - target)^2, the mean over all elements. Equal shapes -> (). Refuses (m,) against (m, 1)."""
     d = _difference("mean_squared_error", prediction, target)
     return _reduce("mean_squared_error", ops.square(d), reduction)
 
 
 @_divided_by(_elements)
-def absolute_error(prediction, target, reduction="mean"):
+def absolute_error(prediction: X, target: TensorLike, reduction: Reduction = "mean") -> X:
     """|prediction - target|, the mean over all elements; the derivative at 0 is 0. Equal shapes -> ()."""
     return _reduce("absolute_error", ops.abs(_difference("absolute_error", prediction, target)), reduction)
 
 
 @_divided_by(_elements)
-def huber(prediction, target, threshold=1.0, reduction="mean"):
+def huber(prediction: X, target: TensorLike, threshold: float = 1.0, reduction: Reduction = "mean") -> X:
     """Squared where small, absolute where large (Huber 1964). Equal shapes -> ().
 
         d = prediction - target:    d^2 / 2  where |d| <= threshold,  else  threshold (|d| - threshold / 2)
@@ -412,7 +424,7 @@ def huber(prediction, target, threshold=1.0, reduction="mean"):
 
 
 @_divided_by(_elements)
-def gaussian_nll(mean, target, precision=1.0, reduction="mean"):
+def gaussian_nll(mean: X, target: TensorLike, precision: TensorLike = 1.0, reduction: Reduction = "mean") -> X:
     """-log N(target | mean, 1/precision), the model of (8.24). mean and target of one shape -> ().
 
         J = (beta (target - mean)^2 - log beta + log 2 pi) / 2

@@ -4,7 +4,7 @@ A function of one array, `def f(x: X) -> X`, gives back what it was given, a Ten
 is written `def f(a: TensorLike, b: TensorLike) -> Tensor`: of arrays alone it makes an array, which is not said.
 """
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -12,8 +12,8 @@ import numpy.typing as npt
 if TYPE_CHECKING:
     from minigrad.core.tensor import Tensor
 
-__all__ = ["Array", "ArrayLike", "Axes", "DType", "Initializer", "Layer", "Loss", "Pair", "Random", "Shape",
-           "TensorLike", "X"]
+__all__ = ["Array", "ArrayLike", "Axes", "DType", "Initializer", "Layer", "Loss", "Pair", "Random",
+           "Reduction", "Shape", "TensorLike", "X"]
 
 Array: TypeAlias = npt.NDArray[Any]
 ArrayLike: TypeAlias = npt.ArrayLike                        # what np.asarray takes: an array, a number, nested lists
@@ -27,4 +27,5 @@ DType: TypeAlias = str | type[Any] | np.dtype[Any]
 Initializer: TypeAlias = Callable[..., Any]                 # f(shape, rng=..., dtype=...) -> array
 Layer: TypeAlias = Callable[[Any], Any]                     # a module, or a function such as ops.relu
 Loss: TypeAlias = Callable[..., Any]                        # f(outputs, targets) -> Tensor (), such as cross_entropy
+Reduction: TypeAlias = Literal["mean", "sum", "none"]
 Random: TypeAlias = int | np.random.Generator | None        # a seed, a generator, or the thread's default
