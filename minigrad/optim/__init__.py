@@ -2,7 +2,8 @@
 # the hall: what all of them share
 from minigrad.optim import schedules
 from minigrad.optim.averaging import PolyakAverage
-from minigrad.optim.fields import Array, Hyper, hyper, state
+from minigrad.typing import Array
+from minigrad.optim.fields import Hyper, hyper, state
 from minigrad.optim.minimize import Result, minimize
 from minigrad.optim.optimizer import NonFiniteError, Optimizer, Step
 from minigrad.optim.parameters import matrices

@@ -2,7 +2,11 @@
 
 A foreign or misspelled name that passed would be a hyperparameter that nothing reads.
 """
+from __future__ import annotations
+
+from collections.abc import Iterator
 from difflib import get_close_matches
+from typing import Any
 
 OTHER_NAMES = {                                              # of other libraries and texts -> ours, the likelier first
     "learning_rate": ("lr",), "rate": ("lr",), "eta": ("lr",), "step_size": ("lr",), "epsilon": ("delta",),
@@ -13,7 +17,7 @@ OTHER_NAMES = {                                              # of other librarie
 }
 
 
-def refuse_unknown(cls, given):
+def refuse_unknown(cls: Any, given: dict[str, Any]) -> None:
     """TypeError for an argument that the class does not have, with the classes of ours that do."""
     for name in given:
         if name not in cls.__signature__.parameters:
@@ -29,20 +33,20 @@ def refuse_unknown(cls, given):
             raise TypeError(f"{cls.__name__}: no argument {name!r}; there are {known}{hint}")
 
 
-def family(cls):
+def family(cls: Any) -> Any:
     """The first class below Optimizer that is a base of others: of all first-order methods, or of section 8.6."""
     *below, optimizer = [c for c in cls.__mro__ if vars(c).get("abstract")]
     return below[-1] if below else optimizer
 
 
-def descendants(cls):
+def descendants(cls: Any) -> Iterator[Any]:
     """All classes derived from one, in order of definition."""
     for kind in cls.__subclasses__():
         yield kind
         yield from descendants(kind)
 
 
-def refuse_attribute(opt, name):
+def refuse_attribute(opt: Any, name: str) -> None:
     """AttributeError for an attribute that an optimizer does not have."""
     known = [*opt._hyper, *opt._state, *(key for key in vars(opt) if not key.startswith("_"))]
     close = [ours for ours in OTHER_NAMES.get(name, ()) if ours in known][:1] or get_close_matches(name, known, 1)

@@ -1,10 +1,15 @@
 """Polyak averaging (section 8.7.3): the mean of the points an optimizer visited."""
+from __future__ import annotations
+
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from typing import Any
 
 import numpy as np
 
 from minigrad.arguments import number
 from minigrad.optim.optimizer import Optimizer, as_parameters
+from minigrad.typing import Array
 
 
 class PolyakAverage:
@@ -21,7 +26,7 @@ class PolyakAverage:
     to the average: recompute them inside `applied()` (`training.refresh_batch_norm`).
     """
 
-    def __init__(self, params, alpha=None):
+    def __init__(self, params: Any, alpha: float | None = None) -> None:
         if alpha is not None:
             alpha = number("PolyakAverage", "alpha", alpha, "[0, 1)", wanted="in [0, 1) or None")
         self.opt = params if isinstance(params, Optimizer) else None
@@ -29,7 +34,7 @@ class PolyakAverage:
         self.alpha, self.t = alpha, 0
         self.mean = np.zeros_like(self.params.theta)
 
-    def reset(self):
+    def reset(self) -> None:
         """Begin anew: the next update is the first."""
         self.t = 0
         self.mean[...] = 0
@@ -42,7 +47,7 @@ class PolyakAverage:
             with self.opt.at_theta() as theta:
                 yield theta
 
-    def update(self):
+    def update(self) -> None:
         """Take in theta as it is now."""
         with self._at_theta() as theta:
             if theta.shape != self.mean.shape or theta.dtype != self.mean.dtype:
@@ -57,7 +62,7 @@ class PolyakAverage:
                 self.mean[...] = self.alpha * self.mean + (1 - self.alpha) * theta
 
     @contextmanager
-    def applied(self):
+    def applied(self) -> Iterator[Array]:
         """`with average.applied():` the parameters are the average; theta comes back to the bit, exception or not, and
         so do the model's running averages, which may be computed anew for the average inside (`refresh_batch_norm`)."""
         if self.t == 0:
@@ -73,11 +78,11 @@ class PolyakAverage:
                 self.params.theta[...] = before
                 self.params.changed()
 
-    def state_dict(self):
+    def state_dict(self) -> dict[str, Any]:
         return {"kind": "PolyakAverage", "alpha": "mean" if self.alpha is None else self.alpha, "t": self.t,
                 "mean": self.mean.copy()}
 
-    def load_state_dict(self, state):
+    def load_state_dict(self, state: dict[str, Any]) -> None:
         """Continue from a saved average. ValueError that lists every mismatch; then nothing has changed."""
         own = self.state_dict()
         problems = [f"{key} is missing" for key in own if key not in state]

@@ -15,19 +15,27 @@ makes of the optimizer.
 A step does not change what the optimizer is: `update`, `begin` and `point` run on a View of it. New names may be set
 on a View and while an optimizer is made, by whatever function; afterwards they are refused, as nobody would read them.
 """
+from __future__ import annotations
+
 from collections.abc import Callable
 from inspect import Parameter, Signature, signature
 from numbers import Real
 from operator import index
-from typing import TYPE_CHECKING, Any, dataclass_transform
+from typing import TYPE_CHECKING, Any, Literal, dataclass_transform
 
 import numpy as np
 
 from minigrad.arguments import number
 from minigrad.optim.arguments import refuse_attribute, refuse_unknown
 
-Hyper = float | Callable[[int], float]
-Array = np.ndarray
+if TYPE_CHECKING:
+    class Hyper:
+        """Assigned as a number or a schedule; a step reads a number."""
+
+        def __get__(self, opt: Any, owner: Any = None) -> float: ...
+        def __set__(self, opt: Any, value: float | Callable[[int], float]) -> None: ...
+else:
+    Hyper = float | Callable[[int], float]
 REQUIRED, PLACE, NAME = Parameter.empty, Parameter.POSITIONAL_OR_KEYWORD, Parameter.KEYWORD_ONLY
 
 # Where a hyperparameter may lie, by name, if its class does not say. Elsewhere: any finite number.
@@ -38,17 +46,17 @@ RANGES = {"lr": "[0, inf)", "delta": "[0, inf)", "weight_decay": "[0, inf)", "da
 class Field:
     """A declared attribute: its value is in the optimizer's table of this kind, under its name."""
 
-    def __init__(self, default=None, interval=None):
+    def __init__(self, default: Any = None, interval: str | None = None) -> None:
         self.default, self.interval = default, interval
 
-    def __set_name__(self, owner, name):
+    def __set_name__(self, owner: Any, name: str) -> None:
         above = getattr(super(owner, owner), name, None)        # the interval, if none is given, as in the class above
         self.name, self.interval = name, self.interval or getattr(above, "interval", None) or RANGES.get(name)
 
-    def __get__(self, opt, owner=None):
+    def __get__(self, opt: Any, owner: Any = None) -> Any:
         return self if opt is None else getattr(opt, self.table)[self.name]
 
-    def __set__(self, opt, value):
+    def __set__(self, opt: Any, value: Any) -> None:
         self.put(opt, value)
         opt.follow()
 
@@ -57,10 +65,10 @@ class Hyperparameter(Field):
     """A number in an interval, or a schedule."""
     table = "_hyper"
 
-    def put(self, opt, value):
+    def put(self, opt: Any, value: Any) -> None:
         opt._hyper[self.name] = self.checked(opt, value)
 
-    def checked(self, opt, value):
+    def checked(self, opt: Any, value: Any) -> Any:
         """A number as a Python float (so that float32 stays float32), or a schedule. ValueError out of range."""
         if callable(value):
             return value
@@ -74,19 +82,19 @@ class State(Field):
     """What a step leaves for the next one: an array, copied into when it is assigned, or a number of one kind."""
     table = "_state"
 
-    def put(self, opt, value):
+    def put(self, opt: Any, value: Any) -> None:
         mine = opt._state[self.name]
         if not assigned(mine, value):
             opt._state[self.name] = index(value) if isinstance(mine, int) else float(value)
 
-    def start(self, opt):
+    def start(self, opt: Any) -> Any:
         """Its value before the first step."""
         if self.default is None:
             return np.zeros(opt.n, opt.dtype)
         return self.default(opt) if callable(self.default) else self.default
 
 
-def assigned(mine, value):
+def assigned(mine: Any, value: Any) -> bool:
     """Copy `value` into `mine`, so that whoever holds the array sees it. False if `mine` is no array."""
     if isinstance(mine, np.ndarray) and value is not mine:
         mine[...] = value
@@ -98,12 +106,12 @@ def hyper(default: Any = REQUIRED, interval: str | None = None) -> Any:
     return Hyperparameter(default, interval)
 
 
-def state(initial: Any = None, *, init: bool = False) -> Any:
+def state(initial: Any = None, *, init: Literal[False] = False) -> Any:
     """A piece of state: None for zeros (n,), a number, or a function of the optimizer. `init` is for type checkers."""
     return State(initial)
 
 
-def declare(cls, name, field):
+def declare(cls: Any, name: str, field: Any) -> Any:
     """Add a field to a class."""
     setattr(cls, name, field)
     field.__set_name__(cls, name)
@@ -113,7 +121,7 @@ def declare(cls, name, field):
 class Made(type):
     """Making an optimizer: arguments that it does not have are refused, and from then on new attributes are."""
 
-    def __call__(cls, *args, **given):
+    def __call__(cls, *args: Any, **given: Any) -> Any:
         refuse_unknown(cls, given)
         opt = super().__call__(*args, **given)
         if "_state" not in opt.__dict__:
@@ -130,7 +138,7 @@ class Declared(metaclass=Made):
     """
     declared, kept, state = {}, (), ()
 
-    def __init_subclass__(cls, view=False, **options):
+    def __init_subclass__(cls, view: bool = False, **options: Any) -> None:
         super().__init_subclass__(**options)
         if view:
             return
@@ -150,22 +158,22 @@ class Declared(metaclass=Made):
         cls.state = tuple(name for name in cls.kept if getattr(cls, name).default is None)
         cls.__signature__ = signature_of(cls)
 
-    def __init__(self, params, *args, **given):
+    def __init__(self, params: Any, *args: Any, **given: Any) -> None:
         self._hyper, self._state = {}, {}
         self.attach(params)
         self.fill(args, given)
         self.prepare()
 
-    def attach(self, params):
+    def attach(self, params: Any) -> None:
         """Keep what is optimized."""
 
-    def prepare(self):
+    def prepare(self) -> None:
         """Called when an optimizer is made, after its arguments and its state are there."""
 
-    def follow(self):
+    def follow(self) -> None:
         """Called after a hyperparameter or state was assigned: what depends on them follows."""
 
-    def fill(self, args, given):
+    def fill(self, args: tuple[Any, ...], given: dict[str, Any]) -> None:
         """The arguments as attributes, then the state. TypeError for one that is missing or one too many."""
         cls, who = type(self), type(self).__name__
         places = [name for name, one in cls.declared.items() if one.kind is PLACE]
@@ -187,7 +195,7 @@ class Declared(metaclass=Made):
             object.__setattr__(self, name, value)
 
 
-def signature_of(cls):
+def signature_of(cls: Any) -> Signature:
     """The arguments of a class: those declared; if it has an `__init__` of its own, those of that."""
     if cls.__init__ is Declared.__init__:
         return Signature([Parameter("params", PLACE), *cls.declared.values()])
@@ -201,13 +209,13 @@ def signature_of(cls):
 class Part:
     """An attribute of a View: an array, copied into when it is assigned, or a number."""
 
-    def __init__(self, name):
+    def __init__(self, name: str) -> None:
         self.name = name
 
-    def __get__(self, view, owner=None):
+    def __get__(self, view: Any, owner: Any = None) -> Any:
         return self if view is None else view._parts[self.name]
 
-    def __set__(self, view, value):
+    def __set__(self, view: Any, value: Any) -> None:
         if not assigned(view._parts[self.name], value):         # a number: from now on, for the optimizer too
             getattr(type(view._whole), self.name).put(view._whole, value)
             view._parts[self.name] = value
@@ -223,7 +231,7 @@ class View:
     __setattr__ = object.__setattr__
 
 
-def view(opt, parts):
+def view(opt: Any, parts: dict[str, Any]) -> Any:
     """The View of `opt` with these parts, a dict of arrays and numbers."""
     cls, names = type(opt), tuple(parts)
     views = vars(cls).get("_views", {})

@@ -1,9 +1,15 @@
 """`minimize(opt, J, steps)`: the loop of the book's boxes, with a result that holds the path."""
+from __future__ import annotations
+
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
 from minigrad.arguments import count, number
+from minigrad.optim.optimizer import Optimizer
+from minigrad.typing import Array
 
 
 @dataclass
@@ -17,19 +23,19 @@ class Result:
     step that failed. restarts: the steps (from 1) before which a second-order method saw no decrease beyond rounding,
     forgot what it had learned and began anew.
     """
-    theta: np.ndarray
+    theta: Array
     value: float
     grad_norm: float
-    values: np.ndarray
-    grad_norms: np.ndarray
-    path: np.ndarray | None
+    values: Array
+    grad_norms: Array
+    path: Array | None
     steps: int
     evaluations: int
     products: int
     reason: str
-    restarts: list = field(default_factory=list)
+    restarts: list[int] = field(default_factory=list)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         anew = f", restarts={self.restarts}" if self.restarts else ""
         return (f"Result(value={self.value:.6g}, grad_norm={self.grad_norm:.3g}, steps={self.steps}, "
                 f"evaluations={self.evaluations}, products={self.products}, reason={self.reason!r}{anew})")
@@ -41,7 +47,7 @@ class Counted:
     version: J's own, or, where it has none, how often foreign code has run (which may have changed J's data).
     """
 
-    def __init__(self, J):
+    def __init__(self, J: Any) -> None:
         self.J, self.evaluations, self.products, self.interruptions = J, 0, 0, 0
         self._theta = self._value = self._g = self._version = None
         if not hasattr(J, "value_and_grad") and not (hasattr(J, "value") and hasattr(J, "grad")):
@@ -49,15 +55,15 @@ class Counted:
                              f"{type(J).__name__} has not")
 
     @property
-    def version(self):
+    def version(self) -> Any:
         own = getattr(self.J, "version", None)
         return self.interruptions if own is None else own
 
-    def known(self, theta):
+    def known(self, theta: Array) -> bool:
         """Was J, as it is, last evaluated at theta?"""
         return self._g is not None and self._version == self.version and np.array_equal(theta, self._theta)
 
-    def value_and_grad(self, theta):
+    def value_and_grad(self, theta: Array) -> tuple[float, Array]:
         if not self.known(theta):
             self.evaluations += 1
             J = self.J
@@ -66,7 +72,7 @@ class Counted:
             self._version = self.version
         return self._value, self._g.copy()
 
-    def value(self, theta):
+    def value(self, theta: Array) -> float:
         if self.known(theta):
             return self._value
         if not hasattr(self.J, "value"):
@@ -74,10 +80,10 @@ class Counted:
         self.evaluations += 1
         return float(self.J.value(theta))
 
-    def grad(self, theta):
+    def grad(self, theta: Array) -> Array:
         return self.value_and_grad(theta)[1]
 
-    def __getattr__(self, name):
+    def __getattr__(self, name: str) -> Any:
         method = getattr(self.J, name)
         if name in ("hvp", "ggnvp"):
             def counted(theta, v):
@@ -92,10 +98,10 @@ class Counted:
 class CountedProducts:
     """J.linearize(theta), its products counted."""
 
-    def __init__(self, linearized, counted):
+    def __init__(self, linearized: Any, counted: Any) -> None:
         self.linearized, self.counted = linearized, counted
 
-    def __getattr__(self, name):
+    def __getattr__(self, name: str) -> Any:
         method = getattr(self.linearized, name)
         if name not in ("hvp", "ggnvp"):
             return method
@@ -106,7 +112,9 @@ class CountedProducts:
         return product
 
 
-def minimize(opt, J, steps, tolerance=0.0, path=None, callback=None, value_tolerance=0.0, theta_tolerance=0.0):
+def minimize(opt: Optimizer, J: Any, steps: int, tolerance: float = 0.0, path: bool | None = None,
+             callback: Callable[..., Any] | None = None, value_tolerance: float = 0.0,
+             theta_tolerance: float = 0.0) -> Result:
     """Step until |g| <= tolerance, until `steps` steps are made, until J or g is not finite, or until a step fails.
 
     value_tolerance, theta_tolerance: relative ones; 0: not asked. Step also until a step changes J by no more than
@@ -157,6 +165,6 @@ def minimize(opt, J, steps, tolerance=0.0, path=None, callback=None, value_toler
                   np.array(points) if keep else None, len(values) - 1, J.evaluations, J.products, reason, restarts)
 
 
-def alike(a, b, part):
+def alike(a: Any, b: Any, part: float) -> bool:
     """Is |a - b| at most this part of the larger of |a|, |b|? Numbers or arrays."""
     return np.linalg.norm(a - b) <= part * max(np.linalg.norm(a), np.linalg.norm(b))

@@ -1,4 +1,7 @@
 """What every optimizer shares: the vector theta, the value and gradient of J, the record of a step."""
+from __future__ import annotations
+
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -7,6 +10,7 @@ import numpy as np
 from minigrad.optim.parameters import as_parameters
 from minigrad.optim.records import NonFiniteError, Step, Trace
 from minigrad.optim.saving import Saved
+from minigrad.typing import Array
 
 __all__ = ["NonFiniteError", "Optimizer", "Step", "as_parameters"]
 
@@ -23,35 +27,35 @@ class Optimizer(Saved):
     abstract = True
     params: Any
 
-    def attach(self, params):
+    def attach(self, params: Any) -> None:
         self.params, self._trace = as_parameters(params, type(self).__name__), None
         self.k, self.n, self.dtype = 0, len(self.params.theta), self.params.theta.dtype
 
     @property
-    def theta(self):
+    def theta(self) -> Array:
         """The live parameter vector (n,)."""
         return self.params.theta
 
     @theta.setter
-    def theta(self, value):
+    def theta(self, value: Array) -> None:
         if value is not self.params.theta:
             self.params.theta[...] = value
         self.changed()
 
-    def changed(self):
+    def changed(self) -> None:
         """Say that theta was moved in place (graphs recorded before no longer hold)."""
         self.params.changed()
 
-    def zero_grad(self):
+    def zero_grad(self) -> None:
         """Forget the gradient: the next backward stores instead of adding."""
         self.params.zero_grad()
 
     @contextmanager
-    def at_theta(self):
+    def at_theta(self) -> Iterator[Array]:
         """`with opt.at_theta():` the parameters are at theta. Only methods with an interim point are ever elsewhere."""
         yield self.theta
 
-    def check_theta(self):
+    def check_theta(self) -> Array:
         """theta. ValueError if the parameters are no longer what the state was made for."""
         theta = self.params.theta
         if theta.dtype != self.dtype or len(theta) != self.n:
@@ -59,11 +63,11 @@ class Optimizer(Saved):
                              f"and is {theta.shape} {theta.dtype} now: make a new one")
         return theta
 
-    def now(self, name, k=None):
+    def now(self, name: str, k: int | None = None) -> Any:
         """The value of a hyperparameter at step k (default: the step being made, self.k + 1)."""
         return self.at_step(name, self._hyper[name], self.k + 1 if k is None else k)
 
-    def at_step(self, name, value, k):
+    def at_step(self, name: str, value: Any, k: int) -> Any:
         """A number as it is; of a schedule its value at step k, checked."""
         if not callable(value):
             return value
@@ -75,17 +79,17 @@ class Optimizer(Saved):
         except ValueError as error:
             raise ValueError(f"{error} (schedule {value!r} at k = {k})") from None
 
-    def validated(self, name, value):
+    def validated(self, name: str, value: Any) -> Any:
         """A value that the hyperparameter may have, a number or a schedule. ValueError else."""
         return getattr(type(self), name).checked(self, value)
 
-    def declare(self, name, value):
+    def declare(self, name: str, value: Any) -> None:
         """Add to the state what no line of a class can name, as an array for every layer."""
         self._state[name] = value
 
     # ---- the objective
 
-    def need(self, J, *names):
+    def need(self, J: Any, *names: str) -> None:
         """ValueError that names what J lacks."""
         missing = [name for name in names if not hasattr(J, name)]
         if missing and hasattr(J, "backward"):
@@ -95,7 +99,7 @@ class Optimizer(Saved):
             raise ValueError(f"{type(self).__name__}.step: J must have {', '.join(f'{name}(...)' for name in names)}; "
                              f"{type(J).__name__} has no {', '.join(missing)}")
 
-    def evaluate(self, J, theta):
+    def evaluate(self, J: Any, theta: Array) -> tuple[float, Array]:
         """J(theta) and its gradient (n,) in theta's dtype. ValueError if J has neither form, or g the wrong shape."""
         if hasattr(J, "value_and_grad"):
             value, g = J.value_and_grad(theta)
@@ -109,14 +113,14 @@ class Optimizer(Saved):
             raise ValueError(f"{type(self).__name__}.step: J's gradient must have shape ({self.n},), got {g.shape}")
         return float(value), g
 
-    def step(self, J):
+    def step(self, J: Any) -> Step | None:
         """One step of the method on objective J."""
         raise NotImplementedError
 
     # ---- watching
 
     @contextmanager
-    def trace(self):
+    def trace(self) -> Iterator[Trace]:
         """`with opt.trace() as history:` records the book's symbols after every step: history["theta"] is (steps, n),
         likewise "g" and every state array; hyperparameters are (steps,)."""
         before, self._trace = self._trace, Trace()
@@ -125,11 +129,11 @@ class Optimizer(Saved):
         finally:
             self._trace = before
 
-    def record(self, **symbols):
+    def record(self, **symbols: Any) -> None:
         """Called by `step` when it is done: copies the symbols into the trace, if one is being taken."""
         if self._trace is not None:
             self._trace.append({name: np.array(value) for name, value in symbols.items()})
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         hyper = ", ".join(f"{name}={value!r}" for name, value in self._hyper.items())
         return f"{type(self).__name__}({hyper}; n={self.n}, k={self.k})"

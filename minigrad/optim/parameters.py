@@ -1,8 +1,14 @@
 """What may be optimized: a plain vector, an object that cuts one into named slices, as `model.parameters()` does, or a
 list of Tensors, for which one vector is laid out."""
+from __future__ import annotations
+
+from collections.abc import Iterable
 from math import prod
+from typing import Any
 
 import numpy as np
+
+from minigrad.typing import Array
 
 
 class Plain:
@@ -10,14 +16,14 @@ class Plain:
     g = None
     unwritten = frozenset()
 
-    def __init__(self, theta):
+    def __init__(self, theta: Array) -> None:
         self.theta = theta
         self.slices = {"theta": slice(0, len(theta))}
 
-    def zero_grad(self):
+    def zero_grad(self) -> None:
         pass
 
-    def changed(self):
+    def changed(self) -> None:
         pass
 
 
@@ -28,7 +34,7 @@ class Leaves:
     together from the Tensors' gradients.
     """
 
-    def __init__(self, tensors):
+    def __init__(self, tensors: Iterable[Any]) -> None:
         self.tensors, self.slices, self.shapes, n = list(tensors), {}, {}, 0
         for i, tensor in enumerate(self.tensors):
             self.slices[str(i)], self.shapes[str(i)] = slice(n, n + tensor.size), tensor.shape
@@ -38,7 +44,7 @@ class Leaves:
                       for part, tensor in zip(self.slices.values(), self.tensors)]
 
     @property
-    def theta(self):
+    def theta(self) -> Array:
         """All values, (n,); a vector of which the Tensors' data are parts."""
         for tensor, part in zip(self.tensors, self.parts):
             if tensor.data is not part:
@@ -47,7 +53,7 @@ class Leaves:
         return self._theta
 
     @property
-    def g(self):
+    def g(self) -> Array:
         """All gradients, (n,); meaningless where `unwritten` says so."""
         for tensor, part in zip(self.tensors, self.slices.values()):
             if tensor.grad is not None:
@@ -55,33 +61,33 @@ class Leaves:
         return self._g
 
     @property
-    def unwritten(self):
+    def unwritten(self) -> set[str]:
         """Names of the Tensors without a gradient."""
         return {name for name, tensor in zip(self.slices, self.tensors) if tensor.grad is None}
 
     @property
-    def frozen(self):
+    def frozen(self) -> set[str]:
         """Names of the Tensors that no step may move (requires_grad is False)."""
         return {name for name, tensor in zip(self.slices, self.tensors) if not tensor.requires_grad}
 
-    def zero_grad(self):
+    def zero_grad(self) -> None:
         """Forget all gradients."""
         for tensor in self.tensors:
             tensor.grad = None
 
-    def changed(self):
+    def changed(self) -> None:
         """To be called after theta was modified in place: graphs recorded before may no longer be used."""
         for tensor, part in zip(self.tensors, self.parts):
             tensor.data = part
 
-    def __getstate__(self):
+    def __getstate__(self) -> Any:
         return self.tensors                                # a copy lays out a theta of its own
 
-    def __setstate__(self, tensors):
+    def __setstate__(self, tensors: Any) -> None:
         self.__init__(tensors)
 
 
-def together(params, who):
+def together(params: Any, who: str) -> Any:
     """A list of Tensors, of Parameters, or of several models' `parameters()`, as one object with one theta."""
     listed = [p for part in params for p in (part if hasattr(part, "slices") else [part])]
     if any(isinstance(part, dict) for part in listed):
@@ -105,7 +111,7 @@ def together(params, who):
     return Leaves(listed)
 
 
-def as_parameters(params, who):
+def as_parameters(params: Any, who: str) -> Any:
     """`params` itself if it has theta, g and slices; a float array (n,) wrapped; Tensors of a list laid out together.
 
     ValueError for anything else.
@@ -139,19 +145,19 @@ def as_parameters(params, who):
     return params
 
 
-def shape_of(params, name):
+def shape_of(params: Any, name: str) -> tuple[int, ...]:
     """The shape of a parameter: params.shapes[name], or (size,) where it is not known."""
     part = params.slices[name]
     return tuple(getattr(params, "shapes", {}).get(name, (part.stop - part.start,)))
 
 
-def matrix_shape(shape):
+def matrix_shape(shape: tuple[int, ...]) -> tuple[int, int] | None:
     """(in, out) for a parameter with two axes or more, its last being the outputs: a conv weight (kh, kw, c_in, c_out)
     is (kh kw c_in, c_out). None for vectors."""
     return (prod(shape[:-1]), shape[-1]) if len(shape) > 1 else None
 
 
-def matrices(params):
+def matrices(params: Any) -> dict[str, Array]:
     """The matrices in theta: name -> a live view (in, out) of it, for each parameter with two axes or more.
 
     params: model.parameters(), or any object with theta, slices and shapes (name -> shape). A weight (in, out) is

@@ -1,5 +1,9 @@
 """An optimizer's state as a flat dict, and back: exact continuation, or one error that lists every mismatch."""
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -12,7 +16,7 @@ INTEGER = int | np.integer
 class Saved(Declared):
     """Saving and loading, for Optimizer: hyperparameters (schedules by their text), the state and the step count."""
 
-    def entries(self):
+    def entries(self) -> Iterator[tuple[str, Any, Callable[[Any], Any]]]:
         """(key, what there is now, the function that puts back another) of all that the next step depends on."""
         yield "k", self.k, partial(setattr, self, "k")
         for name, value in self._hyper.items():
@@ -21,7 +25,7 @@ class Saved(Declared):
             put = partial(np.copyto, value) if isinstance(value, np.ndarray) else partial(self._state.__setitem__, name)
             yield f"state.{name}", value, put
 
-    def state_dict(self):
+    def state_dict(self) -> dict[str, Any]:
         """Everything the next step depends on but theta: a flat dict of arrays, numbers and strings (all copies).
 
         Save theta itself inside `with opt.at_theta():`; load theta before the optimizer.
@@ -30,7 +34,7 @@ class Saved(Declared):
             key: value.copy() if isinstance(value, np.ndarray) else schedules.describe(value)
             for key, value, _ in self.entries()}
 
-    def load_state_dict(self, state):
+    def load_state_dict(self, state: dict[str, Any]) -> None:
         """Continue where `state` was saved. One ValueError lists every mismatch, and then nothing has changed;
         NotASchedule, a ValueError too, if a text among them is no schedule's: then the file is at fault."""
         own = {"kind": (type(self).__name__, None), "n": (self.n, None)}
@@ -49,7 +53,7 @@ class Saved(Declared):
             if key not in ("kind", "n"):
                 own[key][1](value)
 
-    def restored(self, key, mine, theirs):
+    def restored(self, key: str, mine: Any, theirs: Any) -> Any:
         """What is to be put back for `key`, where there is `mine` now and `theirs` was saved. ValueError if not."""
         if key.startswith(("hyper.", "group.")):
             if isinstance(theirs, str) and theirs.startswith("custom"):

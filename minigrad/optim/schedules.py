@@ -1,7 +1,10 @@
 """Schedules: k -> value of a hyperparameter. The first step has k = 1 (algorithm 8.1)."""
+from __future__ import annotations
+
 import re
 from dataclasses import dataclass, field, fields
 from math import cos, pi
+from typing import Any
 
 from minigrad.arguments import number
 
@@ -10,7 +13,7 @@ DEEPEST = 20                                        # schedules inside schedules
 WHOLE = 2**53                                       # whole numbers beyond have no place in a text
 
 
-def numeric(interval="(-inf, inf)", **options):
+def numeric(interval: str = "(-inf, inf)", **options: Any) -> Any:
     """A field of a schedule that is a number in an interval."""
     return field(metadata={"interval": interval}, **options)
 
@@ -18,7 +21,7 @@ def numeric(interval="(-inf, inf)", **options):
 class Schedule:
     """A function of the step number k = 1, 2, ... whose repr is its description: `restore` makes it again."""
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         """Numbers become Python's: as text, one of NumPy's could not be read back, and it would widen float32."""
         for one in fields(self):
             value = getattr(self, one.name)
@@ -28,7 +31,7 @@ class Schedule:
                 value = as_schedule(value)
             object.__setattr__(self, one.name, value)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(repr(getattr(self, one.name)) for one in fields(self))})"
 
 
@@ -45,7 +48,7 @@ class Constant(Schedule):
     """value at every k."""
     value: float = numeric()
 
-    def __call__(self, k):
+    def __call__(self, k: int) -> float:
         return self.value
 
 
@@ -60,7 +63,7 @@ class Linear(Schedule):
     end: float = numeric()
     tau: float = numeric("(0, inf)")
 
-    def __call__(self, k):
+    def __call__(self, k: int) -> float:
         alpha = min(k / self.tau, 1)
         return (1 - alpha) * self.start + alpha * self.end
 
@@ -71,7 +74,7 @@ class Inverse(Schedule):
     start: float = numeric()
     tau: float = numeric("(0, inf)", default=1)
 
-    def __call__(self, k):
+    def __call__(self, k: int) -> float:
         return self.start / (1 + (k - 1) / self.tau)
 
 
@@ -81,7 +84,7 @@ class Power(Schedule):
     start: float = numeric()
     power: float = numeric()
 
-    def __call__(self, k):
+    def __call__(self, k: int) -> float:
         return self.start * k ** -self.power
 
 
@@ -92,7 +95,7 @@ class Stair(Schedule):
     factor: float = numeric("(0, inf)")
     every: float = numeric("(0, inf)")
 
-    def __call__(self, k):
+    def __call__(self, k: int) -> float:
         return self.start * self.factor ** ((k - 1) // self.every)
 
 
@@ -102,7 +105,7 @@ class Exponential(Schedule):
     start: float = numeric()
     factor: float = numeric("(0, inf)")
 
-    def __call__(self, k):
+    def __call__(self, k: int) -> float:
         return self.start * self.factor ** (k - 1)
 
 
@@ -113,7 +116,7 @@ class Cosine(Schedule):
     end: float = numeric()
     period: float = numeric("(0, inf)")
 
-    def __call__(self, k):
+    def __call__(self, k: int) -> float:
         fraction = min((k - 1) / self.period, 1)
         return self.end + (self.start - self.end) * (1 + cos(pi * fraction)) / 2
 
@@ -129,7 +132,7 @@ class CosineRestarts(Schedule):
     period: float = numeric("(0, inf)")
     longer: float = numeric("[1, inf)", default=1)
 
-    def __call__(self, k):
+    def __call__(self, k: int) -> float:
         at, period = k - 1, self.period
         while at >= period:
             if self.longer == 1:
@@ -148,21 +151,21 @@ class Warmup(Schedule):
     steps: float = numeric("[0, inf)")
     then: Schedule | float
 
-    def __call__(self, k):
+    def __call__(self, k: int) -> float:
         return min(k / self.steps, 1) * self.then(k) if self.steps else self.then(k)
 
 
 @dataclass(frozen=True, repr=False)
 class Chain(Schedule):
     """One schedule after another: Chain([(steps, schedule), ..., last]); each starts at its own k = 1."""
-    parts: tuple
+    parts: tuple[Any, ...]
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         *parts, last = self.parts
         parts = [(_plain("Chain", "steps", steps, "(0, inf)"), as_schedule(part)) for steps, part in parts]
         object.__setattr__(self, "parts", (*parts, as_schedule(last)))
 
-    def __call__(self, k):
+    def __call__(self, k: int) -> float:
         *parts, last = self.parts
         for steps, part in parts:
             if k <= steps:
@@ -177,7 +180,7 @@ class Scaled(Schedule):
     factor: Schedule | float
     schedule: Schedule | float
 
-    def __call__(self, k):
+    def __call__(self, k: int) -> float:
         return self.factor(k) * self.schedule(k)
 
 
@@ -195,7 +198,7 @@ class OneCycle(Schedule):
     divisor: float = numeric("(0, inf)", default=25)
     last: float = numeric("(0, inf)", default=10_000)
 
-    def __call__(self, k):
+    def __call__(self, k: int) -> float:
         start, up, down = self.highest / self.divisor, self.rising * self.steps - 1, (1 - self.rising) * self.steps
         if k - 1 < up:
             return Cosine(start, self.highest, up)(k)
@@ -211,7 +214,7 @@ class PerEpoch(Schedule):
     schedule: Schedule | float
     steps: float = numeric("[1, inf)")
 
-    def __call__(self, k):
+    def __call__(self, k: int) -> float:
         return self.schedule(int((k - 1) // self.steps) + 1)
 
 
@@ -219,12 +222,12 @@ KINDS = {kind.__name__: kind for kind in (Constant, Linear, Inverse, Power, Stai
                                           Warmup, Chain, Scaled, OneCycle, PerEpoch)}
 
 
-def as_schedule(value):
+def as_schedule(value: Any) -> Any:
     """A number becomes Constant(number); a callable stays."""
     return value if callable(value) else Constant(value)
 
 
-def robbins_monro(schedule):
+def robbins_monro(schedule: Any) -> bool:
     """Do sum eps_k = inf (8.12) and sum eps_k^2 < inf (8.13) hold? True or False; both only speak of the tail.
 
     Decided for the families of this file. ValueError for any other function: no finite number of its values could tell.
@@ -252,7 +255,7 @@ def robbins_monro(schedule):
     raise ValueError(f"robbins_monro: cannot decide for {schedule!r}; known: {', '.join(KINDS)}")
 
 
-def describe(value):
+def describe(value: Any) -> Any:
     """A number as it is; a schedule of this file as the text that `restore` reads; another function as 'custom ...'."""
     if not callable(value):
         return value
@@ -268,7 +271,7 @@ class NotASchedule(ValueError):
     """A text that is none of `describe`'s."""
 
 
-def restore(text):
+def restore(text: str) -> Schedule:
     """The schedule that `describe` wrote, as 'Linear(0.1, 0.001, 500)'. NotASchedule, a ValueError, for any other text.
 
     Reads names of this file, numbers and brackets, each character once: the text may come from a file of anybody's.

@@ -3,14 +3,17 @@
 What runs is the compiled form of each `update`; the text below is its definition. After an edit here set
 MINIGRAD_KERNELS=numpy, then the text runs. A subclass with an `update` of its own runs as written.
 """
+from __future__ import annotations
+
 from math import sqrt
 
 import numpy as np
 
 from minigrad.arguments import number
 from minigrad.kernels.optim import compiled_as
-from minigrad.optim.fields import Array, Hyper, hyper, state
+from minigrad.optim.fields import Hyper, hyper, state
 from minigrad.optim.first_order.base import FirstOrder
+from minigrad.typing import Array
 
 
 class AdaGrad(FirstOrder):
@@ -27,7 +30,7 @@ class AdaGrad(FirstOrder):
     r: Array = state()
 
     @compiled_as("adagrad(theta, g, r, lr, delta)")
-    def update(self, g):
+    def update(self, g: Array) -> None:
         self.r = self.r + g * g
         self.theta = self.theta - self.lr / (self.delta + np.sqrt(self.r)) * g
 
@@ -47,7 +50,7 @@ class RMSProp(FirstOrder):
     r: Array = state()
 
     @compiled_as("rmsprop(theta, g, r, lr, rho, delta)")
-    def update(self, g):
+    def update(self, g: Array) -> None:
         self.r = self.rho * self.r + (1 - self.rho) * g * g
         self.theta = self.theta - self.lr / np.sqrt(self.delta + self.r) * g
 
@@ -71,11 +74,11 @@ class RMSPropNesterov(FirstOrder):
     v: Array = state()
 
     @compiled_as("interim(theta, v, momentum, out)")
-    def point(self):
+    def point(self) -> Array:
         return self.theta + self.momentum * self.v
 
     @compiled_as("rmsprop_nesterov(theta, g, r, v, lr, rho, momentum, delta)")
-    def update(self, g):
+    def update(self, g: Array) -> None:
         self.r = self.rho * self.r + (1 - self.rho) * g * g
         root = np.sqrt(self.delta + self.r)
         self.v = self.momentum * self.v - np.divide(self.lr, root, out=np.zeros_like(root), where=root != 0) * g
@@ -100,7 +103,7 @@ class AdaDelta(FirstOrder):
     u: Array = state()
 
     @compiled_as("adadelta(theta, g, r, u, lr, rho, delta)")
-    def update(self, g):
+    def update(self, g: Array) -> None:
         self.r = self.rho * self.r + (1 - self.rho) * g * g
         d = np.sqrt(self.delta + self.u) / np.sqrt(self.delta + self.r) * g
         self.u = self.rho * self.u + (1 - self.rho) * d * d
@@ -129,7 +132,7 @@ class Adam(FirstOrder):
     r: Array = state()
 
     @compiled_as("adam(theta, g, s, r, lr, rho1, rho2, delta, t)")
-    def update(self, g):
+    def update(self, g: Array) -> None:
         self.s = self.rho1 * self.s + (1 - self.rho1) * g
         self.r = self.rho2 * self.r + (1 - self.rho2) * g * g
         s_hat = self.s / (1 - self.rho1 ** self.t)
@@ -153,7 +156,7 @@ class AdaMax(FirstOrder):
     u: Array = state()
 
     @compiled_as("adamax(theta, g, s, u, lr, rho1, rho2, t)")
-    def update(self, g):
+    def update(self, g: Array) -> None:
         self.s = self.rho1 * self.s + (1 - self.rho1) * g
         self.u = np.maximum(self.rho2 * self.u, np.abs(g))
         ratio = np.divide(self.s, self.u, out=np.zeros_like(g), where=self.u != 0)
@@ -179,7 +182,7 @@ class AdamW(Adam):
     delta: Hyper = hyper(1e-8)
 
     @compiled_as("adamw(theta, g, s, r, lr, rho1, rho2, delta, weight_decay, eta, t)")
-    def update(self, g):
+    def update(self, g: Array) -> None:
         self.s = self.rho1 * self.s + (1 - self.rho1) * g
         self.r = self.rho2 * self.r + (1 - self.rho2) * g * g
         s_hat = self.s / (1 - self.rho1 ** self.t)
@@ -188,7 +191,7 @@ class AdamW(Adam):
         self.theta = self.theta - self.eta * (step + self.weight_decay * self.theta)
 
 
-def normalized_decay(decay, batch, examples, epochs):
+def normalized_decay(decay: float, batch: int, examples: int, epochs: int) -> float:
     """AdamW's weight decay for a run of any length: lambda = lambda_norm sqrt(b/(B T)) (Loshchilov and Hutter 2019).
 
     b: examples per batch; B: examples in the training set; T: epochs of the run (of this restart).

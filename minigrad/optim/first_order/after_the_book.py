@@ -2,15 +2,20 @@
 
 No compiled forms: what runs is the text below.
 """
+from __future__ import annotations
+
 from math import sqrt
+from typing import Any
 
 import numpy as np
 
-from minigrad.optim.fields import Array, Hyper, hyper, state
+from minigrad.optim.fields import Hyper, hyper, state
 from minigrad.optim.first_order.adaptive import Adam
 from minigrad.optim.first_order.base import FirstOrder
 from minigrad.optim.first_order.sgd import Momentum
 from minigrad.optim.parameters import matrix_shape
+from minigrad.optim.records import Step
+from minigrad.typing import Array
 
 
 class AMSGrad(Adam):
@@ -27,7 +32,7 @@ class AMSGrad(Adam):
     """
     highest: Array = state()
 
-    def update(self, g):
+    def update(self, g: Array) -> None:
         self.s = self.rho1 * self.s + (1 - self.rho1) * g
         self.r = self.rho2 * self.r + (1 - self.rho2) * g * g
         self.highest = np.maximum(self.highest, self.r)
@@ -56,10 +61,10 @@ class NAdam(Adam):
     warming: Hyper = hyper(1 / 250, "[0, inf)")
     c: Array = state()
 
-    def begin(self):
+    def begin(self) -> None:
         self.c = 1
 
-    def update(self, g):
+    def update(self, g: Array) -> None:
         m, following = (self.rho1 * (1 - 0.96 ** (t * self.warming) / 2) for t in (self.t, self.t + 1))
         self.c = m * self.c
         self.s = self.rho1 * self.s + (1 - self.rho1) * g
@@ -87,7 +92,7 @@ class RAdam(Adam):
     delta: Hyper = hyper(1e-8, "(0, inf)")
     enough: Hyper = hyper(5.0, "[4, inf)")
 
-    def update(self, g):
+    def update(self, g: Array) -> None:
         self.s = self.rho1 * self.s + (1 - self.rho1) * g
         self.r = self.rho2 * self.r + (1 - self.rho2) * g * g
         s_hat = self.s / (1 - self.rho1 ** self.t)
@@ -116,7 +121,7 @@ class Lion(FirstOrder):
     rho2: Hyper = hyper(0.99)
     s: Array = state()
 
-    def update(self, g):
+    def update(self, g: Array) -> None:
         c = self.rho1 * self.s + (1 - self.rho1) * g
         self.theta = self.theta - self.lr * (np.sign(c) + self.weight_decay * self.theta)
         self.s = self.rho2 * self.s + (1 - self.rho2) * g
@@ -142,7 +147,7 @@ class Muon(Adam):
     lr: Hyper = hyper(0.001)
     momentum: Hyper = hyper(0.95)
 
-    def update(self, g):
+    def update(self, g: Array) -> None:
         if len(self.shape) > 1:
             self.s = self.momentum * self.s + (1 - self.momentum) * g
             U = orthogonal(((1 - self.momentum) * g + self.momentum * self.s).reshape(matrix_shape(self.shape)),
@@ -155,7 +160,7 @@ class Muon(Adam):
         self.theta = self.theta - self.lr * (step + self.weight_decay * self.theta)
 
 
-def orthogonal(M, delta=1e-8):
+def orthogonal(M: Array, delta: float = 1e-8) -> Array:
     """About the orthogonal matrix nearest to M (rows, columns), as Muon takes it: U V' of the SVD M = U S V'.
 
         X = M / (|M| + delta)                           the Frobenius norm
@@ -190,13 +195,13 @@ class SAM(Momentum):
     momentum: Hyper = hyper(0.9)
     radius: Hyper = hyper(0.05, "[0, inf)")
 
-    def step(self, J=None):
+    def step(self, J: Any = None) -> Step:
         """One step on J; a gradient that was taken before cannot be used."""
         if J is None:
             raise ValueError("SAM.step: takes two gradients of an objective: step(J), J = Objective(model, loss, x, y)")
         return super().step(J)
 
-    def evaluate(self, J, theta):
+    def evaluate(self, J: Any, theta: Array) -> tuple[float, Array]:
         value, g = super().evaluate(J, theta)
         moved, numbers, pieces = theta.copy(), self.values(self.k + 1), self.movable()
         norm = sqrt(sum(float(np.sum(np.square(g[start:stop], dtype=np.float64))) for start, stop, _ in pieces))
@@ -225,10 +230,10 @@ class ScheduleFree(FirstOrder):
     v: Array = state()
     w: Array = state()
 
-    def point(self):
+    def point(self) -> Array:
         return self.theta + (1 - self.momentum) * self.v
 
-    def update(self, g):
+    def update(self, g: Array) -> None:
         self.w = self.w + (self.lr ** 2 - self.w) / self.t
         c = np.divide(self.lr ** 2 / self.t, self.w, out=np.zeros_like(g), where=self.w != 0)
         self.v = self.v - self.lr * g

@@ -1,7 +1,10 @@
 """First-order methods: a subclass writes `update(g)`, one pass of its loop, and `point()` if g is taken elsewhere."""
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import KW_ONLY
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any, ClassVar, overload
 
 import numpy as np
 
@@ -10,6 +13,7 @@ from minigrad.optim.first_order.gradient import decayed, given, left_by_backward
 from minigrad.optim.first_order.groups import Group, cut, make_groups, shapes_of
 from minigrad.optim.first_order.interim import InterimPoint
 from minigrad.optim.records import Step
+from minigrad.typing import Array
 
 
 class FirstOrder(InterimPoint):
@@ -41,7 +45,7 @@ class FirstOrder(InterimPoint):
     weight_decay: Hyper = hyper(0.0)
     check_finite: bool = False
 
-    def fill(self, args, given):
+    def fill(self, args: tuple[Any, ...], given: dict[str, Any]) -> None:
         super().fill(args, given)
         self._work = {name: np.zeros(self.n, self.dtype) for name in self.work}
         self.groups = [Group(self, "the rest"), *make_groups(self, self.groups)]
@@ -50,16 +54,20 @@ class FirstOrder(InterimPoint):
         self._counts = [0] * len(self._pieces)
         self._decayed = None
 
-    def update(self, g):
+    def update(self, g: Array) -> None:
         """One pass of the method's loop on self.theta and the state, given the gradient g."""
         raise NotImplementedError
 
-    def begin(self):
+    def begin(self) -> None:
         """Fill the state before the first step (by default it is zero)."""
 
     # ---- a step
 
-    def step(self, J=None, *, g=None):
+    @overload
+    def step(self, J: None = None, *, g: Array | None = None) -> None: ...
+    @overload
+    def step(self, J: Any, *, g: Array | None = None) -> Step: ...
+    def step(self, J: Any = None, *, g: Array | None = None) -> Any:
         """One step: with the g that backward left, `opt.step()`; with that of an objective, `opt.step(J)` (returns a
         Step, J's value where g was taken); or with a gradient taken at `interim()`, `opt.step(g=...)`.
 
@@ -104,7 +112,7 @@ class FirstOrder(InterimPoint):
             self.changed()
         return outcome
 
-    def values(self, k):
+    def values(self, k: int) -> list[dict[str, Any]]:
         """Every group's hyperparameters at step k, as numbers; ValueError if a schedule leaves its range."""
         rest = {name: self.at_step(name, value, k) if callable(value) else value for name, value in self._hyper.items()}
         if len(self.groups) == 1:
@@ -112,7 +120,7 @@ class FirstOrder(InterimPoint):
         return [rest] + [rest | {name: self.at_step(name, value, k) for name, value in group.own.items()}
                          for group in self.groups[1:]]
 
-    def runs(self, skipped):
+    def runs(self, skipped: Collection[str]) -> tuple[list[tuple[int, int, int, int]], list[int]]:
         """(start, stop, group, t) for maximal runs of parameters of equal group and step count (or, `by_parameter`, for
         every parameter); the counts after it."""
         counts = self._counts
@@ -127,7 +135,7 @@ class FirstOrder(InterimPoint):
                 runs.append((start, stop, group, t))
         return runs, counts
 
-    def parts(self, theta, start, stop, numbers):
+    def parts(self, theta: Array, start: int, stop: int, numbers: dict[str, Any]) -> dict[str, Any]:
         """What a View of parameters start ... stop has, by name."""
         if stop - start == self.n:
             return {**numbers, "theta": theta, **self._state, **self._work}
@@ -135,7 +143,8 @@ class FirstOrder(InterimPoint):
                for name, value in (self._state | self._work).items()}
         return {**numbers, "theta": theta[start:stop], **own}
 
-    def advance(self, theta, g, runs, numbers):
+    def advance(self, theta: Array, g: Array, runs: list[tuple[int, int, int, int]],
+                numbers: list[dict[str, Any]]) -> str:
         """`update`, or its kernel, on every run."""
         cls = type(self)
         kernel = getattr(cls.update, "kernel", None)
@@ -153,7 +162,7 @@ class FirstOrder(InterimPoint):
 
     # ---- saving
 
-    def entries(self):
+    def entries(self) -> Iterator[tuple[str, Any, Callable[[Any], Any]]]:
         """As for every optimizer; then the groups, the parameters' own step counts, and whether to look ahead."""
         yield from super().entries()
         for i, group in enumerate(self.groups[1:], 1):
@@ -164,7 +173,7 @@ class FirstOrder(InterimPoint):
         yield "counts", np.array(self._counts), lambda counts: setattr(self, "_counts", counts.tolist())
         yield "at_point", int(bool(self._ahead) or self._paused), self.restore_point
 
-    def restored(self, key, mine, theirs):
+    def restored(self, key: str, mine: Any, theirs: Any) -> Any:
         found = super().restored(key, mine, theirs)
         if key == "stops" and not np.array_equal(found, mine):
             raise ValueError("stops: the parameters or groups are cut differently")

@@ -1,13 +1,17 @@
 """Gradient clipping (section 8.2.4): a bound on the gradient before the step, for cliffs. Call it after backward."""
+from __future__ import annotations
+
 from math import isfinite, sqrt
+from typing import Any
 
 import numpy as np
 
 from minigrad.arguments import number
 from minigrad.optim.optimizer import NonFiniteError
+from minigrad.typing import Array
 
 
-def written(params, who):
+def written(params: Any, who: str) -> list[Array]:
     """The parts of g that hold a gradient, as views; g itself for an array."""
     if isinstance(params, np.ndarray):
         if params.dtype not in (np.float32, np.float64):
@@ -20,7 +24,7 @@ def written(params, who):
     return [params.g[part] for name, part in params.slices.items() if name not in params.unwritten]
 
 
-def norm(parts, who):
+def norm(parts: list[Array], who: str) -> float:
     """sqrt of the sum of all squares, summed in float64, as a float. NonFiniteError if it is NaN or infinite."""
     total = sqrt(sum(float(np.einsum("i,i->", g, g, dtype=np.float64)) for g in parts))
     if not 1e-140 < total < 1e140 and parts:             # squares may have left float64: scale by the largest
@@ -34,7 +38,7 @@ def norm(parts, who):
     return total
 
 
-def clip_grad_norm(params, limit):
+def clip_grad_norm(params: Any, limit: float) -> float:
     """If |g| > limit: g <- limit g / |g|, over all parameters together (Pascanu et al. 2013). Returns |g| before.
 
     params: model.parameters() (parameters without a gradient count as zero) or a gradient (n,); g is changed in place.
@@ -52,7 +56,7 @@ def clip_grad_norm(params, limit):
     return before
 
 
-def clip_grad_value(params, limit):
+def clip_grad_value(params: Any, limit: float) -> float:
     """g_i <- the nearest number in [-limit, limit], element by element (Mikolov 2012). Returns |g| before, a float.
 
     params as in clip_grad_norm; g is changed in place, and may turn. NonFiniteError if |g| is not finite.

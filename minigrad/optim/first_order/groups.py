@@ -7,25 +7,30 @@ A group's params: a pattern over the names of the slices (`*`, `?`, `[ab]`), a s
 sub-module, or a list of these. What no group names is the rest, with the optimizer's own hyperparameters; a group
 uses those too, for what it does not state. A parameter belongs to one group at most.
 """
+from __future__ import annotations
+
 from fnmatch import fnmatchcase
+from typing import Any
 
 import numpy as np
 
 from minigrad.optim.parameters import shape_of
+from minigrad.typing import Array
 
 
 class Group:
     """One group: `group["lr"] = 0.01` assigns, validated; group["lr"] is its own value or else the optimizer's."""
 
-    def __init__(self, opt, label, intervals=(), own=None, frozen=False):
+    def __init__(self, opt: Any, label: str, intervals: Any = (), own: dict[str, Any] | None = None,
+                 frozen: bool = False) -> None:
         self.opt, self.label, self.intervals, self.own, self.frozen = opt, label, intervals, {}, frozen
         for name, value in (own or {}).items():
             self[name] = value
 
-    def __getitem__(self, name):
+    def __getitem__(self, name: str) -> Any:
         return self.frozen if name == "frozen" else self.own.get(name, self.opt._hyper[name])
 
-    def __setitem__(self, name, value):
+    def __setitem__(self, name: str, value: Any) -> None:
         if name == "frozen":
             self.frozen = bool(value)
         elif name not in self.opt._hyper:
@@ -37,11 +42,11 @@ class Group:
             self.own[name] = self.opt.validated(name, value)
             self.opt.follow()
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"Group({self.label}: {self.own}{', frozen' if self.frozen else ''})"
 
 
-def make_groups(opt, groups):
+def make_groups(opt: Any, groups: Any) -> list[Group]:
     """The groups a user wrote, as Group objects. ValueError if one matches nothing or has an unknown hyperparameter."""
     if isinstance(groups, dict):
         groups = [dict(own, params=pattern) for pattern, own in groups.items()]
@@ -60,7 +65,7 @@ def _label(params):
         f"[{', '.join(map(_label, params))}]" if isinstance(params, (list, tuple)) else "of a sub-module"
 
 
-def find(opt, params):
+def find(opt: Any, params: Any) -> list[tuple[int, int]]:
     """The intervals (start, stop) of theta that `params` names."""
     who, theta, slices = type(opt).__name__, opt.params.theta, opt.params.slices
     if isinstance(params, str):
@@ -83,7 +88,7 @@ def find(opt, params):
                      f"list of these, got {type(params).__name__}")
 
 
-def place(who, part, theta):
+def place(who: str, part: Array, theta: Array) -> tuple[int, int]:
     """Where in theta the vector `part` lies, which shares its memory."""
     start, rest = divmod(part.ctypes.data - theta.ctypes.data, theta.itemsize)
     if rest == 0 and start >= 0 and start + len(part) <= len(theta) and np.shares_memory(part, theta):
@@ -91,7 +96,7 @@ def place(who, part, theta):
     raise ValueError(f"{who}: a group's parameters are not part of the optimizer's theta")
 
 
-def cut(slices, groups, who):
+def cut(slices: dict[str, slice], groups: Any, who: str) -> list[tuple[int, int, str, int]]:
     """Cut theta at the borders of parameters and groups: [(start, stop, parameter's name, index of its group)]."""
     intervals = sorted((start, stop, i) for i, group in enumerate(groups) for start, stop in group.intervals)
     for (_, stop, i), (start, _, j) in zip(intervals, intervals[1:]):
@@ -108,7 +113,7 @@ def cut(slices, groups, who):
     return pieces
 
 
-def shapes_of(params, pieces, who):
+def shapes_of(params: Any, pieces: Any, who: str) -> dict[int, tuple[int, ...]]:
     """start of a piece -> the shape of its parameter. ValueError if a group cuts a parameter that has a shape."""
     shapes = {}
     for start, stop, name, _ in pieces:

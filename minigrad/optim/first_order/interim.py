@@ -4,12 +4,17 @@ In a loop with an objective, step(J), J is evaluated at `interim()` and the para
 backward the parameters themselves are at the interim point between two steps, and theta is kept in an array meanwhile.
 The two loops may follow one another in any order: `zero_grad` puts the parameters where the next backward belongs.
 """
+from __future__ import annotations
+
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from typing import Any
 
 import numpy as np
 
 from minigrad.optim.fields import view
 from minigrad.optim.optimizer import Optimizer
+from minigrad.typing import Array
 
 
 class InterimPoint(Optimizer):
@@ -25,20 +30,20 @@ class InterimPoint(Optimizer):
     _sampled = None         # their bytes at the interim point: if they differ later, somebody changed the parameters
     _paused = False         # inside `at_theta`: at theta, to go ahead again at its end
 
-    def point(self):
+    def point(self) -> Array:
         """Where the gradient belongs, for methods that do not take it at theta."""
         raise NotImplementedError
 
-    def __init_subclass__(cls, **options):
+    def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
         cls.has_point = cls.point is not InterimPoint.point
 
-    def interim(self):
+    def interim(self) -> Array:
         """Where the next gradient belongs: theta itself, or a fresh array with `point()` of the next step."""
         theta = self.true_theta()
         return self.write_point(theta, theta.copy(), self.movable()) if self.has_point else theta
 
-    def write_point(self, theta, out, pieces):
+    def write_point(self, theta: Array, out: Array, pieces: list[tuple[int, int, int]]) -> Array:
         """out <- point() in the pieces given; out."""
         point, numbers = type(self).point, self.values(self.k + 1)
         kernel = getattr(point, "kernel", None)
@@ -51,7 +56,7 @@ class InterimPoint(Optimizer):
                 kernel(*[parts[name] for name in point.arguments])
         return out
 
-    def movable(self):
+    def movable(self) -> list[tuple[int, int, int]]:
         """(start, stop, group) for what is not frozen; one piece where that is everything and one group."""
         frozen = getattr(self.params, "frozen", ())
         if len(self.groups) == 1 and not frozen:
@@ -59,7 +64,7 @@ class InterimPoint(Optimizer):
         return [(start, stop, group) for start, stop, name, group in self._pieces
                 if name not in frozen and not self.groups[group].frozen]
 
-    def true_theta(self):
+    def true_theta(self) -> Array:
         """theta, wherever the parameters are. What was frozen at the interim point has its theta there.
 
         ValueError if somebody (who loaded a model, say) changed the parameters there: the next step would undo it.
@@ -78,7 +83,7 @@ class InterimPoint(Optimizer):
             self._kept_theta = theta
         return self._kept_theta
 
-    def theta_of_step(self, runs):
+    def theta_of_step(self, runs: list[tuple[int, int, int, int]]) -> Array:
         """theta for a step by backward. ValueError if its gradient was not taken at the interim point."""
         if not self._ahead or self._ahead != self.movable():
             there, live = self.interim(), self.params.theta
@@ -89,7 +94,7 @@ class InterimPoint(Optimizer):
 
     # ---- there and back
 
-    def move_ahead(self, theta):
+    def move_ahead(self, theta: Array) -> None:
         """Move the parameters to the interim point; an error (in a schedule, in a `point`) leaves them at theta."""
         live = self.params.theta
         if self._kept_theta is None:
@@ -106,29 +111,29 @@ class InterimPoint(Optimizer):
         self._ahead, self._sampled = pieces, live[self._sample].tobytes()
         self.changed()
 
-    def put_at_theta(self, theta):
+    def put_at_theta(self, theta: Array) -> None:
         """The parameters are at theta from now on."""
         self._ahead = ()
         if theta is not self.params.theta:
             self.params.theta[...] = theta
         self.changed()
 
-    def return_to_theta(self):
+    def return_to_theta(self) -> None:
         """Put theta back, to the bit, if the parameters are at the interim point."""
         if self._ahead:
             self.put_at_theta(self.true_theta())
 
-    def look_ahead(self):
+    def look_ahead(self) -> None:
         """Put the parameters at the interim point, for the next backward; the opposite of `return_to_theta`."""
         if self.has_point and not np.array_equal(self.interim(), self.params.theta, equal_nan=True):
             self.move_ahead(self.true_theta())
 
-    def follow(self):
+    def follow(self) -> None:
         """The interim point depends on hyperparameters and state: go where it is now."""
         if self._ahead:
             self.look_ahead()
 
-    def zero_grad(self):
+    def zero_grad(self) -> None:
         """Forget the gradient: the next backward stores instead of adding.
 
         For a method with an interim point the parameters are there afterwards. After a step they are already; where
@@ -139,7 +144,7 @@ class InterimPoint(Optimizer):
             self.look_ahead()
 
     @contextmanager
-    def at_theta(self):
+    def at_theta(self) -> Iterator[Array]:
         """`with opt.at_theta():` the parameters are at theta (to evaluate, save or change them), then back.
 
         If the block raises and the way back does too, the block's error is the one that counts, and theta stays.
@@ -155,13 +160,13 @@ class InterimPoint(Optimizer):
             raise
         self.resume(was_ahead, paused)
 
-    def resume(self, was_ahead, paused):
+    def resume(self, was_ahead: Any, paused: bool) -> None:
         """At the end of `at_theta`, or after loading a state: ahead again, if the parameters were ahead."""
         self._paused = paused
         if was_ahead and not paused and not self._ahead:
             self.move_ahead(self.params.theta)
 
-    def restore_point(self, was_ahead):
+    def restore_point(self, was_ahead: Any) -> None:
         """After loading a state: back to theta from where the old one had led, then ahead if the new one says so."""
         with suppress(ValueError):
             self.return_to_theta()

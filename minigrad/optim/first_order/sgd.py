@@ -3,9 +3,14 @@
 What runs is the compiled form of each `update`; the text below is its definition. After an edit here set
 MINIGRAD_KERNELS=numpy, then the text runs. A subclass with an `update` of its own runs as written.
 """
+from __future__ import annotations
+
+from typing import Any
+
 from minigrad.kernels.optim import compiled_as
-from minigrad.optim.fields import Array, Hyper, hyper, state
+from minigrad.optim.fields import Hyper, hyper, state
 from minigrad.optim.first_order.base import FirstOrder
+from minigrad.typing import Array
 
 
 class SGD(FirstOrder):
@@ -18,7 +23,7 @@ class SGD(FirstOrder):
     lr: Hyper
 
     @compiled_as("sgd(theta, g, lr)")
-    def update(self, g):
+    def update(self, g: Array) -> None:
         self.theta = self.theta - self.lr * g
 
 
@@ -37,7 +42,7 @@ class Momentum(FirstOrder):
     v: Array = state()
 
     @compiled_as("momentum(theta, g, v, lr, momentum)")
-    def update(self, g):
+    def update(self, g: Array) -> None:
         self.v = self.momentum * self.v - self.lr * g
         self.theta = self.theta + self.v
 
@@ -56,7 +61,7 @@ class Nesterov(Momentum):
     """
 
     @compiled_as("interim(theta, v, momentum, out)")
-    def point(self):
+    def point(self) -> Array:
         return self.theta + self.momentum * self.v
 
 
@@ -73,17 +78,17 @@ class NesterovNotes(Momentum):
     with the book is lost).
     """
 
-    def values(self, k):
+    def values(self, k: int) -> list[dict[str, Any]]:
         following = super().values(k + 1)
         return [now | {"next_momentum": then["momentum"]} for now, then in zip(super().values(k), following)]
 
     @compiled_as("nesterov_notes(theta, g, v, lr, momentum, next_momentum)")
-    def update(self, g):
+    def update(self, g: Array) -> None:
         v_before = self.v.copy()
         self.v = self.momentum * self.v - self.lr * g
         self.theta = self.theta - self.momentum * v_before + (1 + self.next_momentum) * self.v
 
-    def book_theta(self):
+    def book_theta(self) -> Array:
         """theta - alpha v: the theta of algorithm 8.3, a fresh (n,) array."""
         theta, values = self.theta.copy(), self.values(self.k + 1)
         for start, stop, group in self.movable():
@@ -103,6 +108,6 @@ class MomentumNotes(Momentum):
     """
 
     @compiled_as("momentum_notes(theta, g, v, lr, momentum)")
-    def update(self, g):
+    def update(self, g: Array) -> None:
         self.v = self.momentum * self.v + g
         self.theta = self.theta - self.lr * self.v

@@ -3,11 +3,14 @@
 What runs is the compiled form of each `update`; the text below is its definition. After an edit here set
 MINIGRAD_KERNELS=numpy, then the text runs. A subclass with an `update` of its own runs as written.
 """
+from __future__ import annotations
+
 import numpy as np
 
 from minigrad.kernels.optim import compiled_as
-from minigrad.optim.fields import Array, Hyper, hyper, state
+from minigrad.optim.fields import Hyper, hyper, state
 from minigrad.optim.first_order.base import FirstOrder
+from minigrad.typing import Array
 
 
 class DeltaBarDelta(FirstOrder):
@@ -28,11 +31,11 @@ class DeltaBarDelta(FirstOrder):
     rate: Array = state()
     d: Array = state()
 
-    def begin(self):
+    def begin(self) -> None:
         self.rate = self.lr
 
     @compiled_as("delta_bar_delta(theta, g, rate, d, kappa, phi, rho)")
-    def update(self, g):
+    def update(self, g: Array) -> None:
         agreement = np.sign(self.d) * np.sign(g)                # not d g, which underflows
         self.rate = np.where(agreement > 0, self.rate + self.kappa,
                              np.where(agreement < 0, self.rate * (1 - self.phi), self.rate))
@@ -60,11 +63,11 @@ class Rprop(FirstOrder):
     rate: Array = state()
     g_before: Array = state()
 
-    def begin(self):
+    def begin(self) -> None:
         self.rate = self.lr
 
     @compiled_as("rprop(theta, g, rate, g_before, up, down, smallest, largest)")
-    def update(self, g):
+    def update(self, g: Array) -> None:
         agreement = np.sign(self.g_before) * np.sign(g)         # not g_before g, which underflows
         turned = agreement < 0
         back = np.sign(self.g_before) * self.rate
@@ -85,7 +88,7 @@ class RpropMinus(Rprop):
     PyTorch's Rprop is this one (its first rate is 0.01, ours the paper's 0.1). Differs: nothing.
     """
     @compiled_as("rprop_minus(theta, g, rate, g_before, up, down, smallest, largest)")
-    def update(self, g):
+    def update(self, g: Array) -> None:
         agreement = np.sign(self.g_before) * np.sign(g)         # not g_before g, which underflows
         turned = agreement < 0
         self.rate = np.where(agreement > 0, np.minimum(self.up * self.rate, self.largest),

@@ -1,13 +1,17 @@
 """vSGD: no learning rate at all, from the variance of the gradient and the curvature, per parameter."""
+from __future__ import annotations
+
 from typing import Any
 
 import numpy as np
 
 from minigrad.arguments import count
 from minigrad.kernels.optim import compiled_as
-from minigrad.optim.fields import Array, Hyper, hyper, state
+from minigrad.optim.fields import Hyper, hyper, state
 from minigrad.optim.first_order.base import FirstOrder
+from minigrad.optim.records import Step
 from minigrad.random import generator
+from minigrad.typing import Array
 
 
 class VSGD(FirstOrder):
@@ -46,7 +50,7 @@ class VSGD(FirstOrder):
     work = ("g2", "h")
     needs_objective = True
 
-    def prepare(self):
+    def prepare(self) -> None:
         if self.samples is not None:
             try:
                 self.samples = count("VSGD", "samples", self.samples)
@@ -56,7 +60,7 @@ class VSGD(FirstOrder):
             self.seed = generator(self.rng).integers(2**63)
         self._work["m"] = 1
 
-    def step(self, J=None):
+    def step(self, J: Any = None) -> Step:
         """One step on J, which gives per-example gradients and the diagonal of the Hessian as well."""
         if J is None:
             raise ValueError("VSGD.step: needs an objective with example_grads and hessian_diagonal: step(J)")
@@ -68,7 +72,7 @@ class VSGD(FirstOrder):
             self.need(J, "example_grads", "hessian_diagonal")
         return super().step(J)
 
-    def evaluate(self, J, theta):
+    def evaluate(self, J: Any, theta: Array) -> tuple[float, Array]:
         value, g = super().evaluate(J, theta)
         if hasattr(J, "example_grad_squares"):
             g2, m = np.asarray(J.example_grad_squares(theta)), count("VSGD.step", "J.m", J.m)
@@ -87,12 +91,12 @@ class VSGD(FirstOrder):
         self._work["g2"][...], self._work["h"][...], self._work["m"] = g2, h, m
         return value, g
 
-    def begin(self):
+    def begin(self) -> None:
         self.g_bar, self.v_bar = self.g, self.slow * self.g2
         self.h_bar, self.tau = np.maximum(np.abs(self.h), self.delta), 2
 
     @compiled_as("vsgd(theta, g, g_bar, v_bar, h_bar, tau, g2, h, delta, m)")
-    def update(self, g):
+    def update(self, g: Array) -> None:
         self.g_bar = (1 - 1 / self.tau) * self.g_bar + 1 / self.tau * g
         self.v_bar = (1 - 1 / self.tau) * self.v_bar + 1 / self.tau * self.g2
         self.h_bar = (1 - 1 / self.tau) * self.h_bar + 1 / self.tau * np.maximum(np.abs(self.h), self.delta)

@@ -8,17 +8,21 @@ changes whenever the function does, is not evaluated again where the last step e
 every step anyway, hands on one that does. Within one step every value, gradient and product is of the same J, so that a
 curvature pair never mixes two batches.
 """
+from __future__ import annotations
+
 import math
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from minigrad.optim.fields import state
 from minigrad.optim.optimizer import Optimizer, Step
-from minigrad.optim.second_order.linesearch import Line, named, strong_wolfe
+from minigrad.optim.second_order.linesearch import Found, Line, named, strong_wolfe
+from minigrad.typing import Array, DType
 
-Search = str | Callable | None          # "wolfe", "backtracking", "exact", "full", a function, None: the method's own
+# "wolfe", "backtracking", "exact", "full", a function, None: the method's own
+Search = str | Callable[..., Any] | None
 
 STALLED = "no decrease beyond rounding"
 NO_DECREASE = "line search: no decrease"
@@ -26,18 +30,18 @@ UNBOUNDED = "J is unbounded along the direction"
 WHY = {"unbounded": UNBOUNDED, "flat": "J is flat along the direction: it does not change beyond rounding"}
 
 
-def dot(u, w):
+def dot(u: Array, w: Array) -> float:
     """u . w as a float, summed in float64. By einsum, which is one thread's work in one order: a BLAS that starts its
     own threads for a vector of this size made a step ten times slower on busy cores, and owes no bits to anybody."""
     return float(np.einsum("i,i->", u, w, dtype=np.float64))
 
 
-def rounding(value, dtype):
+def rounding(value: float, dtype: DType) -> float:
     """How much two equal values of J may differ by rounding: 10 machine epsilons of |value|."""
     return 10 * float(np.finfo(dtype).eps) * abs(value)
 
 
-def norm(u):
+def norm(u: Array) -> float:
     """|u| as a float."""
     return math.sqrt(dot(u, u))
 
@@ -46,9 +50,9 @@ class Known(NamedTuple):
     """J and its gradient g (n,) at theta (n,), as a step left them. version: J's own word for which function it is."""
     J: object
     version: object
-    theta: np.ndarray
+    theta: Array
     value: float
-    g: np.ndarray
+    g: Array
 
 
 class SecondOrder(Optimizer):
@@ -64,7 +68,7 @@ class SecondOrder(Optimizer):
     why = "this method evaluates J at more than one point"
     later, gone = (), ()            # names of state that files of earlier versions lack, or have and nobody reads
 
-    def attach(self, params):
+    def attach(self, params: Any) -> None:
         super().attach(params)
         self._known = None          # what the last step left: J, its version, theta, value, g
         self.spent = 0              # evaluations of the step being made
@@ -72,23 +76,23 @@ class SecondOrder(Optimizer):
         self.restarted = False      # did it begin anew, without what it had learned?
         self.goes_on = False        # did the step being made begin where the last one ended?
 
-    def ended_here(self, J, theta):
+    def ended_here(self, J: Any, theta: Array) -> bool:
         """Is J, as its `version` says, the function of the last step, and theta still where that step ended?"""
         known, version = self._known, getattr(J, "version", None)
         return (known is not None and known.J is J and version is not None and known.version == version
                 and np.array_equal(known.theta, theta))
 
-    def here(self, J, theta):
+    def here(self, J: Any, theta: Array) -> tuple[float, Array]:
         """J and its gradient at theta, from memory where the last step ended here."""
         if self.goes_on:
             return self._known.value, self._known.g
         self.spent += 1
         return self.evaluate(J, theta)
 
-    def remember(self, J, theta, value, g):
+    def remember(self, J: Any, theta: Array, value: float, g: Array) -> None:
         self._known = Known(J, getattr(J, "version", None), theta.copy(), value, g)
 
-    def step(self, J=None):
+    def step(self, J: Any = None) -> Step:
         """One step. Returns the value of J before it, with |g| there, evaluations and, if theta did not move, why."""
         if J is None:
             raise ValueError(f"{type(self).__name__}.step: wanted opt.step(J) with an objective: {self.why}")
@@ -111,19 +115,19 @@ class SecondOrder(Optimizer):
                 self.record(theta=self.theta, g=g, **self._state)
         return Step(value, grad_norm, self.spent, reason)
 
-    def load_state_dict(self, state):
+    def load_state_dict(self, state: dict[str, Any]) -> None:
         """Continue where `state` was saved (see `Saved`), also by an earlier version: what came later starts anew."""
         state = {key: value for key, value in state.items() if key.removeprefix("state.") not in self.gone}
         later = {f"state.{name}": getattr(type(self), name).start(self) for name in self.later}
         super().load_state_dict(state if later.keys() & state.keys() else state | later)
 
-    def advance(self, J, theta, value, g):
+    def advance(self, J: Any, theta: Array, value: float, g: Array) -> str:
         raise NotImplementedError
 
-    def begin(self, value):
+    def begin(self, value: float) -> None:
         """J is not what the last step left: what a method noted about its values holds no longer."""
 
-    def trial(self, J, theta):
+    def trial(self, J: Any, theta: Array) -> tuple[float, Array]:
         """J and its gradient at a trial point; (inf, g) where either is not finite."""
         self.spent += 1
         with np.errstate(all="ignore"):
@@ -131,7 +135,7 @@ class SecondOrder(Optimizer):
             finite = math.isfinite(value) and math.isfinite(norm(g))
         return (value if finite else math.inf), g
 
-    def products(self, J, theta, kind):
+    def products(self, J: Any, theta: Array, kind: str) -> Callable[[Array], Array]:
         """v -> H v ("hvp") or G v ("ggnvp") at theta: from one recorded graph where J has `linearize`, else one by one.
 
         All products of a step are of one J at one theta. They count as evaluations.
@@ -147,16 +151,16 @@ class SecondOrder(Optimizer):
             return product(v)
         return counted
 
-    def gain_ratio(self, value, new_value, predicted):
+    def gain_ratio(self, value: float, new_value: float, predicted: float) -> float:
         """(actual + r) / (predicted + r) fall of J; its rounding r keeps the ratio near 1 where both are noise."""
         r = rounding(value, self.dtype)
         return (value - new_value + r) / (predicted + r)
 
-    def stalled(self, value, g, new_value, new_g):
+    def stalled(self, value: float, g: Array, new_value: float, new_g: Array) -> bool:
         """Neither J nor |g| fell: what is left is rounding."""
         return new_value >= value and norm(new_g) >= norm(g)
 
-    def move(self, J, new, value, g):
+    def move(self, J: Any, new: Array, value: float, g: Array) -> str:
         """Accept the point `new` (n,), where J and its gradient are these."""
         theta = self.check_theta()
         theta[...] = new
@@ -193,32 +197,32 @@ class Descent(SecondOrder):
     unscaled: int = state(0)                         # 1: begun anew, so without a first guess of the scale
     later = ("noise", "lowest_value", "lowest_norm", "begun", "idle_steps", "unscaled")
 
-    def prepare(self):
+    def prepare(self) -> None:
         self.search = self.default_search if self.search is None else named(self.search)
         self.patience = min(self.n, self.patience)
 
-    def begin(self, value):
+    def begin(self, value: float) -> None:
         self.noise, self.begun, self.idle_steps, self.unscaled = 0.0, math.inf, 0, 0
         self.lowest_value, self.lowest_norm = value, math.inf
 
-    def direction(self, J, theta, value, g):
+    def direction(self, J: Any, theta: Array, value: float, g: Array) -> Array | None:
         raise NotImplementedError
 
-    def length(self, value, g, d):
+    def length(self, value: float, g: Array, d: Array) -> float:
         return 1.0
 
-    def learn(self, s, y, t, d, g, new_g):
+    def learn(self, s: Array, y: Array, t: float, d: Array, g: Array, new_g: Array) -> None:
         pass
 
-    def forget(self):
+    def forget(self) -> None:
         pass
 
-    def descends(self, g, d):
+    def descends(self, g: Array, d: Array) -> bool:
         """Is g . d clearly negative (and d finite)?"""
         slope = dot(g, d)
         return math.isfinite(slope) and slope < 0
 
-    def advance(self, J, theta, value, g):
+    def advance(self, J: Any, theta: Array, value: float, g: Array) -> str:
         self.lowest_value, self.lowest_norm = min(self.lowest_value, value), min(self.lowest_norm, norm(g))
         d = self.direction(J, theta, value, g)
         if d is not None:
@@ -231,7 +235,7 @@ class Descent(SecondOrder):
             self.forget()
         return self.attempt(J, theta, value, g, -g, min(1.0, 1 / norm(g)))
 
-    def begin_anew(self, value):
+    def begin_anew(self, value: float) -> bool:
         """Begin anew for the first time, or where J has clearly fallen since the last time. Returns whether it did."""
         if value >= self.begun - self.noise * abs(value):
             return False
@@ -239,7 +243,7 @@ class Descent(SecondOrder):
         self.restarted = self.patience > 0
         return True
 
-    def attempt(self, J, theta, value, g, d, step):
+    def attempt(self, J: Any, theta: Array, value: float, g: Array, d: Array, step: float) -> str:
         """Search along d and move: "" or why not."""
         if not self.descends(g, d):
             return "not a descent direction"
@@ -263,7 +267,7 @@ class Descent(SecondOrder):
         self.learn(s, y, found.step, d, g, new_g)
         return self.move(J, new, found.value, new_g)
 
-    def idle(self, value, found, new_g):
+    def idle(self, value: float, found: Found, new_g: Array) -> bool:
         """Did the step leave J where it was, and neither J nor |g| lower than ever? The full step promises nothing."""
         if found.reason == "full step" or abs(found.value - value) > self.noise * abs(value):
             return False

@@ -1,14 +1,18 @@
 """Conjugate gradients (section 8.6.2): linear, nonlinear (algorithm 8.9), scaled (Moller 1993)."""
+from __future__ import annotations
+
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from minigrad.arguments import count, number
-from minigrad.optim.fields import Array, Hyper, hyper, state
+from minigrad.optim.fields import Hyper, hyper, state
 from minigrad.optim.second_order.base import Descent, Search, SecondOrder, dot, norm
-from minigrad.optim.second_order.linesearch import strong_wolfe
+from minigrad.optim.second_order.linesearch import Found, Line, strong_wolfe
+from minigrad.typing import Array
 
 
 @dataclass
@@ -28,7 +32,9 @@ class Solved:
     curvature: float = math.nan
 
 
-def linear_cg(product, b, x=None, preconditioner=None, tolerance=0.0, iterations=None, radius=math.inf, stop=None):
+def linear_cg(product: Callable[[Array], Array], b: Array, x: Array | None = None, preconditioner: Any = None,
+              tolerance: float = 0.0, iterations: int | None = None, radius: float = math.inf,
+              stop: Callable[..., Any] | None = None) -> Solved:
     """Solve A x = b for symmetric positive definite A (Nocedal and Wright, algorithms 5.2, 5.3 and, for `radius`, 7.2).
 
         r = b - A x;  z = P^-1 r;  d = z
@@ -71,7 +77,7 @@ def linear_cg(product, b, x=None, preconditioner=None, tolerance=0.0, iterations
     return Solved(x, r, products, "iterations", d, x)
 
 
-def to_boundary(x, d, radius):
+def to_boundary(x: Array, d: Array, radius: float) -> float:
     """The t >= 0 at which |x + t d| = radius, for |x| <= radius."""
     dd, xd, xx = dot(d, d), dot(x, d), dot(x, x)
     root = math.sqrt(max(xd * xd + dd * (radius * radius - xx), 0.0))
@@ -79,12 +85,12 @@ def to_boundary(x, d, radius):
     return (radius * radius - xx) / (xd + root) if xd > 0 else (root - xd) / dd
 
 
-def fletcher_reeves(g, before, d):
+def fletcher_reeves(g: Array, before: Array, d: Array) -> float:
     """beta = g.g / g-.g- (8.30). g, before: the gradient now and one step ago; d: the direction between them."""
     return dot(g, g) / dot(before, before)
 
 
-def polak_ribiere(g, before, d):
+def polak_ribiere(g: Array, before: Array, d: Array) -> float:
     """beta = (g - g-).g / g-.g- (8.31), not below 0 (so it restarts by itself where it would turn back).
 
     Differs: the clamp max(0, .), without which no line search makes the method safe (Gilbert and Nocedal 1992).
@@ -92,7 +98,7 @@ def polak_ribiere(g, before, d):
     return max(0.0, dot(g - before, g) / dot(before, before))
 
 
-def hestenes_stiefel(g, before, d):
+def hestenes_stiefel(g: Array, before: Array, d: Array) -> float:
     """beta = (g - g-).g / (g - g-).d (Hestenes and Stiefel 1952), conjugate to the last direction with any step length.
 
     Differs: clamped at 0, as `polak_ribiere`.
@@ -124,29 +130,29 @@ class ConjugateGradient(Descent):
     progress: float = state(0.0)                 # t phi'(0) of the last step, what it gained to first order
     patience, gone = 20, ("since",)
 
-    def prepare(self):
+    def prepare(self) -> None:
         super().prepare()
         if self.reset is not None:
             self.reset = count("ConjugateGradient", "reset", self.reset, hint=" (None: never)")
         self.orthogonality = number("ConjugateGradient", "orthogonality", self.orthogonality, "[0, inf]")
 
     @staticmethod
-    def default_search(phi, step):
+    def default_search(phi: Line, step: float) -> Found:
         return strong_wolfe(phi, step, c2=0.1)
 
-    def direction(self, J, theta, value, g):
+    def direction(self, J: Any, theta: Array, value: float, g: Array) -> Array | None:
         return -g + self.coefficient * self.d if self.coefficient else -g
 
-    def descends(self, g, d):
+    def descends(self, g: Array, d: Array) -> bool:
         """A CG direction that has almost turned sideways is of no use: want g.d <= -0.01 |g|^2, as SciPy does."""
         slope = dot(g, d)
         return math.isfinite(slope) and slope <= -0.01 * dot(g, g)
 
-    def length(self, value, g, d):
+    def length(self, value: float, g: Array, d: Array) -> float:
         """As if this step gained as much to first order as the last (Nocedal and Wright 3.5); at first |d| = 1."""
         return self.progress / dot(g, d) if self.progress else min(1.0, 1 / norm(g))
 
-    def learn(self, s, y, t, d, g, new_g):
+    def learn(self, s: Array, y: Array, t: float, d: Array, g: Array, new_g: Array) -> None:
         self.d = d
         self.progress = t * dot(g, d)
         far = abs(dot(new_g, g)) >= self.orthogonality * dot(new_g, new_g)
@@ -154,7 +160,7 @@ class ConjugateGradient(Descent):
         due = self.reset is not None and t % self.reset == 0
         self.coefficient = 0.0 if far or due or not new_g.any() else self.beta(new_g, g, d)
 
-    def forget(self):
+    def forget(self) -> None:
         self.coefficient = self.progress = 0.0
 
 
@@ -177,12 +183,12 @@ class ScaledConjugateGradient(SecondOrder):
     lambda_: float = state(1e-6)
     since: int = state(0)                        # steps since the last restart
 
-    def __init__(self, params, damping=1e-6, sigma=1e-4, tries=40):
+    def __init__(self, params: Any, damping: float = 1e-6, sigma: float = 1e-4, tries: int = 40) -> None:
         super().__init__(params, sigma=sigma)
         self.lambda_ = number("ScaledConjugateGradient", "damping", damping, "(0, inf)")
         self.tries = count("ScaledConjugateGradient", "tries", tries)
 
-    def curvature(self, J, theta, g, d):
+    def curvature(self, J: Any, theta: Array, g: Array, d: Array) -> float:
         """d . H d."""
         self.spent += 1
         if hasattr(J, "hvp"):
@@ -190,7 +196,7 @@ class ScaledConjugateGradient(SecondOrder):
         h = self.now("sigma") / norm(d)
         return dot(d, self.evaluate(J, theta + h * d)[1] - g) / h
 
-    def advance(self, J, theta, value, g):
+    def advance(self, J: Any, theta: Array, value: float, g: Array) -> str:
         d = -g + self.coefficient * self.d
         if self.coefficient == 0 or (slope := dot(g, d)) >= 0 or math.isnan(slope):
             d = -g

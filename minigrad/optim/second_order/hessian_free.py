@@ -1,13 +1,17 @@
 """Hessian-free optimization (Martens 2010): Gauss-Newton steps by conjugate gradients, damped, from products alone."""
+from __future__ import annotations
+
 import math
+from typing import Any
 
 import numpy as np
 
 from minigrad.arguments import count, number
-from minigrad.optim.fields import Array, Hyper, hyper, state
+from minigrad.optim.fields import Hyper, hyper, state
 from minigrad.optim.second_order.base import Descent, dot
 from minigrad.optim.second_order.conjugate_gradient import linear_cg
 from minigrad.optim.second_order.linesearch import backtracking
+from minigrad.typing import Array
 
 
 class HessianFree(Descent):
@@ -31,14 +35,15 @@ class HessianFree(Descent):
     lambda_: float = state(1.0)
     solution: Array = state()
 
-    def __init__(self, params, damping=1.0, warm=0.95, progress=5e-4, iterations=250, precondition=True, search=None):
+    def __init__(self, params: Any, damping: float = 1.0, warm: float = 0.95, progress: float = 5e-4,
+                 iterations: int = 250, precondition: bool = True, search: Any = None) -> None:
         super().__init__(params, warm=warm, progress=progress, search=search)
         self.lambda_ = number("HessianFree", "damping", damping, "(0, inf)")
         self.iterations, self.precondition = count("HessianFree", "iterations", iterations), precondition
         self.ratio = math.nan                      # of the last step
         self.pending = None                        # what `learn` will keep, once the step is made
 
-    def direction(self, J, theta, value, g):
+    def direction(self, J: Any, theta: Array, value: float, g: Array) -> Array | None:
         damping, b = self.lambda_, -g
         solved, kept = self.solve(J, theta, g, b, damping)
         self.note = f"CG: {solved.reason}"
@@ -52,7 +57,7 @@ class HessianFree(Descent):
         self.pending = (solved.x, 1.5 if poor else 2 / 3 if good else 1.0)
         return d
 
-    def solve(self, J, theta, g, b, damping):
+    def solve(self, J: Any, theta: Array, g: Array, b: Array, damping: float) -> Any:
         """CG on (G + lambda I) x = b. Returns its result and the iterates kept: [(x, x.G x), ...]."""
         ggnvp = self.products(J, theta, "ggnvp")
 
@@ -87,7 +92,7 @@ class HessianFree(Descent):
             keep(solved.x, solved.residual)
         return solved, kept
 
-    def gradient_squares(self, J, theta):
+    def gradient_squares(self, J: Any, theta: Array) -> Array:
         """mean_i g_i^2 (n,) over the examples, or None where J cannot tell."""
         if hasattr(J, "example_grad_squares"):
             self.spent += 1
@@ -97,7 +102,7 @@ class HessianFree(Descent):
             return np.mean(np.square(J.example_grads(theta)), axis=0)
         return None
 
-    def backtrack(self, J, theta, kept):
+    def backtrack(self, J: Any, theta: Array, kept: Any) -> Any:
         """From the last kept iterate back as long as J falls: (d, d.G d, J(theta + d))."""
         best = None
         for d, dGd in reversed(kept):
@@ -110,13 +115,13 @@ class HessianFree(Descent):
             best = (d, dGd, value)
         return best
 
-    def learn(self, s, y, t, d, g, new_g):
+    def learn(self, s: Array, y: Array, t: float, d: Array, g: Array, new_g: Array) -> None:
         if self.pending is not None:
             self.solution, factor = self.pending
             self.lambda_ *= factor
             self.pending = None
 
-    def forget(self):
+    def forget(self) -> None:
         """The CG step was refused: start the next one from zero, with more damping."""
         self.solution = np.zeros(self.n)
         self.lambda_ *= 1.5

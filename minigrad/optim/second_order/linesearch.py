@@ -6,10 +6,16 @@ phi is a `Line` (of an objective), any object with `value(t)` and `value_and_slo
 (phi, dphi). Numbers are compared as Python floats (float64) whatever the dtype of theta. A trial value that is NaN or
 infinite is backed away from. Failing is a result with its reason, never an exception; theta is never written.
 """
+from __future__ import annotations
+
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+
+from minigrad.typing import Array
 
 
 @dataclass
@@ -36,7 +42,8 @@ class Line:
     Remembers the gradients of the last and of the lowest trial, so that the accepted point costs nothing more.
     """
 
-    def __init__(self, J, theta, direction, value=None, g=None, noise=0.0):
+    def __init__(self, J: Any, theta: Array, direction: Array, value: float | None = None, g: Array | None = None,
+                 noise: float = 0.0) -> None:
         self.J, self.theta, self.direction = J, theta, direction
         self.wide = direction.astype(np.float64, copy=False)       # slopes are summed in float64
         self.noise = max(noise, 10 * float(np.finfo(theta.dtype).eps))
@@ -61,19 +68,19 @@ class Line:
         with np.errstate(all="ignore"):
             return float(np.einsum("i,i->", g, self.wide, dtype=np.float64))    # not BLAS: see `base.dot`
 
-    def point(self, t):
+    def point(self, t: float) -> Array:
         """theta + t d, in a buffer that the next trial overwrites (n,)."""
         with np.errstate(all="ignore"):
             np.multiply(self.direction, t, out=self.trial)
             self.trial += self.theta
         return self.trial
 
-    def value(self, t):
+    def value(self, t: float) -> float:
         """phi(t)."""
         self.evaluations += 1
         return float(self.J.value(self.point(t)))
 
-    def value_and_slope(self, t):
+    def value_and_slope(self, t: float) -> tuple[float, float]:
         """phi(t) and phi'(t) = g(theta + t d) . d."""
         value, g = self._evaluate(self.point(t))
         self.last = (t, value, g)
@@ -81,7 +88,7 @@ class Line:
             self.lowest = self.last
         return value, self._slope(g)
 
-    def gradient(self, t):
+    def gradient(self, t: float) -> Array:
         """Gradient at theta + t d (n,), from memory where it was computed by the last or the lowest trial."""
         if t == 0:
             return self.g0
@@ -90,7 +97,7 @@ class Line:
                 return g
         return self._evaluate(self.point(t))[1]
 
-    def curvature(self):
+    def curvature(self) -> float:
         """phi''(0) = d . H d, by one Hessian product."""
         if not hasattr(self.J, "hvp"):
             raise ValueError(f"exact: an exact step needs the objective's hvp, which {type(self.J).__name__} has not; "
@@ -129,7 +136,7 @@ def _failed(phi, reason, evaluations):
     return Found(0.0, phi.value0, phi.slope0, evaluations, reason, False)
 
 
-def cubic_minimizer(a, fa, da, b, fb, db):
+def cubic_minimizer(a: float, fa: float, da: float, b: float, fb: float, db: float) -> float:
     """Minimizer of the cubic through (a, fa), (b, fb) with slopes da, db (Nocedal and Wright 3.59); NaN if none."""
     d1 = da + db - 3 * (fa - fb) / (a - b)
     square = d1 * d1 - da * db
@@ -145,7 +152,7 @@ def _clip(t, low, high):
     return (low + high) / 2 if math.isnan(t) else min(max(t, low), high)
 
 
-def backtracking(phi, step=1.0, c1=1e-4, max_evaluations=40):
+def backtracking(phi: Line, step: float = 1.0, c1: float = 1e-4, max_evaluations: int = 40) -> Found:
     """Armijo's condition phi(t) <= phi(0) + c1 t phi'(0), by shrinking the step (Nocedal and Wright, algorithm 3.1).
 
     Each new step minimizes the parabola through phi(0), phi'(0) and phi(t), kept within [0.1, 0.5] of the last.
@@ -196,7 +203,8 @@ class _Rounding:
         self.phi.noise = self.size / abs(self.phi.value0)
 
 
-def strong_wolfe(phi, step=1.0, c1=1e-4, c2=0.9, max_evaluations=30, largest=None):
+def strong_wolfe(phi: Line, step: float = 1.0, c1: float = 1e-4, c2: float = 0.9, max_evaluations: int = 30,
+                 largest: float | None = None) -> Found:
     """A step with sufficient decrease and small slope (Nocedal and Wright, algorithms 3.5 and 3.6):
 
         phi(t) <= phi(0) + c1 t phi'(0)        |phi'(t)| <= c2 |phi'(0)|        0 < c1 < c2 < 1
@@ -276,7 +284,7 @@ def _without_wolfe(phi, low, far, evaluations, finite):
     return _failed(phi, "no decrease" if finite else "not finite", evaluations)
 
 
-def exact(phi, step=1.0):
+def exact(phi: Line, step: float = 1.0) -> Found:
     """The minimum of a quadratic in one Hessian product: t = -phi'(0)/phi''(0) (algorithm 8.9's analytic step).
 
     `step` is not used. Right only where J is quadratic along the line; "negative curvature" where phi''(0) <= 0,
@@ -297,7 +305,7 @@ def exact(phi, step=1.0):
     return Found(t, value, slope, 1, "exact", True)
 
 
-def full_step(phi, step=1.0):
+def full_step(phi: Line, step: float = 1.0) -> Found:
     """No search: the step as it is, up or down, if phi is finite there (the boxes 8.8 and 8.27 as printed)."""
     phi = _as_line(phi)
     value, slope = phi.value_and_slope(step)
@@ -309,7 +317,7 @@ def full_step(phi, step=1.0):
 SEARCHES = {"wolfe": strong_wolfe, "backtracking": backtracking, "exact": exact, "full": full_step}
 
 
-def named(search):
+def named(search: Any) -> Callable[..., Found]:
     """A search by name ("wolfe", "backtracking", "exact", "full"), or the function itself."""
     if callable(search):
         return search

@@ -7,14 +7,19 @@ A layer h W + b with inputs h (m, n_in), mean c (n_in,), covariance S (n_in, n_i
 The function is unchanged; but a gradient step on V, d sees inputs (h - c) U with covariance near the identity, so the
 Fisher matrix of each layer is near the identity too. The eigenvalues of that covariance are l / (l + delta).
 """
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 
 from minigrad.arguments import count
-from minigrad.optim.fields import Array, Hyper, hyper, state
+from minigrad.optim.fields import Hyper, hyper, state
 from minigrad.optim.second_order.base import SecondOrder
+from minigrad.typing import Array
 
 
-def whitening(h, delta):
+def whitening(h: Array, delta: float) -> tuple[Array, Array]:
     """c (n_in,) and U (n_in, n_in) = (S + delta I)^(-1/2), float64, of inputs h (m, n_in). delta: unit of h^2, > 0."""
     h = np.asarray(h, np.float64)
     c = h.mean(axis=0)
@@ -23,18 +28,18 @@ def whitening(h, delta):
     return c, (Q / np.sqrt(np.maximum(l, 0) + delta)) @ Q.T
 
 
-def whiten(W, b, c, U):
+def whiten(W: Array, b: Array, c: Array, U: Array) -> tuple[Array, Array]:
     """V = U^-1 W, d = b + c W: the same layer in whitened form. W (n_in, n_out), b (n_out,)."""
     return np.linalg.solve(U, W), b + c @ W
 
 
-def unwhiten(V, d, c, U):
+def unwhiten(V: Array, d: Array, c: Array, U: Array) -> tuple[Array, Array]:
     """W = U V, b = d - c W: back again."""
     W = U @ V
     return W, d - c @ W
 
 
-def whitened_step(gW, gb, c, U):
+def whitened_step(gW: Array, gb: Array, c: Array, U: Array) -> tuple[Array, Array]:
     """The direction (dW, db) in which -gradient with respect to V, d moves W and b:
 
         gV = U (gW - c' gb);   dW = -U gV = -(S + delta I)^-1 (gW - c' gb);   db = -gb - c dW
@@ -64,7 +69,7 @@ class PRONG(SecondOrder):
     interval: int = 100
     v: Array = state()
 
-    def prepare(self):
+    def prepare(self) -> None:
         self.interval = count("PRONG", "interval", self.interval)
         self.layers = {}
         for name, w in self.params.slices.items():
@@ -78,7 +83,7 @@ class PRONG(SecondOrder):
                 self.declare(f"{stem}c", np.zeros(size // n_out))
                 self.declare(f"{stem}U", np.eye(size // n_out))
 
-    def refresh(self, J, theta):
+    def refresh(self, J: Any, theta: Array) -> str:
         """Whiten every layer whose inputs J gives."""
         inputs = J.layer_inputs(theta)
         for layer, h in inputs.items():
@@ -95,7 +100,7 @@ class PRONG(SecondOrder):
             self._state[f"{stem}c"][...], self._state[f"{stem}U"][...] = whitening(h, self.now("delta"))
         return ""
 
-    def advance(self, J, theta, value, g):
+    def advance(self, J: Any, theta: Array, value: float, g: Array) -> str:
         if self.k % self.interval == 0 and (reason := self.refresh(J, theta)):
             return reason
         step = -g.astype(np.float64)

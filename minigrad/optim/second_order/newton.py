@@ -3,17 +3,21 @@
 Systems are solved by Cholesky's factorization; no inverse is ever formed. The algebra is float64, whatever theta is.
 For more parameters than a few thousand see `newton_cg`.
 """
+from __future__ import annotations
+
 import math
+from typing import Any
 
 import numpy as np
 
 from minigrad.arguments import count, number
-from minigrad.optim.fields import Array, Hyper, hyper, state
+from minigrad.optim.fields import Hyper, hyper, state
 from minigrad.optim.second_order.base import STALLED, Descent, Search, SecondOrder
 from minigrad.optim.second_order.linesearch import full_step
+from minigrad.typing import Array
 
 
-def dense_hessian(opt, J, theta):
+def dense_hessian(opt: Any, J: Any, theta: Array) -> Array:
     """H (n, n), float64, symmetric: J.hessian, or n products with the axes where J has only hvp."""
     if hasattr(J, "hessian"):
         H = np.asarray(J.hessian(theta), np.float64)
@@ -23,7 +27,7 @@ def dense_hessian(opt, J, theta):
     return (H + H.T) / 2
 
 
-def cholesky(A):
+def cholesky(A: Array) -> Array | None:
     """Lower L with L L' = A, or None where A (n, n) is not positive definite (or not finite)."""
     if not np.isfinite(A).all():
         return None
@@ -33,7 +37,7 @@ def cholesky(A):
         return None
 
 
-def solve_cholesky(L, b):
+def solve_cholesky(L: Array, b: Array) -> Array:
     """x with L L' x = b: forward, then backward substitution. L (n, n), b (n,)."""
     x = np.array(b, np.float64)
     n = len(x)
@@ -44,7 +48,7 @@ def solve_cholesky(L, b):
     return x
 
 
-def solve(A, b):
+def solve(A: Array, b: Array) -> Array | None:
     """x with A x = b: by Cholesky where A (n, n) is positive definite, else by elimination; None if it is singular."""
     L = cholesky(A)
     if L is not None:
@@ -69,14 +73,14 @@ class Newton(Descent):
     """
     default_search = staticmethod(full_step)
 
-    def direction(self, J, theta, value, g):
+    def direction(self, J: Any, theta: Array, value: float, g: Array) -> Array | None:
         H = dense_hessian(self, J, theta)
         d = solve(H, -g)
         if cholesky(H) is None:
             self.note = "the Hessian is not positive definite"
         return None if d is None else d.astype(self.dtype)
 
-    def descends(self, g, d):
+    def descends(self, g: Array, d: Array) -> bool:
         """Is d finite? Whether it may climb is for the search to say: the full step does not ask."""
         return bool(np.isfinite(d).all())
 
@@ -94,12 +98,12 @@ class DampedNewton(SecondOrder):
     """
     alpha: float = state(1.0)
 
-    def __init__(self, params, damping=1.0, tries=60, adaptive=True):
+    def __init__(self, params: Any, damping: float = 1.0, tries: int = 60, adaptive: bool = True) -> None:
         super().__init__(params)
         self.alpha = number("DampedNewton", "damping", damping, "(0, inf)")
         self.tries, self.adaptive = count("DampedNewton", "tries", tries), adaptive
 
-    def advance(self, J, theta, value, g):
+    def advance(self, J: Any, theta: Array, value: float, g: Array) -> str:
         H, g64, alpha = dense_hessian(self, J, theta), g.astype(np.float64), self.alpha
         if not self.adaptive:
             return self.as_printed(J, theta, H + alpha * np.eye(self.n), g64)
@@ -123,7 +127,7 @@ class DampedNewton(SecondOrder):
                 return self.move(J, new, new_value, new_g)
         return "no decrease"
 
-    def as_printed(self, J, theta, A, g):
+    def as_printed(self, J: Any, theta: Array, A: Array, g: Array) -> str:
         """(8.28) with A = H + alpha I."""
         d = solve(A, -g)
         if d is None:
@@ -146,10 +150,10 @@ class SaddleFreeNewton(Descent):
     floor: Hyper = hyper(1e-8, "(0, 1)")
     search: Search = None
 
-    def direction(self, J, theta, value, g):
+    def direction(self, J: Any, theta: Array, value: float, g: Array) -> Array | None:
         return self.absolute(dense_hessian(self, J, theta), g)
 
-    def absolute(self, H, g):
+    def absolute(self, H: Array, g: Array) -> Array | None:
         """-|H|^-1 g in float64, floored; g's dtype."""
         if not np.isfinite(H).all():
             return None
@@ -180,13 +184,13 @@ class LevenbergMarquardt(SecondOrder):
     radius: float = state(0.0)                       # 0: not yet known
     scale: Array = state(lambda opt: np.zeros(opt.n))
 
-    def __init__(self, params, radius=100.0, tries=60):
+    def __init__(self, params: Any, radius: float = 100.0, tries: int = 60) -> None:
         super().__init__(params)
         self.factor = number("LevenbergMarquardt", "radius", radius, "(0, inf)")
         self.tries = count("LevenbergMarquardt", "tries", tries)
         self._residuals = None                       # r where the last step ended
 
-    def advance(self, J, theta, value, g):
+    def advance(self, J: Any, theta: Array, value: float, g: Array) -> str:
         r = self._residuals
         if r is None or not self.goes_on:
             r = np.asarray(J.residuals(theta), np.float64)
@@ -232,13 +236,13 @@ class LevenbergMarquardt(SecondOrder):
         return "no decrease"
 
 
-def shrunk(s, c, lambda_):
+def shrunk(s: Array, c: Array, lambda_: Any) -> Array:
     """-s c / (s^2 + lambda): the damped step in the frame of the singular vectors; 0 where s is 0."""
     bottom = s * s + lambda_
     return np.divide(-s * c, bottom, out=np.zeros_like(s), where=s > s.max() * 1e-15)
 
 
-def damping_for(s, c, radius):
+def damping_for(s: Array, c: Array, radius: float) -> float:
     """lambda >= 0 with |step(lambda)| = radius within a tenth, 0 if the undamped step is not longer (More 1978)."""
     lambda_ = 0.0
     for _ in range(20):

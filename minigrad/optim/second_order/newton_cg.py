@@ -3,18 +3,22 @@
 NewtonCG searches along the result, TrustRegion keeps it inside a ball, KrylovSaddleFree takes |H| in a small subspace.
 Memory a few vectors of n; each product costs about as much as a gradient.
 """
+from __future__ import annotations
+
 import math
+from typing import Any
 
 import numpy as np
 
 from minigrad.arguments import count, number
-from minigrad.optim.fields import Array, Hyper, hyper, state
+from minigrad.optim.fields import Hyper, hyper, state
 from minigrad.optim.second_order.base import NO_DECREASE, STALLED, Descent, Search, SecondOrder, dot, norm
-from minigrad.optim.second_order.conjugate_gradient import linear_cg
+from minigrad.optim.second_order.conjugate_gradient import Solved, linear_cg
 from minigrad.optim.second_order.newton import SaddleFreeNewton
+from minigrad.typing import Array
 
 
-def forcing(g):
+def forcing(g: Array) -> float:
     """How exactly to solve H d = -g: |residual| <= min(1/2, sqrt|g|) |g|, so that convergence is superlinear."""
     size = norm(g)
     return min(0.5, math.sqrt(size)) * size
@@ -31,7 +35,7 @@ class LeavesSaddles:
     needs = ("hvp",)
     looks = 50
 
-    def advance(self, J, theta, value, g):
+    def advance(self, J: Any, theta: Array, value: float, g: Array) -> str:
         reason = super().advance(J, theta, value, g)
         if reason not in (STALLED, NO_DECREASE):
             return reason
@@ -61,7 +65,7 @@ class NewtonCG(LeavesSaddles, Descent):
     random direction (`LeavesSaddles`).
     """
 
-    def direction(self, J, theta, value, g):
+    def direction(self, J: Any, theta: Array, value: float, g: Array) -> Array | None:
         hvp = self.products(J, theta, "hvp")
         solved = linear_cg(hvp, -g, tolerance=forcing(g))
         self.note = solved.reason
@@ -86,13 +90,14 @@ class TrustRegion(SecondOrder):
     largest: Hyper = hyper(1000.0, "(0, inf)")
     radius: float = state(1.0)
 
-    def __init__(self, params, radius=1.0, largest=1000.0, accept=0.15, tries=60):
+    def __init__(self, params: Any, radius: float = 1.0, largest: float = 1000.0, accept: float = 0.15,
+                 tries: int = 60) -> None:
         super().__init__(params, largest=largest)
         self.radius = number("TrustRegion", "radius", radius, "(0, inf)")
         self.accept = number("TrustRegion", "accept", accept, "[0, 0.25)")
         self.tries = count("TrustRegion", "tries", tries)
 
-    def advance(self, J, theta, value, g):
+    def advance(self, J: Any, theta: Array, value: float, g: Array) -> str:
         radius, known, hvp = self.radius, [], self.products(J, theta, "hvp")
         for _ in range(self.tries):
             walk = iter(known)
@@ -125,7 +130,7 @@ class TrustRegion(SecondOrder):
         return "no decrease"
 
     @staticmethod
-    def predicted(d, g, solved, known):
+    def predicted(d: Array, g: Array, solved: Solved, known: Any) -> float:
         """-(g.d + d.H d/2) at CG's result. CG keeps r = -g - H x; on the boundary r is one step behind."""
         if solved.reason not in ("boundary", "negative curvature"):
             return (dot(solved.residual, d) - dot(g, d)) / 2
@@ -152,11 +157,11 @@ class KrylovSaddleFree(LeavesSaddles, SaddleFreeNewton):
     search: Search = None
     last: Array = state()
 
-    def prepare(self):
+    def prepare(self) -> None:
         super().prepare()
         self.dimension = count("KrylovSaddleFree", "dimension", self.dimension)
 
-    def direction(self, J, theta, value, g):
+    def direction(self, J: Any, theta: Array, value: float, g: Array) -> Array | None:
         Q, HQ, hvp = [], [], self.products(J, theta, "hvp")
 
         def extend(v):
@@ -183,5 +188,5 @@ class KrylovSaddleFree(LeavesSaddles, SaddleFreeNewton):
         d = self.absolute((T + T.T) / 2, Q @ g.astype(np.float64))
         return None if d is None else (d @ Q).astype(self.dtype)
 
-    def learn(self, s, y, t, d, g, new_g):
+    def learn(self, s: Array, y: Array, t: float, d: Array, g: Array, new_g: Array) -> None:
         self.last = s

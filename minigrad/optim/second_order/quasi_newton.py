@@ -3,16 +3,21 @@
 A step s = theta' - theta and the change of gradient y = g' - g it made say that M y should be s. Both gradients come
 from the same J, so a minibatch may change between steps but never inside a pair.
 """
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 
 from minigrad.arguments import count
-from minigrad.optim.fields import Array, state
+from minigrad.optim.fields import state
 from minigrad.optim.second_order.base import Descent, Search, dot, norm
+from minigrad.typing import Array
 
 CURVATURE = 1e-10       # a pair with s.y <= CURVATURE |s||y| would make M indefinite (or nearly): it is skipped
 
 
-def worth_learning(s, y):
+def worth_learning(s: Array, y: Array) -> bool:
     """Is the pair's curvature s . y clearly positive? (A strong Wolfe step makes it so, a failed one need not.)"""
     curvature = dot(s, y)
     return np.isfinite(curvature) and curvature > CURVATURE * norm(s) * norm(y)
@@ -38,13 +43,13 @@ class BFGS(Descent):
     pairs: int = state(0)                                   # learned since M was the identity
     patience = 20
 
-    def direction(self, J, theta, value, g):
+    def direction(self, J: Any, theta: Array, value: float, g: Array) -> Array | None:
         return -(self.M @ g)
 
-    def length(self, value, g, d):
+    def length(self, value: float, g: Array, d: Array) -> float:
         return 1.0 if self.pairs else min(1.0, 1 / norm(g))
 
-    def learn(self, s, y, t, d, g, new_g):
+    def learn(self, s: Array, y: Array, t: float, d: Array, g: Array, new_g: Array) -> None:
         if not worth_learning(s, y):
             return
         M = self.M
@@ -57,7 +62,7 @@ class BFGS(Descent):
         M += half + half.T
         self.pairs += 1
 
-    def forget(self):
+    def forget(self) -> None:
         self.M = np.eye(self.n)
         self.pairs = 0
 
@@ -86,15 +91,15 @@ class LBFGS(Descent):
     pairs: int = state(0)                                       # stored since the last forgetting
     patience = 20
 
-    def ring(self):
+    def ring(self) -> Array:
         """Room for the last pairs, (memory, n)."""
         return np.zeros((count("LBFGS", "memory", self.memory), self.n), self.dtype)
 
-    def stored(self):
+    def stored(self) -> list[int]:
         """Rows of the ring, oldest first."""
         return [i % self.memory for i in range(max(0, self.pairs - self.memory), self.pairs)]
 
-    def direction(self, J, theta, value, g):
+    def direction(self, J: Any, theta: Array, value: float, g: Array) -> Array | None:
         s, y, sy, order = self.s, self.y, self.sy, self.stored()
         r = -g                                                  # the recursion is linear: start from -g, end with d
         if not order:
@@ -110,10 +115,10 @@ class LBFGS(Descent):
             r += np.multiply(s[i], a[i] - b, out=work)
         return r
 
-    def length(self, value, g, d):
+    def length(self, value: float, g: Array, d: Array) -> float:
         return 1.0 if self.pairs else min(1.0, 1 / norm(g))
 
-    def learn(self, s, y, t, d, g, new_g):
+    def learn(self, s: Array, y: Array, t: float, d: Array, g: Array, new_g: Array) -> None:
         sy, yy = dot(s, y), dot(y, y)
         if not (np.isfinite(sy) and sy > CURVATURE * norm(s) * yy**0.5):
             return
@@ -123,5 +128,5 @@ class LBFGS(Descent):
             self.gamma = sy / yy
         self.pairs += 1
 
-    def forget(self):
+    def forget(self) -> None:
         self.pairs, self.gamma = 0, 1.0
