@@ -286,6 +286,26 @@ def test_matrices_and_gauss_newton_products_are_differentiable_by_x(name, functi
     np.testing.assert_allclose(g @ v, difference, rtol=1e-7, atol=1e-8)
 
 
+U = np.array([0.5, -2.0])
+
+
+@pytest.mark.parametrize("name, function", [
+    ("vjp, x", lambda x: vjp(field, x, U)), ("vjp, u", lambda u: vjp(field, X, u)),
+    ("jvp, x", lambda x: jvp(field, x, V)), ("jvp, v", lambda v: jvp(field, X, v)),
+    ("hvp, x", lambda x: hvp(quartic, x, V)), ("hvp, v", lambda v: hvp(quartic, X, v)),
+    ("ggnvp, x", lambda x: ggnvp(field, lambda z: ops.sum(z**3), x, V)),
+    ("ggnvp, v", lambda v: ggnvp(field, lambda z: ops.sum(z**3), X, v)),
+    ("hvp of two, b", lambda b: hvp(lambda a, b: ops.sum(a * a * b * b), (X, b), (V, X))[0])])
+def test_a_product_is_differentiable_by_each_argument_alone(name, function):
+    at = U if name == "vjp, u" else X
+    x, h, rng = tensor(at, requires_grad=True), 1e-6, np.random.default_rng(0)
+    y = function(x)
+    u, v = rng.standard_normal(y.shape), rng.standard_normal(at.shape)
+    g = grad(ops.sum(y * u), x).data
+    difference = np.sum(u * (function(at + h * v).data - function(at - h * v).data)) / (2 * h)
+    np.testing.assert_allclose(g @ v, difference, rtol=1e-7, atol=1e-8)
+
+
 def test_a_linearization_refuses_a_vector_with_history():
     theta = tensor(X, requires_grad=True)
     at = derivatives.Linearization([theta], quartic(theta))

@@ -393,7 +393,8 @@ class LooksOnce(LeavesSaddles, Stays):
     pass
 
 
-@pytest.mark.parametrize("a, slope, reached", [(0.374, -1e-6, 1), (0.38, -1e-6, 0.25), (0.374, 1e-6, -1)])
+@pytest.mark.parametrize("a, slope, reached", [(0.374, -1e-6, 1), (0.38, -1e-6, 0.25), (0.374, 1e-6, -1),
+                                               (0.375 + 2**-20, -(2**-20), 0.25)])      # the fourth exactly: too little
 def test_a_step_along_negative_curvature_gains_a_fourth_of_what_the_curvature_promises(a, slope, reached):
     """J = slope x - x^2/2 + a x^4 at 0, where x^2/2 is promised: a fourth of it is gained at |x| = 1 if a < 0.375;
     otherwise the next step, a fourth as long, is taken. It goes down the slope."""
