@@ -4,6 +4,8 @@ First every product by its definition, a few lines each. Then `Linearized`, whic
 two equal) from one recorded graph for any number of vectors, and never forms the gradient of a layer's weights: that is
 what J.hvp and its relatives use.
 """
+from contextlib import contextmanager
+
 import numpy as np
 
 from minigrad import derivatives
@@ -51,9 +53,9 @@ class Linearized:
     about two gradients; the first of each kind records a graph, about as much again.
     """
 
-    def __init__(self, objective, theta=None):
+    def __init__(self, objective, theta=None, lent=False):
         self.objective = objective
-        with objective.on_copies(theta) as leaves:
+        with objective.on_copies(theta, lent) as leaves:
             z = objective.output("linearize")
             J, penalty = objective.loss_at(z), objective.penalty()
             J = J if penalty is None else J + penalty
@@ -103,20 +105,29 @@ class Curvature:
         """
         return Linearized(self, theta)
 
+    @contextmanager
+    def linearized(self, theta):
+        """What `linearize` makes, for one product: theta is not copied, so nobody else may move it meanwhile."""
+        with self.parameters.lock:
+            yield Linearized(self, theta, lent=True)
+
     def hvp(self, theta, v):
         """H v, H the Hessian of J at theta, v (n,)."""
-        return self.linearize(theta).hvp(v)
+        with self.linearized(theta) as at:
+            return at.hvp(v)
 
     def ggnvp(self, theta, v):
         """G v, the Gauss-Newton product: G = Z' H_L Z, Z the Jacobian of the model's output z, H_L the Hessian of the
         loss with respect to z; plus the Hessian of the regularizer. Softmax and its cross-entropy are one loss."""
-        return self.linearize(theta).ggnvp(v)
+        with self.linearized(theta) as at:
+            return at.ggnvp(v)
 
     def fishervp(self, theta, v):
         """F v, F the model's Fisher matrix: the mean over x of E[s s'], s the gradient of log p(y | x), y drawn from
         the *model*. For the likelihoods of `losses` it is the Gauss-Newton matrix (without regularizer); other losses
         are refused. Squared error: p is the normal distribution for which J is the likelihood."""
-        return self.linearize(theta).fishervp(v)
+        with self.linearized(theta) as at:
+            return at.fishervp(v)
 
     def empirical_fishervp(self, theta, v):
         """The mean of g_i g_i' v over the examples, with the *given* labels: not the Fisher matrix, and no curvature

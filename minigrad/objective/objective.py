@@ -124,12 +124,13 @@ class Objective(Curvature, Examples):
                 self.parameters.changed()
 
     @contextmanager
-    def on_copies(self, theta):
+    def on_copies(self, theta, lent=False):
         """Inside, the parameters are copies of theta and new leaves, which are handed out (the free ones): a graph that
-        is recorded here outlives the block, and no step of the model invalidates it."""
+        is recorded here outlives the block, and no step of the model invalidates it. lent: theta itself in place of a
+        copy, for a graph that is done with while the caller holds `parameters.lock`."""
         with self.parameters.lock:
             own = self.parameters.theta
-            values = np.array(own if theta is None else theta, self.dtype)
+            values = (np.asarray if lent else np.array)(own if theta is None else theta, self.dtype)
             if values.shape != own.shape:
                 raise ValueError(f"Objective: theta must have shape {own.shape}, got {values.shape}")
             before = [(p, p._data, p.node) for p in self.parameters]
