@@ -212,6 +212,10 @@ LIBRARY = {
     "07_initializers": (["init/weights.py", "init/biases.py"], {"_smoothing(smoothing, ": "smoothing("}),
     "08_line_search_bfgs": (["optim/second_order/linesearch.py", "optim/second_order/quasi_newton.py"],
                             {"self.M": "M", " + rounding.size": ""}),
+    "09_cg_and_newton": (["optim/second_order/conjugate_gradient.py", "optim/second_order/newton.py"],
+                         {"dot(r, z)": "dot(r, r)", "d = z + ": "d = r + ", "rz": "rr", "ahead = x": "x = x",
+                          "self.coefficient": "coefficient", "self.d if": "d if", "self.reset": "reset",
+                          "self.n)": "len(g))", "g64": "g", "g.astype(np.float64)": "g", 'self.now("floor")': "floor"}),
 }
 
 
@@ -287,6 +291,15 @@ WRONG = {
         "every pair is learned": ([("return np.isfinite(curvature) and curvature > CURVATURE * norm(s) * norm(y)",
                                     "return True")],
                                   {"3.3": "would make M indefinite"}),
+    },
+    "09_cg_and_newton": {
+        "steepest descent": ([("d = r + rr / before * d", "d = r")],
+                             {"1.1": "the line d = r + ... d", "1.2": "conjugate to *all*"}),
+        "the sign of 8.29": ([("return -g + coefficient * d if coefficient else -g",
+                               "return g + coefficient * d if coefficient else g")],
+                             {"2.3": "8.29 has another sign", "2.4": "beta_t = 0"}),
+        "the sign of the curvature": ([("size = abs(l)", "size = l")],
+                                      {"4.1": "turned round", "4.2": "raised to floor", "4.3": "|H| in the place"}),
     },
     "11_find_the_bug": {
         "g = 1": ([("u = rng.standard_normal(np.shape(y))", "u = np.ones(np.shape(y))")],
