@@ -11,6 +11,7 @@
 becomes `raise NotImplementedError("task 1: one step of algorithm 8.2")` for the student.
 """
 import importlib.util
+import json
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -129,7 +130,7 @@ def render(source, solved=()):
                 region, kept = begin, []
             else:
                 done = solved == "all" or int(region["task"]) in solved
-                missing = f'{region["indent"]}raise NotImplementedError("{region["message"]}")'
+                missing = f'{region["indent"]}raise NotImplementedError({json.dumps(region["message"])})'
                 lines += kept if done else [missing]
                 region = None
         elif "BEGIN SOLUTION" in line or "END SOLUTION" in line:
