@@ -1,6 +1,7 @@
 /* C <- [C +] A B [+ bias] for any strides of A, B and C: gemm_body.h, once for each instruction set and width.
 
-   Bits: every entry is a sum over k in order, cut at multiples of DEEP, for all layouts, paths and numbers of threads.
+   Bits: every entry is a sum over k in order, cut at multiples of DEEP, for all layouts, paths and numbers of threads;
+   of a product with a vector it is four sums, as vector.h says.
  */
 #ifndef MINIGRAD_GEMM_H
 #define MINIGRAD_GEMM_H
@@ -8,6 +9,10 @@
 #include <string.h>
 #include "parts.h"
 #include "simd.h"
+
+#ifdef MG_X86
+#include <immintrin.h>
+#endif
 
 #if defined(__clang__)
 #define UNROLL _Pragma("clang loop unroll(full)")
@@ -30,8 +35,18 @@
 #define HIGH_16 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31
 #endif
 
-#define MOST_SUMS 32   /* accumulators of the largest tile */
-#define GEMV_VECTORS 8 /* one row of A against so many vectors of B */
+#define MOST_SUMS 32 /* accumulators of the largest tile */
+
+/* Of a product with a vector, vector.h. */
+#define SPAN 512             /* of k at once: so many pages are looked at again for the next columns */
+#define MOST_DOTS 12         /* rows at once */
+#define PAIR_ROWS 8          /* rows that the product of two vectors is made into */
+#define FAR_BYTES (16 << 20) /* a matrix that no cache holds */
+#ifdef __GNUC__
+#define MG_FETCH(p) __builtin_prefetch((p), 0, 2) /* asks for a cache line in L2 */
+#else
+#define MG_FETCH(p) ((void)(p))
+#endif
 
 #ifndef DEEP
 #define DEEP 1024 /* k of one pass: the widths of these nets in one (512 costs them 2 to 3 %) */

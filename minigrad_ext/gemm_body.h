@@ -2,14 +2,16 @@
 
    Of C, one pass computes what DEEP entries of k add to it: the panels of B, as wide as a tile, are packed (where
    packing pays), and each block of rows of A, packed where it does not lie well, meets them all while it is in L2. */
+#include "some.h"
 #include "tile.h"
+#include "vector.h"
 
 #define PANEL (TILE_VECTORS * LANES) /* columns of a panel */
 
 /* Whether m rows of A meet B where it lies: packing does not pay for a few, nor for more while a page holds rows of B.
  */
 static int NAME(lies_well)(const Product *g, ptrdiff_t m) {
-    return g->n == 1 || (g->cb == 1 && m <= (g->rb * (ptrdiff_t)sizeof(REAL) <= 2048 ? 32 : 4) * TILE_ROWS);
+    return g->cb == 1 && m <= (g->rb * (ptrdiff_t)sizeof(REAL) <= 2048 ? 32 : 4) * TILE_ROWS;
 }
 
 /* Whether it pays to pack rows of A for so many panels: neither rows nor columns are contiguous, or all rows of a tile
@@ -25,16 +27,17 @@ static int NAME(pack_a)(const Product *g, ptrdiff_t m, ptrdiff_t panels) {
 static int NAME(pass)(const Product *g, ptrdiff_t i0, ptrdiff_t i1, ptrdiff_t j0, ptrdiff_t j1, ptrdiff_t p0) {
     const ptrdiff_t k = mg_least(DEEP, g->k - p0), m = i1 - i0;
     const int direct = NAME(lies_well)(g, m), last = p0 + k == g->k;
-    const ptrdiff_t width = m == 1 && direct ? GEMV_VECTORS * LANES : PANEL;
+    /* a few rows more than a tile has meet two vectors at once, all of them together */
+    const ptrdiff_t wide = m > TILE_ROWS && m <= TALL_ROWS ? 2 * LANES : PANEL;
     /* rows of a block: all for a single panel; few where there is little to add, so that C is written row by row */
     const ptrdiff_t most = k < 32 ? 2 * TILE_ROWS : mg_least(MOST_ROWS, ROWS_BYTES / (k * (ptrdiff_t)sizeof(REAL)));
-    const ptrdiff_t high = j1 - j0 <= width ? m : most / TILE_ROWS * TILE_ROWS;
+    const ptrdiff_t high = j1 - j0 <= wide ? m : most / TILE_ROWS * TILE_ROWS;
     REAL *panels = g->team.scratch(0, (size_t)(k * ((direct ? PANEL : j1 - j0) + LANES)) * sizeof(REAL));
     REAL *rows = NULL;
     if (!panels) return -1;
     Strip t = {.k = k, .ra = g->ra, .ca = g->ca, .rc = g->rc, .cc = g->cc, .bi = g->bi, .bj = g->bj};
     t.add = g->add || p0 > 0;
-    if (NAME(pack_a)(g, m, mg_ceil(j1 - j0, width))) {
+    if (NAME(pack_a)(g, m, mg_ceil(j1 - j0, wide))) {
         rows = g->team.scratch(1, (size_t)(k * high) * sizeof(REAL));
         if (!rows) return -1;
         t.block = TILE_ROWS;
@@ -48,9 +51,8 @@ static int NAME(pass)(const Product *g, ptrdiff_t i0, ptrdiff_t i1, ptrdiff_t j0
         }
         REAL *panel = panels;
         for (ptrdiff_t j = j0; j < j1; j += t.nr) {
-            t.nr = mg_least(width, j1 - j);
-            if (direct && t.nr < width && t.nr > LANES) /* whole vectors directly; the rest is packed below */
-                t.nr = mg_least(t.nr / LANES * LANES, PANEL);
+            t.nr = mg_least(wide, j1 - j);
+            if (direct && t.nr > LANES) t.nr = t.nr / LANES * LANES; /* whole vectors; the rest is packed below */
             t.b = (const REAL *)g->b + p0 * g->rb + j * g->cb;
             t.rb = g->rb;
             if (!direct || t.nr % LANES) {
@@ -83,8 +85,8 @@ static int NAME(some_parts)(const void *context, ptrdiff_t first, ptrdiff_t past
     const ptrdiff_t j1 = by_rows ? g->n : mg_least(g->n, past * cut->columns);
     const ptrdiff_t wide = PANELS_BYTES / (mg_least(DEEP, g->k) * (ptrdiff_t)sizeof(REAL)) / PANEL * PANEL;
     const uint64_t before = mg_flush_on();
-    int failed = 0;
-    for (ptrdiff_t j = j0; j < j1; j += wide)
+    int failed = g->n == 1 ? NAME(times_vector)(g, i0, i1) : 0;
+    for (ptrdiff_t j = j0; j < j1 && g->n > 1; j += wide)
         for (ptrdiff_t p = 0; p < g->k && !failed; p += DEEP)
             failed = NAME(pass)(g, i0, i1, j, mg_least(j + wide, j1), p);
     mg_flush_off(before);
@@ -95,7 +97,7 @@ static int NAME(some_parts)(const void *context, ptrdiff_t first, ptrdiff_t past
 static double NAME(cost)(const Product *g) {
     const double m = (double)g->m, n = (double)g->n, k = (double)g->k;
     const double sums = m * k * (double)mg_ceil(g->n, LANES);
-    const double packing = g->n != 1 && NAME(lies_well)(g, g->m) ? 0 : g->cb == 1 ? k * n / LANES * 2 : k * n;
+    const double packing = NAME(lies_well)(g, g->m) ? 0 : g->cb == 1 ? k * n / LANES * 2 : k * n;
     const double storing = g->cc == 1 ? 0 : 1.5 * m * n;
     return sums + packing + storing;
 }
@@ -118,7 +120,7 @@ static int NAME(gemm)(const Product *given) {
     h.b = g.a, h.rb = g.ca, h.cb = g.ra;
     h.rc = g.cc, h.cc = g.rc;
     h.bi = g.bj, h.bj = g.bi;
-    if (NAME(cost)(&h) < NAME(cost)(&g)) g = h;
+    if (g.n == 1 || g.m == 1 ? g.n > 1 : NAME(cost)(&h) < NAME(cost)(&g)) g = h; /* a vector is always B */
     /* Each thread takes a range of columns or, where that is more even, of rows. */
     const ptrdiff_t columns = mg_ceil(mg_ceil(g.n, PANEL), g.team.threads) * PANEL;
     const ptrdiff_t rows = mg_ceil(mg_ceil(g.m, TILE_ROWS), g.team.threads) * TILE_ROWS;
@@ -131,3 +133,4 @@ static int NAME(gemm)(const Product *given) {
 #undef TILE_VECTORS
 #undef TILE_ROWS
 #undef TALL_ROWS
+#undef TEN_ROWS

@@ -1,7 +1,7 @@
 /* The micro-kernel for one width and instruction set; gemm_body.h includes this text.
 
    TILE_ROWS x TILE_VECTORS accumulators, a row of B and one entry of A must fit the registers: 16 (baseline, AVX2) or
-   32 (AVX-512, NEON). TALL_ROWS is the height of a tile of one or two vectors.
+   32 (AVX-512, NEON). TALL_ROWS is the height of a tile of one or two vectors; TEN_ROWS too, for ten classes.
 
        C[i, j] <- [C +] sum_p A[i ra + p ca] B[p rb + j] [+ bias]
 
@@ -11,22 +11,27 @@
 #define TILE_VECTORS 3
 #define TILE_ROWS 8
 #define TALL_ROWS 14
+#define TEN_ROWS 10
 #elif ISA == 1
 #define TILE_VECTORS 2
 #define TILE_ROWS 6
 #define TALL_ROWS 6
+#define TEN_ROWS 5
 #elif defined(MG_PLAIN_C)
 #define TILE_VECTORS 4
 #define TILE_ROWS 4
 #define TALL_ROWS 4
+#define TEN_ROWS 4
 #elif defined(__aarch64__)
 #define TILE_VECTORS 3
 #define TILE_ROWS 8
 #define TALL_ROWS 8
+#define TEN_ROWS 5
 #else
 #define TILE_VECTORS 3
 #define TILE_ROWS 4
 #define TALL_ROWS 6
+#define TEN_ROWS 5
 #endif
 
 /* m rows of A against one panel of B with nr columns, nr <= TILE_VECTORS LANES. Strides in items. block: 0, or the
@@ -61,34 +66,41 @@ MG_INLINE void NAME(transpose)(vec *r) {
         for (int i = 0; i < LANES; i++) r[i] = zipped[i];
     }
 }
-
-/* C[i] <- [C +] sum_p A[i, p] B[p] [+ bias] for LANES rows of A, contiguous along p. The rows become lanes, so that the
-   sums still go in the order of p. */
-static void NAME(dots)(const Strip *t, const REAL *a, REAL *c, const REAL *bias) {
-    vec total = {0};
-    REAL sum[LANES];
-    ptrdiff_t p = 0;
-    for (; p + LANES <= t->k; p += LANES) {
-        vec r[LANES];
-        UNROLL
-        for (int i = 0; i < LANES; i++) r[i] = LOAD(a + i * t->ra + p);
-        NAME(transpose)(r);
-        UNROLL
-        for (int q = 0; q < LANES; q++) total += t->b[(p + q) * t->rb] * r[q];
-    }
-    /* by vectors here too: a scalar loop might round the products, and other bits would come out */
-    for (; p < t->k; p++) {
-        for (int i = 0; i < LANES; i++) sum[i] = a[i * t->ra + p];
-        total += t->b[p * t->rb] * LOAD(sum);
-    }
-    STORE(sum, total);
-    for (int i = 0; i < LANES; i++) {
-        if (t->add) sum[i] += c[i * t->rc];
-        if (bias) sum[i] += bias[i * t->bi];
-        c[i * t->rc] = sum[i];
-    }
-}
 #endif
+
+/* Stores a tile whose rows lie `wide` apart in `entry`, by columns: C is transposed, its columns are contiguous. */
+static void NAME(put_down)(const Strip *t, ptrdiff_t mr, const REAL *entry, ptrdiff_t wide, REAL *c, const REAL *bias) {
+    ptrdiff_t i0 = 0;
+#ifdef MG_ZIP
+    if (t->rc == 1 && (bias == NULL || t->bi == 1))
+        for (; i0 < mr; i0 += LANES) {
+            const ptrdiff_t some = mg_least(mr - i0, LANES);
+            for (ptrdiff_t j0 = 0; j0 < t->nr; j0 += LANES) {
+                vec r[LANES];
+                UNROLL
+                for (int i = 0; i < LANES; i++) {
+                    r[i] = (vec){0};
+                    if (i < some) r[i] = LOAD(entry + (i0 + i) * wide + j0);
+                }
+                NAME(transpose)(r);
+                for (ptrdiff_t j = j0; j < mg_least(j0 + LANES, t->nr); j++) {
+                    REAL *to = c + i0 + j * t->cc;
+                    vec x = r[j - j0];
+                    if (t->add) x += LOAD_SOME(to, some);
+                    if (bias) x += LOAD_SOME(bias + i0 + j * t->bj, some);
+                    STORE_SOME(to, x, some);
+                }
+            }
+        }
+#endif
+    for (ptrdiff_t j = 0; j < t->nr; j++)
+        for (ptrdiff_t i = i0; i < mr; i++) {
+            REAL x = entry[i * wide + j], *to = c + i * t->rc + j * t->cc;
+            if (t->add) x += *to;
+            if (bias) x += bias[i * t->bi + j * t->bj];
+            *to = x;
+        }
+}
 
 /* One tile of mr rows and nv vectors, of which the first nr columns exist. mr and nv are constants where this is
    inlined, so that the accumulators live in registers. */
@@ -109,31 +121,30 @@ MG_INLINE void NAME(tile)(const int mr, const int nv, const Strip *t, const REAL
             for (int v = 0; v < nv; v++) sum[i * nv + v] += x * row[v];
         }
     }
-    if (t->nr == nv * LANES && t->cc == 1 && (bias == NULL || t->bj == 1)) {
-        UNROLL
-        for (int i = 0; i < mr; i++) {
-            REAL *ci = c + i * t->rc;
-            UNROLL
-            for (int v = 0; v < nv; v++) {
-                vec x = sum[i * nv + v];
-                if (t->add) x += LOAD(ci + v * LANES);
-                if (bias) x += LOAD(bias + v * LANES);
-                STORE(ci + v * LANES, x);
-            }
-        }
-    } else { /* an edge, or C stored transposed: entry by entry */
+    if (t->cc != 1 || (bias != NULL && t->bj != 1)) {
         REAL entry[MOST_SUMS * LANES];
         UNROLL
         for (int i = 0; i < mr * nv; i++) STORE(entry + i * LANES, sum[i]);
-        int down = t->cc != 1; /* transposed: columns of C are contiguous */
-        for (ptrdiff_t outer = 0; outer < (down ? t->nr : mr); outer++)
-            for (ptrdiff_t inner = 0; inner < (down ? mr : t->nr); inner++) {
-                ptrdiff_t i = down ? inner : outer, j = down ? outer : inner;
-                REAL x = entry[i * nv * LANES + j], *to = c + i * t->rc + j * t->cc;
-                if (t->add) x += *to;
-                if (bias) x += bias[i * t->bi + j * t->bj];
-                *to = x;
+        NAME(put_down)(t, mr, entry, nv * LANES, c, bias);
+        return;
+    }
+    const ptrdiff_t some = t->nr - (nv - 1) * LANES; /* of the last vector */
+    UNROLL
+    for (int i = 0; i < mr; i++) {
+        REAL *ci = c + i * t->rc;
+        UNROLL
+        for (int v = 0; v < nv; v++) {
+            vec x = sum[i * nv + v];
+            if (v < nv - 1 || some == LANES) {
+                if (t->add) x += LOAD(ci + v * LANES);
+                if (bias) x += LOAD(bias + v * LANES);
+                STORE(ci + v * LANES, x);
+            } else {
+                if (t->add) x += LOAD_SOME(ci + v * LANES, some);
+                if (bias) x += LOAD_SOME(bias + v * LANES, some);
+                STORE_SOME(ci + v * LANES, x, some);
             }
+        }
     }
 }
 
@@ -143,7 +154,7 @@ MG_INLINE void NAME(tile)(const int mr, const int nv, const Strip *t, const REAL
         NAME(tile)(mr, nv, t, a, ra, ca, t->c + i * t->rc, t->bias ? t->bias + i * t->bi : NULL);           \
     }
 
-/* All rows of A against one panel of B: m x nr entries of C, nr at most TILE_VECTORS vectors (m = 1: GEMV_VECTORS). */
+/* All rows of A against one panel of B: m x nr entries of C, nr at most TILE_VECTORS vectors. */
 static void NAME(strip)(const Strip *t) {
     ptrdiff_t i = 0, ra = t->ra, ca = t->ca;
     ptrdiff_t nv = (t->nr + LANES - 1) / LANES;
@@ -152,21 +163,18 @@ static void NAME(strip)(const Strip *t) {
         ra = 1;
         ca = t->block;
     }
-#ifdef MG_ZIP
-    if (t->nr == 1 && ca == 1 && !t->block)
-        for (; i + LANES <= t->m; i += LANES)
-            NAME(dots)(t, t->a + i * ra, t->c + i * t->rc, t->bias ? t->bias + i * t->bi : NULL);
-#endif
     /* clang-format off */
     switch (nv) {
     case 1:
         if (tall) ROWS(TALL_ROWS, 1)
+        if (tall) ROWS(TEN_ROWS, 1)
         ROWS(TILE_ROWS, 1) ROWS(4, 1) ROWS(2, 1) ROWS(1, 1)
         break;
 #if TILE_VECTORS >= 2
     case 2:
 #if TILE_VECTORS > 2
         if (tall) ROWS(TALL_ROWS, 2)
+        if (tall) ROWS(TEN_ROWS, 2)
 #endif
         ROWS(TILE_ROWS, 2) ROWS(4, 2) ROWS(2, 2) ROWS(1, 2)
         break;
@@ -181,9 +189,6 @@ static void NAME(strip)(const Strip *t) {
         ROWS(TILE_ROWS, 4) ROWS(2, 4) ROWS(1, 4)
         break;
 #endif
-    case GEMV_VECTORS:
-        ROWS(1, GEMV_VECTORS)
-        break;
     }
     /* clang-format on */
 }
@@ -204,8 +209,7 @@ static void NAME(pack)(ptrdiff_t k, ptrdiff_t nr, const REAL *b, ptrdiff_t rb, p
             const REAL *row = b + p * rb;
             REAL *to = panel + p * wide;
             for (ptrdiff_t j = 0; j < full; j += LANES) STORE(to + j, LOAD(row + j));
-            for (ptrdiff_t j = full; j < nr; j++) to[j] = row[j];
-            for (ptrdiff_t j = nr; j < wide; j++) to[j] = 0;
+            if (full < nr) STORE(to + full, LOAD_SOME(row + full, nr - full));
         }
         return;
     }

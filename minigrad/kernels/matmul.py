@@ -1,7 +1,7 @@
 """Products of matrices: the one kernel behind matmul, linear and their derivatives.
 
-Any strides are read (transposes are free). Each entry is one chain of multiply-adds in the order of k, whatever the
-layout of a and b and however many threads work: their bits do not depend on either.
+Any strides are read (transposes are free). Each entry is one chain of multiply-adds in the order of k (four chains in
+turn where m or n is 1), whatever the layout of a and b and however many threads work: its bits depend on neither.
 """
 import numpy as np
 

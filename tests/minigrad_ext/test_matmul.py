@@ -14,7 +14,7 @@ import pytest
 kernel = pytest.importorskip("minigrad_ext.matmul")
 runtime = pytest.importorskip("minigrad_ext.runtime")
 
-SIZES = [0, 1, 2, 3, 5, 7, 8, 13, 16, 17, 31, 32, 47, 48, 49, 64, 97, 127, 128, 131, 200, 257, 300]
+SIZES = [0, 1, 2, 3, 5, 7, 8, 10, 13, 16, 17, 31, 32, 47, 48, 49, 64, 97, 127, 128, 131, 200, 257, 300]
 WIDER = {np.dtype("f4"): np.float64, np.dtype("f8"): np.longdouble}
 SENTINEL = 0xA5
 
@@ -119,6 +119,31 @@ def test_5000_random_products_hold_the_bound_and_have_one_set_of_bits():
     rng = np.random.default_rng(1)
     for _ in range(5000):
         one_case(rng)
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+@pytest.mark.parametrize("k", [1, 3, 4, 10, 33, 511, 512, 1030])
+def test_products_with_a_vector_hold_the_bound_and_have_one_set_of_bits(k, dtype):
+    """Rows or columns of a contiguous, or neither; x on either side; every length of what is left at the end."""
+    rng = np.random.default_rng(k)
+    for m in [*range(1, 27), 63, 64, 130, 299]:
+        a, x = rng.standard_normal((m, k)).astype(dtype), rng.standard_normal((k, 1)).astype(dtype)
+        bias = rng.standard_normal(1).astype(dtype)
+        exact = a.astype(WIDER[a.dtype]) @ x + bias
+        bits = set()
+        for _ in range(6):
+            one, other = laid_out(a, rng), laid_out(x, rng)
+            raw, out = guarded(np.ones((m, 1), dtype), rng)
+            kernel.matmul(one, other, out, False, bias)
+            assert only_changed_inside(raw, out)
+            bits.add(out.tobytes())
+            raw, out = guarded(np.ones((1, m), dtype), rng)
+            kernel.matmul(other.T, one.T, out, False, np.full(m, bias[0]))
+            assert only_changed_inside(raw, out)
+            bits.add(out.tobytes())
+        assert len(bits) == 1, m
+        room = np.abs(a) @ np.abs(x) + np.abs(bias)
+        assert (np.abs(out.T - exact) <= (k + 2) * np.finfo(dtype).eps * room).all(), m
 
 
 @pytest.mark.parametrize("isa", runtime.available())
