@@ -19,24 +19,20 @@
 # **Try.** LAYERS = 12: how wide is the valley? nn.Tanh for nn.ReLU: whose rule wins? Search by steps of a tenth from
 # the best trial instead of at random: what does it cost in trials?
 #
-# Every trial is a job for any concurrent.futures.Executor and its result is kept; see `spread` in mnist/experiment.py.
+# Every trial is a job for any concurrent.futures.Executor and its result is kept; see
+# `minigrad.compare.spread`: dask.distributed's `client.get_executor()` serves as well as the pool of processes here.
 
 # %%
 import math
-import sys
 import time
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 
-sys.path.append(str(Path(__file__).resolve().parent / "mnist"))
-
-from experiment import positive, process_pool, spread, workers_option
-
 import minigrad as mg
 from minigrad import Tensor, data, init, losses, nn, optim, training
-from minigrad.figures.page import Page
+from minigrad.compare.spread import process_pool, spread, workers_option
+from minigrad.figures.page import COLORS, Page, positive
 
 WIDTH, LAYERS, LR, BATCH = 64, 6, 0.05, 100
 RULES = {"Glorot": init.glorot_normal, "He": init.he_normal}
@@ -134,7 +130,7 @@ def table(jobs, results, steps):
 def picture(figure, jobs, results):
     left, right = figure.subplots(1, 2)
     top = 3.0
-    for kind, color, marker in (("one scale", "tab:blue", "o"), ("a scale for each layer", "tab:orange", "^")):
+    for kind, color, marker in (("one scale", COLORS[0], "o"), ("a scale for each layer", COLORS[1], "^")):
         found = [result for job, result in zip(jobs, results) if job["kind"] == kind]
         scale = [np.exp(np.mean(np.log(result["stds"]))) for result in found]
         left.plot(scale, [min(value(result), top) for result in found], marker, color=color, markersize=5, alpha=0.7,
@@ -142,7 +138,7 @@ def picture(figure, jobs, results):
         sound = [result for result in found if result["output"] and result["gradient"] is not None]
         right.plot([result["output"] for result in sound], [min(value(result), top) for result in sound], marker,
                    color=color, markersize=5, alpha=0.7, label=kind)
-    for rule, color in zip(RULES, ("tab:green", "tab:red")):
+    for rule, color in zip(RULES, (COLORS[2], COLORS[6])):
         result = median_of(rule, jobs, results)
         for ax, at in ((left, np.exp(np.mean(np.log(result["stds"])))), (right, result["output"])):
             ax.plot(at, min(value(result), top), "*", color=color, markersize=15, label=rule)

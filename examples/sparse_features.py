@@ -53,11 +53,8 @@ class Logistic:
 
 def documents(m, weights, rng):
     """(x (m, WORDS), s (m,)): how often each word occurs in each document, and its label, 1 or -1."""
-    frequency = np.arange(1.0, WORDS + 1) ** -EXPONENT
-    words = rng.choice(WORDS, size=(m, LENGTH), p=frequency / frequency.sum())
-    x = np.zeros((m, WORDS))
-    np.add.at(x, (np.arange(m)[:, None], words), 1.0)
-    return x, np.where(rng.random(m) < 1 / (1 + np.exp(-x @ weights)), 1.0, -1.0)
+    x, y = data.toy.documents(m, weights, LENGTH, EXPONENT, rng, dtype=np.float64)
+    return x, 2.0 * y - 1
 
 
 def learn(method, lr, x, s, rng):

@@ -2,6 +2,7 @@
 
     python -m minigrad                      the report
     python -m minigrad figures [8.5 ...]    the figures of the chapter
+    python -m minigrad compare              optimizers compared on digits
     python -m minigrad grade ...            assignments: make, run, class, list
 """
 import importlib
@@ -39,6 +40,7 @@ def report():
 
 
 COMMANDS = {"figures": ("minigrad.figures", "draw the figures of the chapter, all or some: figures 8.1 8.5"),
+            "compare": ("minigrad.compare", "optimizers compared, with equal budgets: compare --optimizers sgd adam"),
             "grade": ("minigrad.grade.__main__", "assignments for a class: make, run, class, list")}
 
 

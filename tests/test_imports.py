@@ -26,6 +26,7 @@ TABLE = {
     "training": ABOVE | {"diagnostics"},
     "pytorch": {"core", "nn", "files"},
     "strategies": ABOVE | {"diagnostics", "training"},
+    "compare": ABOVE | {"training", "figures.page"},       # its pages are drawn as the figures are
     "grade": ABOVE | {"diagnostics", "training", "strategies", "__version__"},     # the top floor: used by nobody
 }
 WHOLE = {"__init__", "__main__", "figures"}                # the package, its report and the top floor see everything

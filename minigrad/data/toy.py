@@ -1,9 +1,10 @@
-"""Toy sets in the plane, drawn anew for every call: spirals, moons, blobs, xor (classes) and sine (regression).
+"""Toy sets, drawn anew for every call: spirals, moons, blobs, xor (classes in the plane), sine (regression), documents
+(classes, sparse features).
 
-Each takes the number of examples m, the noise (standard deviation of the normal noise added to x; for sine to y) and
-rng, and returns x (m, 2) or (m, 1) and the labels y (m,) int64, or for sine the values y (m, 1). dtype: of the floats.
-Classes are as equally large as m allows, in random order: `data.stream(data.toy.moons, batch_size=32)` is a stream of
-fresh examples.
+Each takes the number of examples m and rng, all but documents the noise too (standard deviation of the normal noise
+added to x; for sine to y), and returns x, (m, 2) in the plane, and labels y (m,) int64, for sine x (m, 1) and the
+values y (m, 1). dtype: of the floats. Classes in the plane are as equally large as m allows, in random order:
+`data.stream(data.toy.moons, batch_size=32)` is a stream of fresh examples.
 """
 import numpy as np
 
@@ -50,6 +51,26 @@ def sine(m, noise=0.1, rng=None, dtype=np.float32):
     rng = _checked("sine", m, noise, rng)
     x = rng.uniform(-np.pi, np.pi, size=(m, 1))
     return x.astype(dtype), _noisy(np.sin(x), noise, rng, dtype)
+
+
+def documents(m, weights, length=20, exponent=1.3, rng=None, dtype=np.float32):
+    """Bags of words of very unequal frequency: x (m, n), how often each of n = len(weights) words occurs in a document
+    of `length`, and labels y (m,), 1 with the probability 1/(1 + exp(-x . weights)), else 0.
+
+    Word i (from 1) is drawn with a probability in proportion to i^-exponent (Zipf's law): the first occur nearly
+    everywhere, most hardly ever. weights (n,): what each word says of the label.
+    """
+    m, length = count("documents", "m", m), count("documents", "length", length)
+    exponent, rng = number("documents", "exponent", exponent), random.generator(rng)
+    weights = np.asarray(weights, float)
+    if weights.ndim != 1 or not len(weights) or not np.isfinite(weights).all():
+        raise ValueError(f"documents: weights must be finite, (n,), a number for each word, got shape {weights.shape}")
+    frequency = np.arange(1.0, len(weights) + 1) ** -exponent
+    words = rng.choice(len(weights), size=(m, length), p=frequency / frequency.sum())
+    x = np.zeros((m, len(weights)))
+    np.add.at(x, (np.arange(m)[:, None], words), 1.0)
+    y = (rng.random(m) < 1 / (1 + np.exp(-x @ weights))).astype(np.int64)
+    return x.astype(dtype), y
 
 
 def _checked(name, m, noise, rng, classes=2):

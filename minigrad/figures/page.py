@@ -13,7 +13,9 @@ In a notebook `main()` takes no arguments from the kernel's command line and sho
 """
 import argparse
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 # Told apart also by the colour-blind (Okabe and Ito 2008), in an order that lets the first three be read in grey.
 COLORS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"]
@@ -38,6 +40,26 @@ def folder(text):
         if part.exists() and not part.is_dir():
             raise argparse.ArgumentTypeError(f"{part} is not a folder")
     return path
+
+
+def positive(kind: type) -> Callable[[str], Any]:
+    """An argparse type: a positive int or float."""
+    def parse(text):
+        try:
+            value = kind(text)
+        except ValueError:
+            value = 0
+        if not 0 < value < float("inf"):
+            raise argparse.ArgumentTypeError(f"wanted a positive {'whole ' if kind is int else ''}number, got {text!r}")
+        return value
+    return parse
+
+
+def natural(text: str) -> int:
+    """An argparse type: a whole number from 0."""
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"wanted a whole number from 0, got {text!r}")
+    return int(text)
 
 
 class Page:

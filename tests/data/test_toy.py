@@ -61,3 +61,26 @@ def test_misuse(draw, options, words):
         draw(**options)
     with pytest.raises(ValueError, match="classes"):
         toy.blobs(3, classes=0)
+
+
+def test_documents_are_bags_of_words_by_zipfs_law_with_logistic_labels():
+    weights = np.array([0.0, 3.0, -3.0, 0.0])
+    x, y = toy.documents(20_000, weights, length=10, exponent=1.0, rng=0, dtype=np.float64)
+    assert x.shape == (20_000, 4) and (x.sum(1) == 10).all() and y.dtype == np.int64
+    share = np.array([12, 6, 4, 3]) / 25                                # 1, 1/2, 1/3, 1/4
+    assert np.allclose(x.mean(0) / 10, share, atol=5 * 0.5 / np.sqrt(200_000))
+    even = x @ weights == 0
+    assert abs(y[even].mean() - 0.5) < 5 * 0.5 / np.sqrt(even.sum())
+    likely = x @ weights == 3
+    assert abs(y[likely].mean() - 1 / (1 + np.exp(-3))) < 5 * 0.3 / np.sqrt(likely.sum())
+    again = toy.documents(20_000, weights, length=10, exponent=1.0, rng=0)
+    assert again[0].dtype == np.float32 and np.array_equal(again[0], x) and np.array_equal(again[1], y)
+
+
+@pytest.mark.parametrize("options, words", [({"m": 0}, "m must be"), ({"m": 3, "length": 0}, "length"),
+                                            ({"m": 3, "exponent": np.nan}, "exponent"),
+                                            ({"m": 3, "weights": [[1.0]]}, "weights"),
+                                            ({"m": 3, "weights": []}, "weights")])
+def test_documents_that_cannot_be(options, words):
+    with pytest.raises(ValueError, match=words):
+        toy.documents(**{"weights": [1.0, 2.0], "rng": 0} | options)

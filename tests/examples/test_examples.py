@@ -3,12 +3,9 @@
 Examples that another file of this folder runs are not run twice here. All are found by looking, so a new one is tested
 (with --quick) from the day it is written.
 """
-import importlib.util
-import json
 import os
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -20,7 +17,6 @@ QUICK = ["--quick"]
 # Smaller than --quick, or instead of it where there is none.
 SMALLEST = {
     "init_search.py": ["--trials", "2", "--steps", "2", "--workers", "1"],
-    "mnist/compare_optimizers.py": [*QUICK, "--tasks", "logistic", "--workers", "1"],
     "mnist/convnet.py": ["--examples", "64", "--epochs", "1"],
     "mnist/mlp.py": ["--layers", "8", "--epochs", "1", "--batch", "1000"],
     "mnist/second_order.py": [*QUICK, "--hidden", "8"],
@@ -98,51 +94,6 @@ def test_a_search_goes_on_where_it_was_and_refuses_what_it_cannot_read(tmp_path)
     assert third.returncode == 2
     assert len(third.stderr.splitlines()) == 1
     assert str(kept[3]) in third.stderr
-
-
-@pytest.fixture(scope="module")
-def experiment():
-    """examples/mnist/experiment.py as a module."""
-    spec = importlib.util.spec_from_file_location("experiment", EXAMPLES / "mnist" / "experiment.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def test_spread_keeps_the_order_and_makes_each_run_once(experiment, tmp_path):
-    made = []
-
-    def square(x, name):
-        made.append(x)
-        return x * x
-
-    jobs = [{"name": "square", "x": x} for x in range(8)]
-    for _ in range(2):
-        with ThreadPoolExecutor(3) as executor:
-            assert experiment.spread(square, jobs, tmp_path, executor) == [x * x for x in range(8)]
-    assert sorted(made) == list(range(8))
-
-
-def test_spread_keeps_what_was_done_when_a_job_fails(experiment, tmp_path):
-    def fails_at_5(x):
-        if x == 5:
-            raise ArithmeticError("5")
-        return x
-
-    with ThreadPoolExecutor(1) as executor, pytest.raises(ArithmeticError):
-        experiment.spread(fails_at_5, [{"x": x} for x in range(8)], tmp_path, executor)
-    kept = [json.loads(path.read_text())["result"] for path in tmp_path.iterdir()]
-    assert set(kept) >= {0, 1, 2, 3} and 5 not in kept
-
-
-@pytest.mark.parametrize("text", ["", "{", "[]", "3", '{"job": {"x": 2}, "result": 1}', '{"result": 1}', "\x00"])
-def test_spread_refuses_a_file_that_is_not_its_own(experiment, tmp_path, text):
-    job = {"x": 1}
-    path = tmp_path / f"{experiment.name_of(job)}.json"
-    path.write_text(text)
-    with ThreadPoolExecutor(1) as executor, pytest.raises(ValueError, match="delete it"):
-        experiment.spread(abs, [job], tmp_path, executor)
-    assert path.read_text() == text
 
 
 def test_readme_names_every_example_and_every_section():
