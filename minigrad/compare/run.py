@@ -5,10 +5,11 @@ import time
 
 import numpy as np
 
-import minigrad as mg
-from minigrad import Objective, Tensor, data, losses, no_grad, optim, training
+from minigrad import data, kernels, losses, optim, training
 from minigrad.compare.methods import Method, method_of
 from minigrad.compare.tasks import TASKS
+from minigrad.core import Tensor, no_grad
+from minigrad.objective import Objective
 from minigrad.optim import schedules
 
 MEASURED = 5000             # training examples, at most, on which the training loss is measured
@@ -26,7 +27,7 @@ def learn(task: str, method: str, value: float, seed: int, digits: int, passes: 
     count. end: "" or why the run ended early ("diverged", or what a full batch's step said); a diverged run has
     no point from there on and no test error. Measuring is not on the clock.
     """
-    mg.set_num_threads(1)
+    kernels.set_num_threads(1)
     began = time.perf_counter()
     run = Run(task, method_of(method, lr), value, seed, digits, decay)
     run.until(passes, marks)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
 from pathlib import Path
 
-import minigrad as mg
+from minigrad import kernels
 from minigrad.figures.page import positive
 
 
@@ -24,7 +24,7 @@ def process_pool(workers: int) -> ProcessPoolExecutor:
 
 def quiet_worker() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)      # the parent decides; the job at hand ends in order
-    mg.set_num_threads(1)
+    kernels.set_num_threads(1)
 
 
 def spread(function: Callable[..., dict], jobs: list[dict], folder: Path, executor: Executor) -> list[dict]:
