@@ -1,9 +1,10 @@
 """Eigenvalues of the Hessian of a network, from products with vectors: Lanczos (section 8.2.3 asks for their signs)."""
+from contextlib import contextmanager
 from functools import partial
 
 import numpy as np
 
-from minigrad.arguments import count
+from minigrad.arguments import count, flag
 from minigrad.diagnostics.operators import Local, place
 from minigrad.random import generator
 
@@ -13,9 +14,9 @@ def lanczos(product, start, steps, relative=1e-12):
 
         beta_{k+1} q_{k+1} = H q_k - alpha_k q_k - beta_k q_{k-1}
 
-    product: v (n,) -> H v. start: (n,), not zero. Every new q is orthogonalized against all before, twice: without it
-    the eigenvalues that have been found come back as ghosts. Stops early where the space is invariant: beta below
-    `relative` times the largest coefficient so far.
+    product: v (n,) -> H v. start: (n,), not zero. Every new q is orthogonalized against all before (without it the
+    eigenvalues that have been found come back as ghosts), and again where that took most of it away (Daniel et al.
+    1976). Stops early where the space is invariant: beta below `relative` times the largest coefficient so far.
     Returns alpha (k,), beta (k,), Q (k, n): H Q' = Q' T + beta_k q e_k', T tridiagonal of alpha and beta[:-1].
     Memory: k n float64.
     """
@@ -26,11 +27,12 @@ def lanczos(product, start, steps, relative=1e-12):
     largest = 0.0
     for k in range(steps):
         Q[k] = q
-        w = np.asarray(product(q), np.float64)
+        w = np.array(product(q), np.float64)
         alpha.append(float(q @ w))
-        for _ in range(2):
-            w -= Q[:k + 1].T @ (Q[:k + 1] @ w)
-        beta.append(float(np.linalg.norm(w)))
+        w -= alpha[-1] * q
+        if k:
+            w -= beta[-1] * Q[k - 1]
+        beta.append(orthogonalize(w, Q[:k + 1]))
         largest = max(largest, abs(alpha[-1]), beta[-1])
         if not np.isfinite(alpha[-1] + beta[-1]):
             raise ValueError("lanczos: a product with the matrix is not finite")
@@ -38,6 +40,18 @@ def lanczos(product, start, steps, relative=1e-12):
             break
         q = w / beta[-1]
     return np.array(alpha), np.array(beta), Q[:len(alpha)]
+
+
+def orthogonalize(w, Q):
+    """w <- w - Q'Q w, twice where little is left: what the rows of Q had of it is then rounding. Returns |w|."""
+    before = float(np.linalg.norm(w))
+    for _ in range(2):
+        w -= Q.T @ (Q @ w)
+        after = float(np.linalg.norm(w))
+        if after > 0.7 * before:
+            break
+        before = after
+    return after
 
 
 def tridiagonal(alpha, beta):
@@ -107,14 +121,15 @@ class Spectrum:
                 f"+- {self.highest_error:.1g}; {self.products} products)")
 
 
-def hessian_spectrum(J, theta=None, steps=80, probes=3, matrix="hessian", rng=None, n=None):
+def hessian_spectrum(J, theta=None, steps=80, probes=3, matrix="hessian", rng=None, n=None, progress=False):
     """Extreme eigenvalues and the density of eigenvalues, by `probes` runs of at most `steps` Lanczos steps each.
 
     J: an objective with hvp (at theta; default: where its model is), or a function v -> H v, with n= the size. Frozen
     parameters are left out.
     matrix: "hessian", or "ggn" for the Gauss-Newton matrix. Extremes are accurate long before the rest; the density is
     stochastic Lanczos quadrature (Ubaru, Chen and Saad 2017): each run's nodes with its weights, averaged over random
-    starts. Four more products say how exact the extremes are. Memory: steps n float64. Returns a `Spectrum`.
+    starts. Four more products say how exact the extremes are. Memory: steps n float64. progress: a bar over the
+    products, where tqdm is installed. Returns a `Spectrum`.
     """
     if matrix not in ("hessian", "ggn"):
         raise ValueError(f'hessian_spectrum: matrix must be "hessian" or "ggn", got {matrix!r}')
@@ -131,14 +146,37 @@ def hessian_spectrum(J, theta=None, steps=80, probes=3, matrix="hessian", rng=No
         nudge = lambda rng: J
     else:
         raise ValueError(f"hessian_spectrum: J must have hvp, or be a function v -> H v, got {type(J).__name__}")
+    steps, probes = count("hessian_spectrum", "steps", steps), count("hessian_spectrum", "probes", probes)
     rng, runs, ends, products = generator(rng), [], [], 0
-    for _ in range(count("hessian_spectrum", "probes", probes)):
-        alpha, beta, Q = lanczos(product, start(rng), count("hessian_spectrum", "steps", steps), relative)
-        values, S = np.linalg.eigh(tridiagonal(alpha, beta))
-        runs.append((values, S[0] ** 2))
-        ends += [(values[k], S[:, k] @ Q) for k in (0, -1)]
-        products += len(alpha)
+    with bar(probes * min(steps, n), flag("hessian_spectrum", "progress", progress)) as shown:
+        for _ in range(probes):
+            alpha, beta, Q = lanczos(shown(product), start(rng), steps, relative)
+            values, S = np.linalg.eigh(tridiagonal(alpha, beta))
+            runs.append((values, S[0] ** 2))
+            ends += [(values[k], S[:, k] @ Q) for k in (0, -1)]
+            products += len(alpha)
     nudged, rounding = nudge(rng), 100 * np.finfo(dtype).eps * max(abs(value) for value, _ in ends)
     lowest, highest = ((value, error_bound(product, nudged, value, x, rounding, rng)) for value, x in
                        (min(ends, key=lambda end: end[0]), max(ends, key=lambda end: end[0])))
     return Spectrum(n, runs, lowest, highest, products + 4)
+
+
+@contextmanager
+def bar(total, wanted):
+    """`with bar(total, wanted) as shown:` every call of shown(product) is a step of a bar (tqdm's), if
+    it is wanted and tqdm is installed; otherwise shown(product) is the product itself."""
+    try:
+        from tqdm.auto import tqdm
+    except ImportError:
+        wanted = False
+    if not wanted:
+        yield lambda product: product
+        return
+    with tqdm(total=total, desc="Lanczos", unit="product", leave=False) as steps:
+        def shown(product):
+            def counted(v):
+                found = product(v)
+                steps.update()
+                return found
+            return counted
+        yield shown

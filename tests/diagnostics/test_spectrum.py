@@ -6,7 +6,7 @@ import pytest
 
 from minigrad import losses, nn
 from minigrad.diagnostics import hessian_spectrum, lanczos
-from minigrad.diagnostics.spectrum import ritz
+from minigrad.diagnostics.spectrum import orthogonalize, ritz
 from minigrad.objective import Objective
 
 
@@ -143,3 +143,26 @@ def test_errors():
         hessian_spectrum(3.0)
     with pytest.raises(ValueError, match="not finite"):
         hessian_spectrum(lambda v: v * np.nan, n=4)
+
+
+def test_a_bar_counts_the_products_and_changes_nothing(capsys):
+    pytest.importorskip("tqdm")
+    H = np.diag(np.arange(1.0, 31.0))
+    plain = hessian_spectrum(lambda v: H @ v, n=30, steps=20, probes=2, rng=0)
+    assert capsys.readouterr() == ("", "")
+    shown = hessian_spectrum(lambda v: H @ v, n=30, steps=20, probes=2, rng=0, progress=True)
+    np.testing.assert_array_equal(plain.values, shown.values)
+    assert "0/40 " in capsys.readouterr().err
+    with pytest.raises(ValueError, match="hessian_spectrum: progress must be True or False, got 'yes'"):
+        hessian_spectrum(lambda v: H @ v, n=30, progress="yes")
+
+
+def test_what_cancels_is_orthogonalized_again():
+    """w lies in the span of Q but for 1e-9: one pass leaves rounding of size 1e-16, which is 1e-7 of what is left."""
+    rng = np.random.default_rng(0)
+    Q = np.linalg.qr(rng.standard_normal((200, 50)))[0].T
+    rest = rng.standard_normal(200)
+    rest -= Q.T @ (Q @ rest)
+    w = Q.T @ rng.standard_normal(50) + 1e-9 * rest
+    length = orthogonalize(w, Q)
+    assert abs(Q @ w).max() < 1e-15 * length and length == pytest.approx(1e-9 * np.linalg.norm(rest), rel=1e-5)
