@@ -29,15 +29,18 @@ class Assignment:
 
     title, sections (of the chapter), minutes (of a student's time). blocked: modules of minigrad, with all below them,
     or single functions, that stand empty in the copy of the library which a submission can import. module: the name of
-    the student's file (default: the folder's without its number). seconds: wall clock and processor time of one test.
-    memory: MiB of address space. mutant_points: what the student's own test_mine.py is worth (0: it is not asked for).
-    `load` fills in: folder, name, tasks (in the order of the file), mutants, equivalents.
+    the student's file (default: the folder's without its number). subject: where tests are what is asked for, the
+    module that they are about, a file of the folder that the students are given; module is then "test_mine". seconds:
+    wall clock and processor time of one test. memory: MiB of address space. mutant_points: what the student's own
+    test_mine.py is worth (0: it is not asked for). `load` fills in: folder, name, tasks (in the order of the file),
+    mutants, equivalents.
     """
     title: str
     sections: str = ""
     minutes: int = 60
     blocked: tuple = ()
     module: str = ""
+    subject: str = ""
     seconds: float = 10
     memory: int = 1024
     mutant_points: float = 0
@@ -68,12 +71,27 @@ class Assignment:
         """The student's file with the tasks `solved` done; `solved="all"` is the solution, () the stub."""
         return render(self.source, solved)
 
+    @property
+    def tested(self):
+        """The module that students' own tests import."""
+        return self.subject or self.module
+
+    @property
+    def right(self):
+        """The right text of that module: the solution, or what is given."""
+        return (self.folder / f"{self.subject}.py").read_text() if self.subject else self.text("all")
+
+    @property
+    def tests(self):
+        """The reference tests of that module, which kill every mutant."""
+        return self.text("all") if self.subject else (self.folder / "test_mine.py").read_text()
+
     def mutated(self, mutant):
-        """The solution with one line wrong. ValueError where the old text is not there exactly once."""
-        text = self.text("all")
+        """The right text with one line wrong. ValueError where the old text is not there exactly once."""
+        text = self.right
         if text.count(mutant.old) != 1 or mutant.old == mutant.new:
             raise ValueError(f"{self.name}: mutant {mutant.id}: its old text stands {text.count(mutant.old)} times in "
-                             f"the solution, and must be there once and change: {mutant.old!r}")
+                             f"the right text, and must be there once and change: {mutant.old!r}")
         return text.replace(mutant.old, mutant.new)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from minigrad.grade.case import Case, Outcome
 from minigrad.grade.record import Record, Result, Suite
+from minigrad.grade.restate import restate
 from minigrad.grade.sandbox import Sandbox
 
 SUFFIXES = (".py", ".txt", ".md", ".json", ".csv", ".npy", ".npz")
@@ -106,9 +107,10 @@ def run_test(task, submission, seed, sandbox):
 def grade_suite(assignment, tests, sandbox, workers=1):
     """The student's tests by the mutants of the solution: which test fails which mutant.
 
-    A suite that fails the solution, or a right solution written otherwise, gets nothing: it would fail everything. The
-    solution comes first and again last: a suite that fails by chance, or by the clock, fails it too. A mutant on which
-    the tests do not end in time, or which ends their process, is killed.
+    A suite that fails the solution, or a right solution written otherwise (by hand, or by the rules of `restate`), gets
+    nothing: it would fail everything, or looks at the text. The solution comes first and again last: a suite that fails
+    by chance, or by the clock, fails it too. A mutant on which the tests do not end in time, or which ends their
+    process, is killed.
     """
     suite = Suite(most=assignment.mutant_points,
                   mutants=[(one.id, one.message, []) for one in assignment.mutants])
@@ -120,7 +122,7 @@ def grade_suite(assignment, tests, sandbox, workers=1):
     def run(text):
         with tempfile.TemporaryDirectory(dir=sandbox.folder.name) as folder:
             os.chmod(folder, 0o755)
-            (Path(folder) / f"{assignment.module}.py").write_text(text)
+            (Path(folder) / f"{assignment.tested}.py").write_text(text)
             (Path(folder) / "test_mine.py").write_bytes(tests.read_bytes())
             try:
                 return sandbox.suite(folder, seconds), None
@@ -137,9 +139,10 @@ def grade_suite(assignment, tests, sandbox, workers=1):
             suite.tests = list(found)
         return "" if suite.tests else "there is no test in it: a test is a function test_...()"
 
-    solution = assignment.text("all")
+    solution = assignment.right
     with ThreadPoolExecutor(workers) as pool:
-        suite.message = refused(pool.map(run, [solution, *map(assignment.mutated, assignment.equivalents)]))
+        others = [restate(solution), *map(assignment.mutated, assignment.equivalents)]
+        suite.message = refused(pool.map(run, [solution, *others]))
         found = [] if suite.message else list(pool.map(run, map(assignment.mutated, assignment.mutants)))
         suite.message = suite.message or refused([run(solution)])
     if suite.message:

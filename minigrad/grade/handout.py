@@ -67,7 +67,7 @@ def make(assignment, into):
     shutil.copytree(folder, into / "teacher", ignore=shutil.ignore_patterns("__pycache__"))
     (into / "teacher" / "solution").mkdir()
     (into / "teacher" / "solution" / f"{assignment.module}.py").write_text(assignment.text("all"))
-    for name in ("adapter.py", "test_mine.py"):
+    for name in ("adapter.py", "test_mine.py", f"{assignment.subject}.py"):
         if (folder / name).exists():
             shutil.copy(folder / name, into / "teacher" / "solution")
     return into
@@ -83,7 +83,12 @@ def public_files(assignment) -> dict[str, str]:
 def student_files(assignment) -> dict[str, str]:
     """name -> text: what a student begins with."""
     own = {name: (assignment.folder / name).read_text() for name in ("adapter.py", "handout.md")}
-    return public_files(assignment) | own | {f"{assignment.module}.py": assignment.text()}
+    return public_files(assignment) | own | given(assignment) | {f"{assignment.module}.py": assignment.text()}
+
+
+def given(assignment) -> dict[str, str]:
+    """name -> text: what the students' tests are about, where tests are what is asked for."""
+    return {f"{assignment.subject}.py": assignment.right} if assignment.subject else {}
 
 
 def test_file(assignment):

@@ -96,6 +96,8 @@ class Sandbox:
         a message could carry the hidden data home. output: a list that receives what was printed.
         """
         drive = {"drive.py": (self.assignment.folder / "drive.py").read_text()}
+        if self.assignment.subject:                      # what is asked for are tests, which may use pytest
+            drive["pytest.py"] = (HERE / "pytest_stand_in.py").read_text()
         return self.run(submission, drive, function, inputs, public=public, output=output)
 
     def suite(self, folder, seconds):

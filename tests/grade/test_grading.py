@@ -57,9 +57,9 @@ def test_suites_get_what_they_are_worth(tests, points, said, graded):
 def test_a_suite_that_fails_from_some_time_on_gets_nothing(graded, sandboxes, monkeypatch):
     """By the clock it would pass the solution, which comes first, and fail all mutants: the solution is last too."""
     runs = []
-    monkeypatch.setattr(sandboxes(), "suite", lambda *_: runs.append(0) or {"test_late": len(runs) <= 2})
+    monkeypatch.setattr(sandboxes(), "suite", lambda *_: runs.append(0) or {"test_late": len(runs) <= 3})
     suite = graded(SOLUTION, suite=True, test_mine__dot__py="").suite
-    assert len(runs) == 6 and suite.points == 0 and suite.killed == 0
+    assert len(runs) == 7 and suite.points == 0 and suite.killed == 0
     assert suite.message == "the tests do not pass a right solution: test_late failed on it"
 
 

@@ -69,8 +69,9 @@ def nbgrader(assignment, wheels):
         source = source.replace(marker, f"##{marker}")
     cells = [markdown("handout", files.pop("handout.md")), code("solution", source, solution=True),
              free("adapter", f"%%writefile adapter.py\n{files['adapter.py']}")]
-    files = {one: text for one, text in files.items() if one in ("drive.py", "public_checks.py")}
-    cells += [cell_of_test(one) for one in assignment.tasks] + own_tests(assignment.mutant_points)
+    files = {one: text for one, text in files.items() if one in (
+        "drive.py", "public_checks.py", f"{assignment.subject}.py")}
+    cells += [cell_of_test(one) for one in assignment.tasks] + own_tests(assignment)
     below = f"source/{assignment.name}"
     return {f"{below}/{name}.ipynb": json.dumps(notebook(cells), indent=1) + "\n",
             **{f"{below}/{one}": text for one, text in files.items()}, **whole(assignment, "grader"),

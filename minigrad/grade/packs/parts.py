@@ -1,12 +1,12 @@
 """What the packs have in common: the assignment as the grader reads it, the wheels, and how a script begins."""
-from minigrad.grade.handout import public_checks
+from minigrad.grade.handout import given, public_checks
 
 NEEDS = "Python 3.11 or newer, and NumPy 2 or newer"
 
 
 def whole(assignment, below: str) -> dict:
     """Everything that grading reads: hidden tests, the solution, the mutants. Never for a place that students see."""
-    names = ("checks.py", "drive.py", "adapter.py", "source.py", "mutants.py")
+    names = ("checks.py", "drive.py", "adapter.py", "source.py", "mutants.py", f"{assignment.subject}.py")
     return {f"{below}/{assignment.name}/{name}": (assignment.folder / name).read_text()
             for name in names if (assignment.folder / name).exists()}
 
@@ -14,6 +14,7 @@ def whole(assignment, below: str) -> dict:
 def public(assignment, below: str) -> dict:
     """What grades the public tests, and holds nothing that a student may not read."""
     texts = {name: (assignment.folder / name).read_text() for name in ("drive.py", "adapter.py")}
+    texts |= given(assignment)
     texts["checks.py"] = public_checks((assignment.folder / "checks.py").read_text())
     return {f"{below}/{assignment.name}/{name}": text for name, text in texts.items()}
 

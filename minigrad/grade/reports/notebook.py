@@ -43,13 +43,14 @@ def cell_of_test(one) -> dict:
     return code(grade_id(one.number), head + (public if one.visibility == "public" else hidden), points=one.points)
 
 
-def own_tests(points: float) -> list[dict]:
-    """The cell that the student's tests go into, and the one that their points come to."""
-    if not points:
+def own_tests(assignment) -> list[dict]:
+    """The cell that the student's tests go into (unless they are the solution), and the one for their points."""
+    if not assignment.mutant_points:
         return []
-    return [free("own-tests", "%%writefile test_mine.py\n# def test_...(): assert ...\n"),
-            code(grade_id("S"), "# your own tests, run on wrong solutions\n"
-                                "0  # the points come from the grader, when you have handed in", points=points)]
+    text = "# your own tests, run on wrong solutions\n0  # the points come from the grader, when you have handed in"
+    own = free("own-tests", "%%writefile test_mine.py\n# def test_...(): assert ...\n")
+    cells = [] if assignment.subject else [own]
+    return [*cells, code(grade_id("S"), text, points=assignment.mutant_points)]
 
 
 def nbgrader(record) -> str:
