@@ -117,7 +117,9 @@ def test_the_mean_of_integers_whose_sum_is_too_large_for_one():
 def test_every_op_of_the_library_is_here_or_takes_floats_only():
     floats_only = {"astype", "conv2d", "conv2d_x", "conv2d_w", "conv_transpose2d", "batch_norm", "layer_norm", "log",
                    "group_norm", "rms_norm", "adaptive_max_pool2d", "adaptive_avg_pool2d",
-                   "max_pool2d", "avg_pool2d", "fractional_max_pool2d", "dropout", "drop_mask", "softmax_cross_entropy"}
+                   "max_pool2d", "avg_pool2d", "fractional_max_pool2d", "dropout", "drop_mask", "softmax_cross_entropy",
+                   "max_unpool2d", "conv1d", "conv_transpose1d", "max_pool1d", "max_unpool1d", "avg_pool1d",
+                   "adaptive_max_pool1d", "adaptive_avg_pool1d"}
     public = {name for name, f in vars(ops).items() if callable(f) and not name.startswith("_") and f is not Tensor}
     tested = {name.split(",")[0].split(" ")[0] for name in CASES} | {"matmul", "getitem"}
     assert public - tested - floats_only == set()

@@ -151,6 +151,9 @@ def test_derivatives_to_second_order(name):
 
 X, W = np.zeros((2, 9, 3)), np.zeros((4, 3, 5))
 REFUSED = {
+    "max_pool2d: x must be floating-point images (n, h, w, c), got int64 (2, 1, 9, 3)":
+        lambda: ops.max_pool1d(X.astype(np.int64), 2),
+    "conv2d: x and w must both be float32 or both float64, got int64 and float64": lambda: ops.conv1d(X.astype(int), W),
     "conv1d: x must be sequences (n, l, c), got shape (9, 3)": lambda: ops.conv1d(X[0], W),
     "conv1d: w must be (k, c, o), got shape (4, 3)": lambda: ops.conv1d(X, W[..., 0]),
     "conv1d: w is for 3 channels but x has 9 (x (2, 3, 9), w (4, 3, 5)); sequences are channels last: "
