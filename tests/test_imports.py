@@ -6,12 +6,13 @@ import pytest
 
 ROOT = Path(__file__).parents[1] / "minigrad"
 BASE = {"random"}                                          # NumPy only; who draws numbers may ask for a generator
-COMMON = {"arguments", "typing"}                           # what an argument must be: for every room
+COMMON = {"arguments", "notebook", "typing"}               # what an argument must be, what a notebook sees: for all
 MODELS = {"core", "ops", "init", "nn", "losses"} | BASE
 ABOVE = MODELS | {"derivatives", "graph", "objective", "kernels", "data", "files", "optim", "testing"}
 # room -> the rooms of minigrad it may import, besides itself
 TABLE = {
-    "arguments": set(), "typing": {"core"}, "random": set(), "kernels": set(), "core": set(), "files": set(),
+    "arguments": set(), "notebook": set(), "typing": {"core"},
+    "random": set(), "kernels": set(), "core": set(), "files": set(),
     "data": {"files"} | BASE,                              # a broken file is the same FormatError everywhere
     "ops": {"core", "kernels"} | BASE,
     "derivatives": {"core", "ops", "nn.module"} | BASE,    # layer inputs are seen by observing modules

@@ -6,6 +6,7 @@ import numpy as np
 
 from minigrad.diagnostics.operators import Local, place
 from minigrad.diagnostics.spectrum import lanczos, ritz, tridiagonal
+from minigrad.notebook import Number, table
 from minigrad.random import generator
 
 DENSE = 100                               # up to so many parameters all eigenvalues are computed
@@ -55,6 +56,14 @@ class Report:
             f"|H^-1 g|           {self.newton:.4g}     (scale of theta: {self.scale:.4g})",
             f"step lr = {self.lr:.2g}: J changes by {self.actual:.4g}, predicted by (8.10) {self.predicted:.4g}",
             *self.reasons])
+
+    def _repr_html_(self):
+        """In a notebook: the verdict, its reasons, and the figures."""
+        from html import escape
+        names = ("value", "gradient_norm", "curvature", "lowest", "highest", "newton", "scale", "lr", "predicted",
+                 "actual", "products")
+        figures = table((), [(name.replace("_", " "), Number(f"{getattr(self, name):.4g}")) for name in names])
+        return f"<p><b>{escape(self.verdict)}</b>: {escape(' '.join(self.reasons))}</p>\n{figures}"
 
 
 def doctor(J, theta=None, lr=None, scale=None, steps=60, rng=0):

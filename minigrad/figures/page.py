@@ -17,6 +17,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from minigrad.notebook import in_notebook, show
+
 # Told apart also by the colour-blind (Okabe and Ito 2008), in an order that lets the first three be read in grey.
 COLORS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"]
 STYLE = {"font.size": 10, "axes.titlesize": 11, "axes.grid": False, "legend.frameon": True, "legend.framealpha": 0.9,
@@ -102,12 +104,6 @@ class Page:
             figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None)
         self.written.append(path)
         if in_notebook():
-            from IPython.display import display
-            display(figure)
+            show(figure)
         print(f"wrote {path}")
         return figure
-
-
-def in_notebook():
-    """Does this process belong to a notebook? Its command line is then the kernel's."""
-    return "ipykernel" in sys.modules

@@ -13,19 +13,36 @@ from minigrad.core import Tensor
 from minigrad.graph.backward import Step, rule_text, steps
 from minigrad.graph.page import page
 from minigrad.graph.reading import called, constant, named, shape_text
+from minigrad.notebook import in_notebook
 
 PICTURES = ("png", "svg", "pdf")
+MOST_DRAWN = 100                         # ops: of a picture of more, a notebook's reader sees nothing
 NOW, DONE = 'color="#d55e00", penwidth=3', 'color="#0072b2", penwidth=2'
 
 
+class Drawing(str):
+    """The text of a graph. A notebook shows the picture of it where Graphviz is installed, else the text as it is."""
+    source: str = ""                     # in the language of Graphviz
+
+    def _repr_html_(self) -> str:
+        program = shutil.which("dot")
+        if self.source and program is not None:
+            done = subprocess.run([program, "-Tsvg"], input=self.source.encode(), capture_output=True, check=False)
+            if done.returncode == 0:
+                return done.stdout[done.stdout.index(b"<svg"):].decode()
+        from html import escape
+        return f"<pre>{escape(self)}</pre>"
+
+
 def draw(y: Tensor, path: str | os.PathLike | None = None, names: dict[str, Tensor] | None = None, limit: int = 200,
-         step: int | None = None, g: Any = None) -> str:
+         step: int | None = None, g: Any = None) -> Drawing:
     """The graph behind a Tensor as text: number, op, shape of the result, and where each argument comes from.
 
     Arguments are #number of another line, the name of a parameter, its shape in brackets where it is a constant, or its
     value. names: {"x": Tensor, ...} for leaves and results that should have one (parameters have their own).
     limit: how many ops are shown at most (the last ones). path: also write a file, see `dot`; one ending in .png, .svg
-    or .pdf needs the program `dot` of Graphviz; .html is a page that steps through backward (see `page`).
+    or .pdf needs the program `dot` of Graphviz; .html is a page that steps through backward (see `page`). The result
+    of a notebook's cell shows itself as a picture.
 
     step: show backward at its step 1, 2, ... (from the last op to the first) instead: which gradients are there, and
     with numbers what arrives at the op at hand and what it gives to each of its arguments. g: dJ/dy for it, where y is
@@ -60,7 +77,10 @@ def draw(y: Tensor, path: str | os.PathLike | None = None, names: dict[str, Tens
     if step is not None:
         lines = [f"backward, step {step} of {len(made)}: through #{number[made[step - 1].node]}", *lines, "",
                  *_numbers(made[step - 1], label, number)]
-    return "\n".join(lines)
+    drawing = Drawing("\n".join(lines))
+    if in_notebook() and len(nodes) <= MOST_DRAWN:
+        drawing.source = dot(y, names, made[:step])
+    return drawing
 
 
 def _progress(nodes, made, step):

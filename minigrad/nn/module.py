@@ -14,6 +14,7 @@ from minigrad.core import Tensor, data_of, no_grad
 from minigrad.core.graph import clock
 from minigrad.nn.parameters import Parameters
 from minigrad.nn.structure import Structure, joined, new_path
+from minigrad.notebook import Number, table
 from minigrad.typing import Array, DType, TensorLike
 
 # Of each thread, and each task of asyncio: who watches the calls of modules, whether running averages may be updated.
@@ -172,6 +173,19 @@ class Module(Structure):
 
     def summary(self, x: TensorLike | None = None) -> str:
         """A table of layers: path, kind, output shape (if an input x is given) and number of parameters. A string."""
+        rows = self._layers(x)
+        widths = [max(len(row[i]) for row in rows) for i in range(4)]
+        return "\n".join(f"{a:<{widths[0]}}  {b:<{widths[1]}}  {c:<{widths[2]}}  {d:>{widths[3]}}".rstrip()
+                         for a, b, c, d in rows)
+
+    def _repr_html_(self) -> str:
+        """In a notebook: the table of layers."""
+        head, *rows = self._layers()              # without shapes: nobody has said what goes in
+        return table((head[0], head[1], head[3]),
+                     [(path, kind or last, Number(count)) for path, kind, last, count in rows])
+
+    def _layers(self, x=None):
+        """The rows of `summary`, head and total included: four strings each."""
         shapes = {}
         if x is not None:
             x = x if isinstance(x, Tensor) else Tensor(x)
@@ -186,10 +200,7 @@ class Module(Structure):
             total += count
             if own or not list(module.children()):
                 rows.append((path or "(model)", module.describe(), str(shapes.get(id(module), "")), f"{count:,}"))
-        rows = [("layer", "kind", "output", "parameters"), *rows, ("", "", "total", f"{total:,}")]
-        widths = [max(len(row[i]) for row in rows) for i in range(4)]
-        return "\n".join(f"{a:<{widths[0]}}  {b:<{widths[1]}}  {c:<{widths[2]}}  {d:>{widths[3]}}".rstrip()
-                         for a, b, c, d in rows)
+        return [("layer", "kind", "output", "parameters"), *rows, ("", "", "total", f"{total:,}")]
 
     def describe(self) -> str:
         """The module in a few characters, for `summary` and `repr`: its class and its sizes."""

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.arguments import count, number
+from minigrad.notebook import table
 from minigrad.optim.optimizer import Optimizer
 from minigrad.typing import Array
 
@@ -39,6 +40,13 @@ class Result:
         anew = f", restarts={self.restarts}" if self.restarts else ""
         return (f"Result(value={self.value:.6g}, grad_norm={self.grad_norm:.3g}, steps={self.steps}, "
                 f"evaluations={self.evaluations}, products={self.products}, reason={self.reason!r}{anew})")
+
+    def _repr_html_(self) -> str:
+        """In a notebook: what a reader asks first."""
+        names = ("value", "grad_norm", "steps", "evaluations", "products", "reason")
+        rows = [(name, f"{value:.6g}" if isinstance(value, float) else value)
+                for name, value in zip(names, map(self.__getattribute__, names))]
+        return table((), rows)
 
 
 class Counted:

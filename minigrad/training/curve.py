@@ -3,6 +3,7 @@ from pathlib import Path
 
 import numpy as np
 
+from minigrad.notebook import in_notebook, show
 from minigrad.training.run import Callback
 
 
@@ -16,10 +17,16 @@ class LearningCurve(Callback):
         draw_learning_curve(run.history, self.path)
 
 
-def draw_learning_curve(history, path):
-    """A run's history as a picture: training and validation loss, and the 0-1 error if there is one."""
+def draw_learning_curve(history, path=None):
+    """A run's history as a picture: training and validation loss, and the 0-1 error if there is one.
+
+    history: that of a Run, or the Run. path: where the picture goes; in a notebook it shows itself and needs none.
+    """
     from matplotlib.figure import Figure  # without pyplot: whatever backend the user has stays as it is
 
+    history = getattr(history, "history", history)
+    if path is None and not in_notebook():
+        raise ValueError("draw_learning_curve: say where to: a path (only a notebook shows the picture without one)")
     if not history:
         raise ValueError("draw_learning_curve: the history is empty: no epoch was finished")
     def drawn(name):
@@ -45,5 +52,8 @@ def draw_learning_curve(history, path):
     for one in axes:
         one.grid(alpha=0.3)
         one.xaxis.get_major_locator().set_params(integer=True)
+    if path is None:
+        show(figure)
+        return
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=120)

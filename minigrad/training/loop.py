@@ -28,7 +28,7 @@ from minigrad.objective import Objective
 from minigrad.optim import FirstOrder, NonFiniteError
 from minigrad.training.checkpoint import load_checkpoint
 from minigrad.training.evaluation import evaluate, shares
-from minigrad.training.progress import line, progress_bar
+from minigrad.training.progress import progress as show_progress
 from minigrad.training.run import Run
 
 
@@ -45,7 +45,7 @@ def fit(model, loss, optimizer, batches, *, epochs=None, steps=None, validation=
     accumulate: the gradients of so many batches make one step, that of one large batch (not with batch norm: each batch
     is normalized by itself). For this, and for an epoch's loss, batches count by what their loss is divided by, see
     `training.denominator`; with a loss of your own that does not say it, by their examples.
-    progress: a bar (tqdm if installed) and a line per epoch.
+    progress: on a terminal a bar (tqdm if installed) and a line per epoch, in a notebook one bar and one table.
     resume: a checkpoint to go on from with the same bits, also in the middle of an epoch; if there is no such file yet,
     the run starts anew. Batches without `state` and `restore` are taken to come in the same order again.
 
@@ -75,6 +75,7 @@ def fit(model, loss, optimizer, batches, *, epochs=None, steps=None, validation=
     else:
         run.reset_callbacks()
     looks_ahead = isinstance(optimizer, FirstOrder)
+    shown = show_progress(run, epochs, steps, progress)
     with _ctrl_c(run):
         try:
             with run.noting("fit"):
@@ -83,7 +84,7 @@ def fit(model, loss, optimizer, batches, *, epochs=None, steps=None, validation=
                 run.tell("start")
                 while (not run.reason and (epochs is None or run.epoch < epochs)
                        and (steps is None or run.steps < steps)):
-                    if not _epoch(run, accumulate, steps, epochs, progress):
+                    if not _epoch(run, accumulate, steps, shown):
                         break
                 run.stop("finished")
             run.group = None
@@ -92,12 +93,13 @@ def fit(model, loss, optimizer, batches, *, epochs=None, steps=None, validation=
             if looks_ahead:
                 with run.noting(f"{type(optimizer).__name__}.return_to_theta"):
                     optimizer.return_to_theta()
+            shown.end()
     if run.error is not None:
         raise run.error
     return run
 
 
-def _epoch(run, accumulate, steps, epochs, progress):
+def _epoch(run, accumulate, steps, shown):
     """One pass over the batches, or what a resumed run has left of it. True if it was complete."""
     run.buffers = [(module, name) for _, module in run.model.modules() for name in module.buffers]
     length = len(run.batches) if hasattr(run.batches, "__len__") else None
@@ -108,7 +110,7 @@ def _epoch(run, accumulate, steps, epochs, progress):
         batches = islice(iter(run.batches), run.seen, None)
     began = time.perf_counter()
     complete, group = True, []
-    with run.model.mode(training=True), progress_bar(run, epochs, length, progress) as bar:
+    with run.model.mode(training=True), shown.epoch(length) as bar:
         for batch in batches:
             group.append(batch)
             run.seen += 1
@@ -139,8 +141,7 @@ def _epoch(run, accumulate, steps, epochs, progress):
     run.seen, run.total, run.count, run.clock = 0, 0.0, 0, 0.0
     run.timed_from = run.examples, 0.0
     run.tell("epoch")
-    if progress:
-        print(line(run.figures), flush=True)
+    shown.line(run.figures)
     return True
 
 

@@ -66,6 +66,16 @@ class Run:
         self.figures, self.group, self.buffers = None, None, []
         self.reason, self.error = "", None
 
+    def _repr_html_(self):
+        """In a notebook: what came of it, and the table of its epochs."""
+        from html import escape
+
+        from minigrad.training.progress import history_table
+        loss = f"; last loss {self.losses[-1]:.4f}" if self.losses else ""
+        how = self.reason or "not finished"
+        what = f"{how}: {self.epoch} epochs, {self.steps} steps, {self.examples:,} examples{loss}"
+        return f"<p>{escape(what)}</p>\n{history_table(self.history)}"
+
     def stop(self, reason):
         """Leave the loop after the step or epoch at hand."""
         self.reason = self.reason or reason

@@ -1,6 +1,7 @@
 """The figures of the chapter: the command draws each, quickly, in every format, and they print what their texts say."""
 import re
 import sys
+import types
 from pathlib import Path
 
 import pytest
@@ -71,8 +72,12 @@ def test_a_page_in_a_notebook_leaves_the_kernels_arguments_alone(monkeypatch):
     monkeypatch.setattr(sys, "argv", ["kernel", "-f", "connection.json"])
     with pytest.raises(SystemExit):
         page.Page("A page")
-    monkeypatch.setitem(sys.modules, "ipykernel", sys)
+    shell = type("ZMQInteractiveShell", (), {})()
+    monkeypatch.setitem(sys.modules, "IPython", types.SimpleNamespace(get_ipython=lambda: shell))
     assert page.Page("A page").quick is False
+    shell.__class__ = type("TerminalInteractiveShell", (), {})          # in a terminal
+    with pytest.raises(SystemExit):
+        page.Page("A page")
 
 
 def test_a_file_in_the_place_of_the_folder_is_one_line(tmp_path, capsys):
