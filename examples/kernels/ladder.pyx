@@ -1,0 +1,7 @@
+"""All rungs in one module: compiled as six they would take four times as long. See the pages themselves."""
+include "naive.pyx"
+include "reordered.pyx"
+include "blocked.pyx"
+include "packed.pyx"
+include "tiled.pyx"
+include "peak.pyx"
