@@ -222,6 +222,9 @@ LIBRARY = {
                       {"_standardize_x": "standardize_x", "_standardize": "standardize", "_leading": "leading",
                        "_gated(g, y, relu)": "g", "self.gamma": "gamma", "self.beta": "beta", "self.delta": "delta",
                        "scale, beta = 1 /": "scale = 1 /", "scale, beta = gamma": "scale = gamma"}),
+    "04_convolution": (["kernels/conv.py", "ops/conv.py"],
+                       {"ki * dh": "ki", "kj * dw": "kj", "k, place, o in _taps": "k, place in taps",
+                        "_overlap": "overlap", "[..., o]": "", "[:, o]": "", "_conv2d": "conv2d"}),
     "06_adaptive": (["optim/first_order/adaptive.py"], {}),
     "07_initializers": (["init/weights.py", "init/biases.py"], {"_smoothing(smoothing, ": "smoothing("}),
     "08_line_search_bfgs": (["optim/second_order/linesearch.py", "optim/second_order/quasi_newton.py"],
@@ -249,7 +252,7 @@ def test_the_solution_is_the_librarys_own_text(name):
     library = re.sub(r"\s+", " ", library)
     for head, region in re.findall(r"# BEGIN SOLUTION (.*?)\n(.*?) *# END SOLUTION", load(SHELF / name).source, re.S):
         for line in region.splitlines() if re.match(which, head) else []:
-            code = re.sub(r"^(return|y =|xhat =|dx =|dgamma =|dbeta =) ", "", line.split("  #")[0].strip())
+            code = re.sub(r"^(return|y =|xhat =|d[xwgb] =|dgamma =|dbeta =) ", "", line.split("  #")[0].strip())
             if code not in ("dx, dgamma, dbeta",):
                 assert code in library, f"{line.strip()!r} is not in {', '.join(files)}"
 
@@ -283,6 +286,20 @@ WRONG = {
         "statistics of the batch at test time": (
             [("y = x * scale + (beta - self.running_mean * scale)", "y = (x - x.mean(leading(x))) * scale + beta")],
             {"4.3": "At test time"}),
+    },
+    "04_convolution": {
+        "a filter flipped": (
+            [("rows = slice(ki, ki +", "ki_ = w.shape[0] - 1 - ki\n            rows = slice(ki_, ki_ +")],
+            {"1.1": "reread the sum", "1.2": "the stride", "1.3": "outside the image",
+             "2.1": "gives back to the pixels", "2.2": "a pixel that none read", "2.3": "dropped",
+             "3.1": "shared by all images", "3.2": "the same pixels",
+             "4.1": "what multiplies g", "4.2": "what multiplies g"}),
+        "a pixel keeps its last window": ([("plane[place] += g @", "plane[place] = g @")],
+                                          {"2.1": "a pixel sums over the windows", "2.3": "the top rows",
+                                           "2.2": "a pixel sums over the windows", "4.2": "gradient by x"}),
+        "the border is kept": ([("rows, rows_in = overlap(dx.shape[1], windows[2], shape[0])",
+                                 "rows, rows_in = overlap(dx.shape[1], 0, shape[0])")],
+                               {"2.3": "the image begins behind them", "4.2": "gradient by x"}),
     },
     "06_adaptive": {
         "r does not sum": ([("self.r = self.r + g * g", "self.r = g * g")],
