@@ -4,24 +4,26 @@
 #     python examples/weight_decay.py [--quick] [--out DIR]
 #
 # **What it shows.** Weight decay and an L2 penalty are the same for SGD. For Adam (8.5.3) they are not (Loshchilov
-# and Hutter 2019, whom the survey cites): a penalty's gradient lambda theta is divided by sqrt(r) like all the rest, so
-# weights whose gradients are large and noisy shrink least. AdamW shrinks all of them alike.
+# and Hutter 2019, whom the survey cites): a penalty's gradient lambda theta is divided by sqrt(r) like all the rest,
+# so weights whose gradients are large and noisy shrink least. AdamW shrinks all of them alike.
 #
 # First a closed form. Weights that do nothing have gradients of pure noise, of standard deviation s. In k steps Adam
 # with a penalty takes them to exp(-k lr lambda/s) of where they were, AdamW to (1 - lambda)^k whatever s is.
 #
-# Then a network that learns 300 digits, a tenth of them with a wrong label, by momentum, Adam and AdamW, for rates and
-# decays on a grid. Last, AdamW in runs of 20, 80 and 320 epochs. The paper proposes lambda = lambda_norm sqrt(b/(B T))
-# (`optim.normalized_decay`; b examples in a batch, B in all, T epochs), so that one lambda_norm fits any length.
+# Then a network that learns 300 digits, a tenth of them with a wrong label, by momentum, Adam and AdamW, for rates
+# and decays on a grid. Last, AdamW in runs of 20, 80 and 320 epochs. The paper proposes lambda = lambda_norm
+# sqrt(b/(B T)) (`optim.normalized_decay`; b examples in a batch, B in all, T epochs), so that one lambda_norm fits
+# any length.
 #
-# **What to look at.** The first panel: a fan for Adam, one line for AdamW. Then the printed gains by decay, each method
-# at the best of its rates with and without: momentum 2.1 +- 0.6 %, AdamW 1.7 +- 1.3, Adam with L2 0.5 +- 1.0 (3 seeds).
-# With decay AdamW ends lowest, 28.6 % wrong, momentum at 29.5, Adam at 29.8. That Adam needs more regularization than
-# SGD, as the survey says, does not show. The valleys in the maps: the paper finds that the best decay depends on the
-# rate for Adam and not for AdamW. Here it rises with the rate for all three: AdamW's decay is not multiplied by lr, so
-# where the steps grow it must grow too. Last, the promise of the normalized decay, which this task does not keep: from
-# 20 to 320 epochs the best lambda moves by a factor of 2, upwards, and so the best lambda_norm by 8. These runs have
-# all converged, and where decay and steps are in balance the best lambda does not depend on the length.
+# **What to look at.** The first panel: a fan for Adam, one line for AdamW. Then the printed gains by decay, each
+# method at the best of its rates with and without: momentum 2.1 +- 0.6 %, AdamW 1.7 +- 1.3, Adam with L2 0.5 +- 1.0
+# (3 seeds). With decay AdamW ends lowest, 28.6 % wrong, momentum at 29.5, Adam at 29.8. That Adam needs more
+# regularization than SGD, as the survey says, does not show. The valleys in the maps: the paper finds that the best
+# decay depends on the rate for Adam and not for AdamW. Here it rises with the rate for all three: AdamW's decay is
+# not multiplied by lr, so where the steps grow it must grow too. Last, the promise of the normalized decay, which
+# this task does not keep: from 20 to 320 epochs the best lambda moves by a factor of 2, upwards, and so the best
+# lambda_norm by 8. These runs have all converged, and where decay and steps are in balance the best lambda does not
+# depend on the length.
 #
 # **Try.** WRONG = 0: is there still a gain? Runs of 2, 4 and 8 epochs: does the best lambda fall with the length now?
 # AdamW with weight_decay = lr times a number, as PyTorch has it: which way does its valley run?

@@ -1,10 +1,12 @@
 """Layers for images, channels last: (n, h, w, c)."""
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from minigrad import init, ops
 from minigrad.arguments import counts, flag, number, pair
@@ -75,12 +77,26 @@ class Conv2d(Module):
         self.b = initial(layer, (outputs,), rng, dtype, biases=biases) if has_bias(layer, bias) else None
 
     def forward(self, x: Tensor) -> Tensor:
+        return self._convolved(x, self.w, self.groups, self.b)
+
+    def _convolved(self, x: Tensor, w: Tensor, groups: int, b: Tensor | None) -> Tensor:
         padding = self.padding
         if self.padding_mode != "constant":
-            spans = [d * (n - 1) + 1 for d, n in zip(pair("Conv2d", "dilation", self.dilation), self.w.shape)]
+            spans = [d * (n - 1) + 1 for d, n in zip(pair("Conv2d", "dilation", self.dilation), w.shape)]
             widths = sides("Conv2d", padding, x.shape[1:-1], spans, pair("Conv2d", "stride", self.stride))
             x, padding = padded("Conv2d", x, widths, self.padding_mode), 0
-        return ops.conv2d(x, self.w, self.stride, padding, self.dilation, self.groups, self.b)
+        return ops.conv2d(x, w, self.stride, padding, self.dilation, groups, b)
+
+    @property
+    def windows(self) -> Callable[[NDArray[Any]], NDArray[Any]] | None:
+        """The function of x (n, h, w, c) that gives what w sees of it, (n, oh, ow, kh kw c), an array with the entries
+        of a window in the order of w's; None with groups, where no output sees a whole window."""
+        return self._windows if self.groups == 1 else None
+
+    def _windows(self, x: NDArray[Any]) -> NDArray[Any]:
+        shape = self.w.shape[:3]
+        copies = np.eye(math.prod(shape), dtype=x.dtype).reshape(*shape, -1)         # each copies one entry
+        return np.asarray(self._convolved(Tensor(x), Tensor(copies), 1, None).data)
 
     def describe(self) -> str:
         kh, kw, inside, outputs = self.w.shape
@@ -144,6 +160,10 @@ class ConvTranspose2d(Conv2d):
         forward = initial(layer, shape, rng, dtype, weights=weights).data.reshape(*shape[:3], groups, -1)
         self.w: Parameter = Parameter(forward.transpose(0, 1, 4, 3, 2).reshape(*shape[:2], outputs // groups, inputs))
         self.b = initial(layer, (outputs,), rng, dtype, biases=biases) if has_bias(layer, bias) else None
+
+    @property
+    def windows(self) -> None:
+        """None: an output is a sum over several places, and no one window is all it sees."""
 
     def forward(self, x: Tensor) -> Tensor:
         return ops.conv_transpose2d(x, self.w, self.stride, self.padding, self.output_padding, self.dilation,

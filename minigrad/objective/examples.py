@@ -99,19 +99,27 @@ class Examples:
 
     def layer_inputs(self, theta=None):
         """The inputs h (rows, n_in) of every layer h w + b whose w and b are slices "<layer>.w", "<layer>.b" of theta
-        and not frozen: {layer: h}. A layer that is called several times has the rows of all calls."""
+        and not frozen: {layer: h}. A layer that is called several times has the rows of all calls.
+
+        A Conv2d of one group is such a layer too: its rows are the windows it sees, at all places of all images,
+        n_in = kh kw c, and its w (kh, kw, c, n_out) is read as (n_in, n_out).
+        """
         names = {id(p): name for name, p in self.parameters.named.items()}
         rows = {}
 
         def note(module, inputs, y):
             own = dict(module.own_parameters())
-            if set(own) != {"w", "b"} or own["w"].ndim != 2 or len(inputs) != 1 \
-                    or not all(p.requires_grad for p in own.values()):
+            if set(own) != {"w", "b"} or len(inputs) != 1 or not all(p.requires_grad for p in own.values()):
                 return
             layer = names[id(own["w"])].removesuffix("w")
-            if names[id(own["b"])] == layer + "b":
-                h = inputs[0].data if isinstance(inputs[0], Tensor) else np.asarray(inputs[0])
-                rows.setdefault(layer.removesuffix("."), []).append(h.reshape(-1, h.shape[-1]))
+            if names[id(own["b"])] != layer + "b":
+                return
+            h = inputs[0].data if isinstance(inputs[0], Tensor) else np.asarray(inputs[0])
+            if getattr(module, "windows", None) is not None:
+                h = module.windows(h)
+            elif own["w"].ndim != 2:
+                return
+            rows.setdefault(layer.removesuffix("."), []).append(h.reshape(-1, h.shape[-1]))
 
         with self.at(theta), no_grad(), observe(note):
             self.model(self.x)

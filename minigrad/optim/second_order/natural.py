@@ -6,6 +6,8 @@ A layer h W + b with inputs h (m, n_in), mean c (n_in,), covariance S (n_in, n_i
 
 The function is unchanged; but a gradient step on V, d sees inputs (h - c) U with covariance near the identity, so the
 Fisher matrix of each layer is near the identity too. The eigenvalues of that covariance are l / (l + delta).
+
+A convolution is the same layer, applied to every window of the images: h has a row for each place of each image.
 """
 from __future__ import annotations
 
@@ -55,11 +57,13 @@ class PRONG(SecondOrder):
         v <- alpha v + lr (step of gradient descent on V, d);   theta <- theta + v
 
     J.layer_inputs(theta) -> {layer: h (m, n_in)}; the layer's weights (n_in, n_out) and biases (n_out,) are the slices
-    "layer.w" and "layer.b" of theta ("w", "b" for the layer ""). Slices of no such layer take plain gradient steps.
+    "layer.w" and "layer.b" of theta ("w", "b" for the layer ""). `Objective` gives those of Linear and, window by
+    window, of Conv2d without groups. Slices of no such layer take plain gradient steps.
     v is kept in the coordinates of W and b, where a new whitening does not change it: nothing to rebase.
     lr: unit of 1/J. delta: unit of the inputs squared; small means whiter and noisier.
     Differs: the paper keeps theta in the whitened form and rebases it at every refresh; it estimates c and S from
-    examples of their own, here they are those of J; momentum is not in its algorithm.
+    examples of their own, here they are those of J; momentum is not in its algorithm. The places of a convolution count
+    as examples in c and S, but its gradient is their sum and not their mean: its steps are longer by that number.
     """
     why = "it asks J for the inputs of its layers"
     needs = ("layer_inputs",)

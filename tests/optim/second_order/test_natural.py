@@ -2,6 +2,7 @@
 import numpy as np
 import pytest
 
+from minigrad import Objective, Tensor, grad, losses, nn, ops
 from minigrad.optim.minimize import minimize
 from minigrad.optim.second_order.natural import PRONG, unwhiten, whiten, whitened_step, whitening
 
@@ -152,3 +153,98 @@ def test_slices_without_inputs_take_plain_steps_and_wrong_inputs_are_named():
 def test_a_step_without_an_objective_says_what_for():
     with pytest.raises(ValueError, match=r"opt.step\(J\) with an objective: it asks J for the inputs of its layers"):
         PRONG(Net()).step()
+
+
+# ------------------------------------------------------------------------------------------------------- convolutions
+
+OPTIONS = [{}, {"stride": 2}, {"padding": "same"}, {"padding": ((1, 0), (2, 1)), "dilation": (1, 2), "stride": (2, 1)}]
+
+
+def convolution(options, seed=0):
+    """J of one convolution with a squared error, its layer, and the windows by direct loops (rows, kh kw c)."""
+    rng = np.random.default_rng(seed)
+    layer = nn.Conv2d(2, 4, 3, rng=rng, dtype=np.float64, **options)
+    layer.b.data = rng.standard_normal(4)
+    x = rng.standard_normal((5, 7, 8, 2)) @ rng.standard_normal((2, 2)) + rng.standard_normal(2)
+    y = layer(x)
+    J = Objective(layer, losses.mean_squared_error, x, rng.standard_normal(y.shape))
+    pair = {"same": ((1, 1), (1, 1)), 0: ((0, 0), (0, 0))}.get(options.get("padding", 0), options.get("padding")) \
+        if not isinstance(options.get("padding", 0), tuple) else options["padding"]
+    (sh, sw), (dh, dw) = (options.get(name, (1, 1)) if isinstance(options.get(name, (1, 1)), tuple)
+                          else (options[name],) * 2 for name in ("stride", "dilation"))
+    framed = np.pad(x, ((0, 0), *pair, (0, 0)))
+    rows = [framed[n, i * sh:i * sh + 2 * dh + 1:dh, j * sw:j * sw + 2 * dw + 1:dw].ravel()
+            for n in range(5) for i in range(y.shape[1]) for j in range(y.shape[2])]
+    return J, layer, np.array(rows)
+
+
+@pytest.mark.parametrize("options", OPTIONS)
+def test_the_inputs_of_a_convolution_are_its_windows(options):
+    J, layer, rows = convolution(options)
+    found = J.layer_inputs()[""]
+    np.testing.assert_array_equal(found, rows)
+    np.testing.assert_allclose(found @ layer.w.data.reshape(-1, 4) + layer.b.data, layer(J.x).data.reshape(-1, 4),
+                               atol=1e-12)
+
+
+def test_windows_at_a_reflected_border_are_those_of_the_padded_image():
+    x = np.random.default_rng(0).standard_normal((2, 5, 6, 2))
+    layer = nn.Conv2d(2, 3, 3, padding=1, padding_mode="reflect", rng=0, dtype=np.float64)
+    plain = nn.Conv2d(2, 3, 3, rng=0, dtype=np.float64)
+    framed = np.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)), mode="reflect")
+    np.testing.assert_array_equal(layer.windows(x), plain.windows(framed))
+
+
+@pytest.mark.parametrize("options", OPTIONS)
+def test_the_three_identities_hold_for_a_convolution(options):
+    """The net (windows - c) U V + d is the same function; its windows are white; a gradient step on its V and d,
+    differentiated through the convolution, is PRONG's step on w and b."""
+    delta, lr = 0.05, 0.1
+    J, layer, rows = convolution(options, seed=1)
+    W, b = layer.w.data.reshape(-1, 4), layer.b.data
+    c, U = whitening(J.layer_inputs()[""], delta)
+    V, d = whiten(W, b, c, U)
+    l = np.linalg.eigvalsh(np.cov(rows.T, bias=True))
+    z = (rows - c) @ U
+    np.testing.assert_allclose(np.linalg.eigvalsh(z.T @ z / len(z)), l / (l + delta), rtol=1e-8, atol=1e-10)
+    V, d = Tensor(V, requires_grad=True), Tensor(d, requires_grad=True)
+    kernel = ops.matmul(U, V)
+    y = ops.conv2d(J.x, ops.reshape(kernel, layer.w.shape), layer.stride, layer.padding, layer.dilation,
+                   1, d - ops.matmul(c, kernel))
+    np.testing.assert_allclose(y.data, layer(J.x).data, atol=1e-10)
+    gV, gd = grad(losses.mean_squared_error(y, J.y), [V, d])
+    stepped = unwhiten(V.data - lr * gV.data, d.data - lr * gd.data, c, U)
+    PRONG(J.parameters, lr=lr, delta=delta).step(J)
+    np.testing.assert_allclose(layer.w.data.reshape(-1, 4), stepped[0], atol=1e-9)
+    np.testing.assert_allclose(layer.b.data, stepped[1], atol=1e-9)
+
+
+def test_convolutions_in_groups_and_transposed_ones_take_plain_steps():
+    for layer in (nn.Conv2d(4, 4, 3, groups=2, rng=0, dtype=np.float64),
+                  nn.ConvTranspose2d(4, 4, 3, rng=0, dtype=np.float64)):
+        x = np.random.default_rng(0).standard_normal((3, 5, 5, 4))
+        J = Objective(layer, losses.mean_squared_error, x, 0 * layer(x).data)
+        assert J.layer_inputs() == {}
+        before, g = J.parameters.theta.copy(), J.grad()
+        PRONG(J.parameters, lr=0.1).step(J)
+        np.testing.assert_allclose(J.parameters.theta, before - 0.1 * g, atol=1e-12)
+
+
+def test_whitening_helps_a_convolutional_net():
+    """Images with a mean and smooth pixels, whose windows are far from white: the better of some rates each."""
+    best = {}
+    for interval in (10, None):
+        for lr in (0.003, 0.01, 0.03, 0.1):
+            rng = np.random.default_rng(0)
+            x = np.cumsum(np.cumsum(rng.standard_normal((60, 8, 8, 1)), 1), 2) / 8 + 2
+            y = (x[:, :, :4].mean((1, 2, 3)) > x[:, :, 4:].mean((1, 2, 3))).astype(int)
+            model = nn.Sequential(nn.Conv2d(1, 4, 3, rng=rng, dtype=np.float64), nn.Tanh(), nn.AvgPool2d(2),
+                                  nn.Flatten(), nn.Linear(36, 2, rng=rng, dtype=np.float64))
+            J = Objective(model, losses.cross_entropy, x, y)
+            opt = PRONG(J.parameters, lr=lr, delta=0.1, interval=interval or 10)
+            if interval is None:
+                object.__setattr__(opt, "refresh", lambda *_: "")
+            with np.errstate(all="ignore"):
+                value = minimize(opt, J, 40).value
+            best[interval] = min(best.get(interval, np.inf), value if np.isfinite(value) else np.inf)
+    assert best[10] < 0.8 * best[None]
