@@ -1,5 +1,6 @@
 """What the runs say: the value chosen for each method, the table of a task, and its picture."""
 import math
+import textwrap
 from dataclasses import dataclass
 
 import numpy as np
@@ -94,6 +95,16 @@ def goal(rows: list[Row], error: float) -> tuple[float, str]:
                     "where half of the methods get")
 
 
+def named(seeds: list[int]) -> str:
+    """seed 1, or: seeds 1, 2, 3"""
+    return f"seed{'s' * (len(seeds) > 1)} {', '.join(str(seed) for seed in seeds)}"
+
+
+def say(text: str) -> None:
+    """Print a sentence in lines of at most 120 characters."""
+    print(textwrap.fill(text, 120, initial_indent="  ", subsequent_indent="    "))
+
+
 def table(task: str, rows: list[Row], job: dict, seeds: list[int], tuned: int, error: float,
           decay: str = "constant") -> None:
     """Print the task, its budget and its grid, then a row for each method, best first."""
@@ -101,22 +112,19 @@ def table(task: str, rows: list[Row], job: dict, seeds: list[int], tuned: int, e
     start = next(result["points"][0][LOSS] for row in rows for result in row.results if result["points"])
     print(f"\n{task}: {about.what}; {m} examples, {passes:g} passes of work; training loss {start:.3f} at the start")
     if decay == "root":
-        print("  rates fall as 1/sqrt(k); given are those at step 100")
+        say("rates fall as 1/sqrt(k); given are those at step 100")
     if tuned > 1:
-        print(f"  every method: {tuned} values of one number, each on seed 0, the one of lowest training loss at the "
-              f"end; then seeds {seeds[0]} to {seeds[-1]}" if len(seeds) > 1 else
-              f"  every method: {tuned} values of one number, each on seed 0; then seed {seeds[0]}")
-        for name, of in (("lr", [row for row in rows if row.method.tuned == "lr"]),
-                         ("batch", [row for row in rows if row.method.tuned == "batch"])):
-            if of and name == "lr":
-                print(f"  lr: {', '.join(f'{factor:g}' for factor in FACTORS)} times the usual "
-                      f"({', '.join(f'{row.short} {row.method.lr:g}' for row in of)}); batches of {about.batch}")
-            elif of:
-                print(f"  batch: {', '.join(str(size) for size in of[0].method.grid(m))} examples "
-                      f"({', '.join(row.short for row in of)})")
+        say(f"every method: {tuned} values of one number, each on seed 0, the one of lowest training loss at the end; "
+            f"then {named(seeds)}")
+        by_rate, by_batch = ([row for row in rows if row.method.tuned == number] for number in ("lr", "batch"))
+        if by_rate:
+            say(f"lr: {', '.join(f'{factor:g}' for factor in FACTORS)} times the usual one, in batches of "
+                f"{about.batch}; usual: {', '.join(f'{row.short} {row.method.lr:g}' for row in by_rate)}")
+        if by_batch:
+            say(f"batch: {', '.join(str(size) for size in by_batch[0].method.grid(m))} examples: "
+                f"{', '.join(row.short for row in by_batch)}")
     else:
-        print(f"  not tuned: one value for each method, seed{'s' * (len(seeds) > 1)} "
-              f"{', '.join(str(seed) for seed in seeds)}; only a tuned comparison says which is better")
+        say(f"not tuned: one value for each method, {named(seeds)}; only a tuned comparison says which is better")
     error, excuse = goal(rows, error)
     wide = max(len(row.short) for row in rows) + 2
     what = "tuned value" if tuned > 1 else "value"
@@ -132,16 +140,16 @@ def table(task: str, rows: list[Row], job: dict, seeds: list[int], tuned: int, e
         ends = [result["points"][-1] for result in row.sound]
         times = row.seconds_to(error)
         some = f" on {len(times)} of {len(row.results)} seeds" if 0 < len(times) < len(row.results) else ""
-        print(f"  {row.short:{wide}}{value:>15}  {spread_of([end[LOSS] for end in ends], '.4f'):26}"
+        print(f"  {row.short:{wide}}{value:>15}  {spread_of([end[LOSS] for end in ends], '#.3g'):26}"
               f"{spread_of([end[ERROR] for end in ends], '.2f'):24}"
               f"{spread_of([result['test_error'] for result in row.sound], '.2f'):24}"
               f"{np.mean([end[STEPS] for end in ends]):7.0f}{np.mean([end[CLOCK] for end in ends]):9.2f}  "
               f"{spread_of(times, '.2f') + some if times else 'not reached'}"
               + f"; {lost} of {len(row.results)} seeds diverged" * bool(lost))
     if any(row.starred for row in rows):
-        print("  * an end of the grid: the best may lie beyond")
+        say("* an end of the grid: the best may lie beyond")
     if excuse:
-        print(f"  {excuse}")
+        say(excuse)
 
 
 # ------------------------------------------------------------------------------------------------------------- pictures
@@ -187,8 +195,8 @@ def picture(figure, task: str, rows: list[Row], job: dict, error: float) -> None
             start = learned[0].sound[0]["points"][0][LOSS]
             for ax in line:
                 ax.axhline(start, color="0.4", linestyle=":", linewidth=1)
-            line[0].annotate("before the first step", (0.02, start), xycoords=("axes fraction", "data"), va="bottom",
-                             fontsize=8, color="0.3")
+            line[0].annotate("before the first step", (0.98, start), xycoords=("axes fraction", "data"), va="top",
+                             ha="right", fontsize=8, color="0.3")
     axes[2, 0].annotate(f"{error:g} %", (0.02, error), xycoords=("axes fraction", "data"), va="bottom", fontsize=8,
                         color="0.3")
     stars = "; * an end of the grid" if any(row.starred for row in rows) else ""
