@@ -97,23 +97,32 @@ def basins(J, make, x, y):
     return reached
 
 
+# Where a run ends: the value in `basins`, its name, its colour (light, middle, dark: told apart in grey as well).
+ENDS = ((-1, "the minimum below", "#BFE0F5"), (0, "the saddle", "#E69F00"), (1, "the minimum above", "#F5F5F5"))
+
+
 def picture(figure, x, y, grids, paths):
     """The start (x, y) belongs to the basin grids[name][y, x] of a method; paths[name]: one run of it (steps, 2)."""
     from matplotlib.colors import ListedColormap
+    from matplotlib.patches import Patch
     axes = figure.subplots(1, 2, sharey=True)
     a, b = np.linspace(-1.5, 1.5, 150), np.linspace(-2, 2, 150)
     X, Y = np.meshgrid(a, b)
     Z = X**2 - Y**2 + Y**4 / 4
-    shades = ListedColormap(["#cfe3f5", "#f5c9c4", "#d6eed0"])
+    shades = ListedColormap([color for _, _, color in ENDS])
     for ax, (name, grid) in zip(axes, grids.items()):
         ax.pcolormesh(x, y, grid, cmap=shades, vmin=-1, vmax=1, shading="nearest")
         ax.contour(a, b, Z, levels=np.r_[-0.9:1.6:0.25], colors="0.45", linewidths=0.7)
-        ax.plot(*paths[name].T, "ko-", markersize=4, linewidth=1.4)
-        ax.plot([0, 0], [2**0.5, -(2**0.5)], "k*", markersize=9)
-        ax.plot(0, 0, "rx", markersize=9, markeredgewidth=2)
-        ax.set(title=f"{name}: ends at the saddle from {np.mean(grid == 0):.0%} of the starts (red)", xlabel="x",
+        ax.plot(*paths[name].T, "ko-", markersize=4, linewidth=1.4, label="one run")
+        ax.plot(*paths[name][0], "k^", markersize=10, label="its start, (1, 0.1)", linestyle="none")
+        ax.plot([0, 0], [2**0.5, -(2**0.5)], "k*", markersize=11, label="minimum", linestyle="none")
+        ax.plot(0, 0, "kx", markersize=10, markeredgewidth=2.5, label="saddle", linestyle="none")
+        ax.set(title=f"{name}: {np.mean(grid == 0):.0%} of the starts end at the saddle", xlabel="x of the start",
                xlim=(-1.5, 1.5), ylim=(-2, 2))
-    axes[0].set_ylabel("y")
+    axes[0].set_ylabel("y of the start")
+    patches = [Patch(facecolor=color, edgecolor="0.5", label=f"ends at {name}") for _, name, color in ENDS]
+    handles, _ = axes[0].get_legend_handles_labels()
+    figure.legend(handles=[*patches, *handles], loc="outside lower center", ncols=4, fontsize=9)
 
 
 def main(argv=None):
@@ -124,7 +133,7 @@ def main(argv=None):
     grids = {name: basins(J, METHODS[name], x, y) for name in ("Newton (8.8)", "saddle-free")}
     for name, grid in grids.items():
         print(f"{name}: {np.mean(grid == 0):.0%} of {grid.size} starts end at the saddle")
-    page.draw("newton_and_saddles", picture, x, y, grids, {name: results[name].path for name in grids}, size=(11, 5))
+    page.draw("newton_and_saddles", picture, x, y, grids, {name: results[name].path for name in grids}, size=(11, 5.8))
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@
 import numpy as np
 
 from minigrad import optim
-from minigrad.figures.page import Page
+from minigrad.figures.page import COLORS, Page
 from minigrad.testing import problems
 
 METHODS = {
@@ -151,31 +151,53 @@ def traces(J, runs):
     return found
 
 
+# %% [markdown]
+# Small multiples: a family of methods in each row, a surface in each column.
+
 # %%
-STYLES = [("tab:blue", "-"), ("tab:orange", "-"), ("tab:green", "-"), ("tab:red", "-"), ("tab:purple", "-"),
-          ("tab:brown", "-"), ("tab:pink", "-"), ("k", "-"), ("tab:cyan", "-"), ("tab:olive", "--"),
-          ("tab:blue", "--"), ("tab:orange", "--"), ("tab:red", "--")]
+FAMILIES = {
+    "one rate for all": ("SGD", "Momentum", "Nesterov"),
+    "a rate for each, from squared gradients": ("AdaGrad", "RMSProp", "RMSProp + Nesterov"),
+    "the same, with units or moments": ("AdaDelta", "Adam", "AdaMax"),
+    "from signs, or from curvature": ("delta-bar-delta", "Rprop", "Rprop-", "vSGD"),
+}
+DASHES = ("-", "--", "-.", ":")
 
 
 def contours(ax, J, title):
-    """The surface: levels by equal shares of the window, so that flat parts show as well."""
+    """The surface: levels by equal shares of the window, so that flat parts show as well. A triangle where the methods
+    start, a star at each minimum."""
     left, right, low, high = J.window
     x, y = np.meshgrid(np.linspace(left, right, 100), np.linspace(low, high, 100))
     Z = np.array([J.value(point) for point in np.stack([x.ravel(), y.ravel()], axis=1)]).reshape(x.shape)
     ax.contour(x, y, Z, levels=np.unique(np.quantile(Z, np.linspace(0, 1, 26) ** 1.5)), colors="0.75", linewidths=0.7)
     for minimum in J.minima:
         ax.plot(*minimum, "k*", markersize=11, zorder=5)
+    ax.plot(*J.start, "k^", markersize=8, zorder=5)
     ax.set(xlim=(left, right), ylim=(low, high), title=title, xlabel=r"$\theta_1$", ylabel=r"$\theta_2$")
 
 
+def outside(ax):
+    """Name the axes at the left and at the bottom only; numbers stay wherever the windows differ."""
+    place = ax.get_subplotspec()
+    if not place.is_first_col():
+        ax.set_ylabel("")
+    if not place.is_last_row():
+        ax.set_xlabel("")
+
+
 def still(figure, all_surfaces, found):
-    axes = figure.subplots(2, 2)
-    for ax, (name, J) in zip(axes.flat, all_surfaces.items()):
-        contours(ax, J, f"{name}: {J.steps} steps, each method at its rate")
-        for (method, (_, points)), (color, dash) in zip(found[name].items(), STYLES):
-            ax.plot(*points.T, dash, color=color, linewidth=1.2, label=method)
-            ax.plot(*points[-1], "o", color=color, markersize=5)
-    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=7)
+    axes = figure.subplots(len(FAMILIES), len(all_surfaces), sharex="col", sharey="col")
+    for row, (family, methods) in zip(axes, FAMILIES.items()):
+        for ax, (name, J) in zip(row, all_surfaces.items()):
+            contours(ax, J, f"{name}: {J.steps} steps" if family == next(iter(FAMILIES)) else "")
+            for method, color, dash in zip(methods, COLORS, DASHES):
+                points = found[name][method][1]
+                ax.plot(*points.T, dash, color=color, linewidth=1.4, label=method)
+                ax.plot(*points[-1], "o", color=color, markersize=5)
+            outside(ax)
+        row[0].set_ylabel(f"{family}\n" + r"$\theta_2$", fontsize=12)
+        row[0].legend(loc="lower right", fontsize=8)
 
 
 def courses(figure, histories):
@@ -188,36 +210,39 @@ def courses(figure, histories):
                 ax.plot(steps, history[symbol][:, row], label=symbol)
             ax.set_yscale("symlog", linthresh=1e-2)
             ax.grid(color="0.9")
-            ax.set_ylabel(rf"of $\theta_{row + 1}$")
+            ax.set_ylabel(rf"of $\theta_{row + 1}$ (linear within 0.01)")
         axes[0, column].set_title(f"{name}, lr = {history['lr'][0]:g}, on Beale's function")
         axes[0, column].legend(loc="upper right")
         axes[1, column].set_xlabel("step")
 
 
 def animate(all_surfaces, found, frames, path):
-    """Beale's function and the saddle, side by side, as a GIF."""
+    """Beale's function and the saddle, a column for each family, as a GIF."""
     from matplotlib.animation import FuncAnimation, PillowWriter
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(11, 5.6))
-    axes = figure.subplots(1, 2)
-    figure.subplots_adjust(left=0.06, right=0.98, top=0.92, bottom=0.24, wspace=0.16)
+    figure = Figure(figsize=(15, 7.2), layout="constrained")
+    axes = figure.subplots(2, len(FAMILIES), sharex="row", sharey="row")
     moving = []
-    for ax, name in zip(axes, ("beale", "saddle")):
+    for row, name in zip(axes, ("beale", "saddle")):
         J = all_surfaces[name]
-        contours(ax, J, "")
-        for (method, (_, points)), (color, dash) in zip(found[name].items(), STYLES):
-            line, = ax.plot([], [], dash, color=color, linewidth=1.3, label=method)
-            dot, = ax.plot([], [], "o", color=color, markersize=6)
-            moving.append((ax, name, points, line, dot))
-    figure.legend(*axes[0].get_legend_handles_labels(), loc="lower center", ncols=7, fontsize=9)
+        for ax, (family, methods) in zip(row, FAMILIES.items()):
+            contours(ax, J, "")
+            for method, color, dash in zip(methods, COLORS, DASHES):
+                line, = ax.plot([], [], dash, color=color, linewidth=1.6, label=method)
+                dot, = ax.plot([], [], "o", color=color, markersize=7)
+                moving.append((row[0], name, found[name][method][1], line, dot))
+            if name == "beale":
+                ax.set_title(family)
+                ax.legend(loc="lower right", fontsize=9)
+            outside(ax)
 
     def show(frame):
-        for ax, name, points, line, dot in moving:
+        for first, name, points, line, dot in moving:
             k = round(frame / (frames - 1) * all_surfaces[name].steps)
             line.set_data(*points[:k + 1].T)
             dot.set_data(*points[min(k, len(points) - 1)][:, None])
-            ax.set_title(f"{name}, step {k}")
+            first.set_ylabel(f"{name}, step {k}\n" + r"$\theta_2$", fontsize=12)
         return []
 
     FuncAnimation(figure, show, frames=frames).save(path, writer=PillowWriter(fps=8), dpi=64)
@@ -234,7 +259,7 @@ def main(argv=None):
         table(name, J, found[name])
     ridge(all_surfaces["saddle"], found["saddle"])
     histories = traces(all_surfaces["beale"], found["beale"])
-    if page.draw("optimizers_on_surfaces", still, all_surfaces, found, size=(13, 10)):
+    if page.draw("optimizers_on_surfaces", still, all_surfaces, found, size=(16, 14.5)):
         page.draw("optimizers_on_surfaces_trace", courses, histories, size=(11, 6))
         animate(all_surfaces, found, 4 if page.quick else 50, page.out / "optimizers_on_surfaces.gif")
 
