@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from difflib import get_close_matches
 from typing import Any
 
-OTHER_NAMES = {                                              # of other libraries and texts -> ours, the likelier first
+OTHER_NAMES: dict[str, tuple[str, ...]] = {                  # of other libraries and texts -> ours, the likelier first
     "learning_rate": ("lr",), "rate": ("lr",), "eta": ("lr",), "step_size": ("lr",), "epsilon": ("delta",),
     "eps": ("delta",), "alpha": ("momentum", "rho"), "mu": ("momentum",), "beta": ("momentum", "rho"),
     "beta1": ("rho1",), "beta2": ("rho2",), "decay": ("rho", "weight_decay"), "wd": ("weight_decay",),

@@ -29,10 +29,11 @@ class PolyakAverage:
     def __init__(self, params: Any, alpha: float | None = None) -> None:
         if alpha is not None:
             alpha = number("PolyakAverage", "alpha", alpha, "[0, 1)", wanted="in [0, 1) or None")
-        self.opt = params if isinstance(params, Optimizer) else None
-        self.params = self.opt.params if self.opt else as_parameters(params, "PolyakAverage")
-        self.alpha, self.t = alpha, 0
-        self.mean = np.zeros_like(self.params.theta)
+        self.opt: Optimizer | None = params if isinstance(params, Optimizer) else None
+        self.params: Any = self.opt.params if self.opt else as_parameters(params, "PolyakAverage")
+        self.alpha: float | None = alpha
+        self.t: int = 0
+        self.mean: Array = np.zeros_like(self.params.theta)
 
     def reset(self) -> None:
         """Begin anew: the next update is the first."""

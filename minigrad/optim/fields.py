@@ -21,7 +21,7 @@ from collections.abc import Callable
 from inspect import Parameter, Signature, signature
 from numbers import Real
 from operator import index
-from typing import TYPE_CHECKING, Any, Literal, dataclass_transform
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, dataclass_transform
 
 import numpy as np
 
@@ -45,6 +45,8 @@ RANGES = {"lr": "[0, inf)", "delta": "[0, inf)", "weight_decay": "[0, inf)", "da
 
 class Field:
     """A declared attribute: its value is in the optimizer's table of this kind, under its name."""
+    default: Any
+    name: str
 
     def __init__(self, default: Any = None, interval: str | None = None) -> None:
         self.default, self.interval = default, interval
@@ -136,7 +138,10 @@ class Declared(metaclass=Made):
 
     declared: name -> Parameter of its arguments. kept: the names of its state; `state`: of the (n,) arrays among it.
     """
-    declared, kept, state = {}, (), ()
+    declared: ClassVar[dict[str, Parameter]] = {}
+    kept: ClassVar[tuple[str, ...]] = ()
+    state: ClassVar[tuple[str, ...]] = ()
+    __signature__: ClassVar[Signature]
 
     def __init_subclass__(cls, view: bool = False, **options: Any) -> None:
         super().__init_subclass__(**options)

@@ -54,6 +54,9 @@ class Counted:
 
     version: J's own, or, where it has none, how often foreign code has run (which may have changed J's data).
     """
+    evaluations: int
+    products: int
+    interruptions: int
 
     def __init__(self, J: Any) -> None:
         self.J, self.evaluations, self.products, self.interruptions = J, 0, 0, 0
@@ -105,6 +108,8 @@ class Counted:
 
 class CountedProducts:
     """J.linearize(theta), its products counted."""
+    linearized: Any
+    counted: Any
 
     def __init__(self, linearized: Any, counted: Any) -> None:
         self.linearized, self.counted = linearized, counted

@@ -29,7 +29,9 @@ class Optimizer(Saved):
 
     def attach(self, params: Any) -> None:
         self.params, self._trace = as_parameters(params, type(self).__name__), None
-        self.k, self.n, self.dtype = 0, len(self.params.theta), self.params.theta.dtype
+        self.k: int = 0
+        self.n: int = len(self.params.theta)
+        self.dtype: np.dtype[Any] = self.params.theta.dtype
 
     @property
     def theta(self) -> Array:

@@ -14,11 +14,11 @@ from minigrad.typing import Array
 class Plain:
     """A plain (n,) array as optimizers see parameters: one slice, no gradient of its own (that comes from J)."""
     g = None
-    unwritten = frozenset()
+    unwritten: frozenset[str] = frozenset()
 
     def __init__(self, theta: Array) -> None:
         self.theta = theta
-        self.slices = {"theta": slice(0, len(theta))}
+        self.slices: dict[str, slice] = {"theta": slice(0, len(theta))}
 
     def zero_grad(self) -> None:
         pass
@@ -33,6 +33,9 @@ class Leaves:
     A Tensor whose data is assigned (`w.data = ...`) is taken back into theta when that is asked for next; g is put
     together from the Tensors' gradients.
     """
+    tensors: list[Any]
+    slices: dict[str, slice]
+    shapes: dict[str, tuple[int, ...]]
 
     def __init__(self, tensors: Iterable[Any]) -> None:
         self.tensors, self.slices, self.shapes, n = list(tensors), {}, {}, 0
@@ -40,8 +43,8 @@ class Leaves:
             self.slices[str(i)], self.shapes[str(i)] = slice(n, n + tensor.size), tensor.shape
             n += tensor.size
         self._theta, self._g = (np.zeros(n, self.tensors[0].dtype) for _ in range(2))
-        self.parts = [self._theta[part].reshape(tensor.shape)
-                      for part, tensor in zip(self.slices.values(), self.tensors)]
+        self.parts: list[Array] = [self._theta[part].reshape(tensor.shape)
+                                   for part, tensor in zip(self.slices.values(), self.tensors)]
 
     @property
     def theta(self) -> Array:

@@ -34,11 +34,11 @@ class FirstOrder(InterimPoint):
     check_finite: NonFiniteError for a NaN or infinite g (or J), before anything is changed.
     """
     abstract = True
-    work = ()           # arrays that `evaluate` fills and `update` reads; not saved
+    work: ClassVar[tuple[str, ...]] = ()    # arrays that `evaluate` fills and `update` reads; not saved
     decoupled = False   # does `update` itself apply weight_decay?
     by_parameter = False        # is `update` for one parameter at a time, with its shape?
     needs_objective = False     # step(J) only?
-    shape: ClassVar[tuple]
+    shape: ClassVar[tuple[int, ...]]
 
     _: KW_ONLY
     groups: Any = None

@@ -20,6 +20,10 @@ from minigrad.typing import Array
 
 class Group:
     """One group: `group["lr"] = 0.01` assigns, validated; group["lr"] is its own value or else the optimizer's."""
+    label: str
+    intervals: Any
+    own: dict[str, Any]
+    frozen: bool
 
     def __init__(self, opt: Any, label: str, intervals: Any = (), own: dict[str, Any] | None = None,
                  frozen: bool = False) -> None:

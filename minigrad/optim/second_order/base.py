@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -64,17 +64,18 @@ class SecondOrder(Optimizer):
     `needs` are the methods of J it cannot do without.
     """
     abstract = True
-    needs = ()
+    needs: ClassVar[tuple[str, ...]] = ()
     why = "this method evaluates J at more than one point"
-    later, gone = (), ()            # names of state that files of earlier versions lack, or have and nobody reads
+    later: ClassVar[tuple[str, ...]] = ()           # names of state that files of earlier versions lack ...
+    gone: ClassVar[tuple[str, ...]] = ()            # ... or have, and nobody reads
 
     def attach(self, params: Any) -> None:
         super().attach(params)
         self._known = None          # what the last step left: J, its version, theta, value, g
-        self.spent = 0              # evaluations of the step being made
-        self.note = ""              # what the step just made had to do, in words ("steepest descent: ...")
-        self.restarted = False      # did it begin anew, without what it had learned?
-        self.goes_on = False        # did the step being made begin where the last one ended?
+        self.spent: int = 0         # evaluations of the step being made
+        self.note: str = ""         # what the step just made had to do, in words ("steepest descent: ...")
+        self.restarted: bool = False    # did it begin anew, without what it had learned?
+        self.goes_on: bool = False      # did the step being made begin where the last one ended?
 
     def ended_here(self, J: Any, theta: Array) -> bool:
         """Is J, as its `version` says, the function of the last step, and theta still where that step ended?"""
@@ -186,7 +187,7 @@ class Descent(SecondOrder):
     does not fall clearly after that either, the reason is "no decrease beyond rounding".
     """
     abstract = True
-    default_search = staticmethod(strong_wolfe)
+    default_search: ClassVar[Callable[..., Any]] = staticmethod(strong_wolfe)
     patience = 0                                     # nothing is learned that more steps could learn better
     search: Search = None
     noise: float = state(0.0)                        # the part of |J| that searches found to be rounding

@@ -40,7 +40,7 @@ class HessianFree(Descent):
         super().__init__(params, warm=warm, progress=progress, search=search)
         self.lambda_ = number("HessianFree", "damping", damping, "(0, inf)")
         self.iterations, self.precondition = count("HessianFree", "iterations", iterations), precondition
-        self.ratio = math.nan                      # of the last step
+        self.ratio: float = math.nan               # of the last step
         self.pending = None                        # what `learn` will keep, once the step is made
 
     def direction(self, J: Any, theta: Array, value: float, g: Array) -> Array | None:

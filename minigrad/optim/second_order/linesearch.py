@@ -41,16 +41,23 @@ class Line:
     sees more raises it. longest: the t at which |t d| is 1e10 times |theta| (or 1e10, if |theta| is below 1).
     Remembers the gradients of the last and of the lowest trial, so that the accepted point costs nothing more.
     """
+    theta: Array
+    direction: Array
+    last: tuple[float, float, Any]
+    lowest: tuple[float, float, Any]
+    value0: float
+    slope0: float
+    g0: Array | None
 
     def __init__(self, J: Any, theta: Array, direction: Array, value: float | None = None, g: Array | None = None,
                  noise: float = 0.0) -> None:
         self.J, self.theta, self.direction = J, theta, direction
-        self.wide = direction.astype(np.float64, copy=False)       # slopes are summed in float64
-        self.noise = max(noise, 10 * float(np.finfo(theta.dtype).eps))
+        self.wide: Array = direction.astype(np.float64, copy=False)       # slopes are summed in float64
+        self.noise: float = max(noise, 10 * float(np.finfo(theta.dtype).eps))
         length = math.sqrt(self._slope(direction))
-        self.longest = 1e10 * max(1.0, float(np.linalg.norm(theta))) / length if length else 1e10
-        self.trial = np.empty_like(theta)
-        self.evaluations = 0
+        self.longest: float = 1e10 * max(1.0, float(np.linalg.norm(theta))) / length if length else 1e10
+        self.trial: Array = np.empty_like(theta)
+        self.evaluations: int = 0
         self.last = self.lowest = (math.nan, math.inf, None)       # (t, phi, gradient)
         if value is None or g is None:
             value, g = self._evaluate(theta)
@@ -314,7 +321,8 @@ def full_step(phi: Line, step: float = 1.0) -> Found:
     return Found(step, value, slope, 1, "full step", True)
 
 
-SEARCHES = {"wolfe": strong_wolfe, "backtracking": backtracking, "exact": exact, "full": full_step}
+SEARCHES: dict[str, Callable[..., Found]] = {
+    "wolfe": strong_wolfe, "backtracking": backtracking, "exact": exact, "full": full_step}
 
 
 def named(search: Any) -> Callable[..., Found]:

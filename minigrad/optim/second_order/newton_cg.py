@@ -94,7 +94,7 @@ class TrustRegion(SecondOrder):
                  tries: int = 60) -> None:
         super().__init__(params, largest=largest)
         self.radius = number("TrustRegion", "radius", radius, "(0, inf)")
-        self.accept = number("TrustRegion", "accept", accept, "[0, 0.25)")
+        self.accept: float = number("TrustRegion", "accept", accept, "[0, 0.25)")
         self.tries = count("TrustRegion", "tries", tries)
 
     def advance(self, J: Any, theta: Array, value: float, g: Array) -> str:
