@@ -1,4 +1,6 @@
 """What a notebook sees: whether this is one, tables as HTML, and pictures shown where they are drawn."""
+from __future__ import annotations
+
 import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -51,7 +53,7 @@ def _said(figure):
 class Live:
     """HTML under the cell at hand that is replaced by every `update`, in its place. The last one stays in the file."""
 
-    def __init__(self, text: str):
+    def __init__(self, text: str) -> None:
         from IPython.display import HTML, display
         self._html = HTML
         self._handle = display(HTML(text), display_id=True)

@@ -7,13 +7,19 @@ interpolate (bilinear, between pixel centres) want float32 or float64.
     noisy = augment.compose(partial(augment.rotate, degrees=10), partial(augment.shift, pixels=2))
     for x, y in data.batches(x_train, y_train, batch_size=128, rng=0, transform=noisy): ...
 """
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
 import numpy as np
 
 from minigrad import random
 from minigrad.arguments import count, number, pair
+from minigrad.typing import Array, Pair, Random
 
 
-def compose(*functions):
+def compose(*functions: Any) -> Callable[..., Any]:
     """f(x, rng=None) that applies the functions one after the other, each called f(x, rng=rng) with one generator."""
     def composed(x, rng=None):
         rng = random.generator(rng)
@@ -26,7 +32,7 @@ def compose(*functions):
 
 # --- where pixels come from: the value at any place of the image
 
-def sample(x, rows, columns, fill=0.0):
+def sample(x: Array, rows: Array, columns: Array, fill: float = 0.0) -> Array:
     """Bilinear interpolation: out[i, a, b] = x[i] at the real place (rows[i, a, b], columns[i, a, b]); dtype of x.
 
     x (n, h, w, c); rows, columns broadcast to (n, a, b), whole numbers being pixel centres. Outside x is `fill`.
@@ -56,7 +62,7 @@ def _linear_map(x, matrix, fill):
 
 # --- geometry: exact amounts (..._by) and random ones
 
-def shift_by(x, down, right, fill=0.0):
+def shift_by(x: Array, down: Array, right: Array, fill: float = 0.0) -> Array:
     """Move each image; down, right: pixels, one number or one per image. Whole numbers move exactly, others between."""
     x = _images("shift_by", x)
     n, h, w, _ = x.shape
@@ -71,7 +77,7 @@ def shift_by(x, down, right, fill=0.0):
     return moved
 
 
-def shift(x, pixels=2, rng=None, fill=0.0, whole=True):
+def shift(x: Array, pixels: int = 2, rng: Random = None, fill: float = 0.0, whole: bool = True) -> Array:
     """Move each image by up to `pixels` in both directions: whole numbers, or (whole=False) any."""
     n, rng = len(_images("shift", x)), random.generator(rng)
     _amounts("shift", pixels=pixels)
@@ -79,7 +85,7 @@ def shift(x, pixels=2, rng=None, fill=0.0, whole=True):
     return shift_by(x, *draw, fill)
 
 
-def rotate_by(x, degrees, fill=0.0):
+def rotate_by(x: Array, degrees: Array, fill: float = 0.0) -> Array:
     """Turn each image about its centre, counterclockwise; degrees: one number or one per image."""
     x = _images("rotate_by", x, floats=True)
     angle = np.deg2rad(_per_image("rotate_by", degrees, len(x)))
@@ -87,14 +93,14 @@ def rotate_by(x, degrees, fill=0.0):
     return _linear_map(x, np.stack([np.stack([cos, sin], -1), np.stack([-sin, cos], -1)], -2), fill)
 
 
-def rotate(x, degrees=10.0, rng=None, fill=0.0):
+def rotate(x: Array, degrees: float = 10.0, rng: Random = None, fill: float = 0.0) -> Array:
     """Turn each image by up to `degrees` either way."""
     n, rng = len(_images("rotate", x, floats=True)), random.generator(rng)
     _amounts("rotate", degrees=degrees)
     return rotate_by(x, rng.uniform(-degrees, degrees, size=n), fill)
 
 
-def scale_by(x, factor, fill=0.0):
+def scale_by(x: Array, factor: Any, fill: float = 0.0) -> Array:
     """Enlarge each image about its centre (factor < 1: reduce) within its frame; one factor or one per image."""
     x = _images("scale_by", x, floats=True)
     factor = _per_image("scale_by", factor, len(x))
@@ -103,14 +109,14 @@ def scale_by(x, factor, fill=0.0):
     return _linear_map(x, np.eye(2) / factor[:, None, None], fill)
 
 
-def scale(x, factor=1.1, rng=None, fill=0.0):
+def scale(x: Array, factor: Any = 1.1, rng: Random = None, fill: float = 0.0) -> Array:
     """Enlarge or reduce each image by up to `factor` >= 1 (log-uniform between 1/factor and factor)."""
     n, rng = len(_images("scale", x, floats=True)), random.generator(rng)
     number("scale", "factor", factor, "[1, inf)")
     return scale_by(x, np.exp(rng.uniform(-np.log(factor), np.log(factor), size=n)), fill)
 
 
-def flip(x, rng=None, p=0.5, vertical=False):
+def flip(x: Array, rng: Random = None, p: float = 0.5, vertical: bool = False) -> Array:
     """Mirror each image left to right (vertical: top to bottom) with probability p.
 
     Wrong for digits and letters: a mirrored 2 is no 2, and 6 and 9 look alike upside down.
@@ -121,7 +127,7 @@ def flip(x, rng=None, p=0.5, vertical=False):
     return np.where(rng.random(len(x))[:, None, None, None] < p, mirrored, x)
 
 
-def crop_at(x, top, left, size):
+def crop_at(x: Array, top: Any, left: Any, size: Pair) -> Array:
     """The window of size (height, width) or one number, whose corner is at (top, left); one place or one per image."""
     x = _images("crop_at", x)
     n, h, w, _ = x.shape
@@ -133,7 +139,7 @@ def crop_at(x, top, left, size):
     return x[np.arange(n)[:, None, None], top + np.arange(height)[:, None], left + np.arange(width)]
 
 
-def crop(x, size, rng=None, pad=0, fill=0.0):
+def crop(x: Array, size: Pair, rng: Random = None, pad: int = 0, fill: float = 0.0) -> Array:
     """A random window of each image, after adding `pad` pixels of `fill` on all sides."""
     x, rng = _images("crop", x), random.generator(rng)
     if count("crop", "pad", pad, 0):
@@ -143,7 +149,7 @@ def crop(x, size, rng=None, pad=0, fill=0.0):
     return crop_at(x, rng.integers(0, h - height + 1, size=n), rng.integers(0, w - width + 1, size=n), size)
 
 
-def elastic(x, alpha=34.0, sigma=4.0, rng=None, fill=0.0):
+def elastic(x: Array, alpha: float = 34.0, sigma: float = 4.0, rng: Random = None, fill: float = 0.0) -> Array:
     """Elastic distortion (Simard, Steinkraus, Platt 2003): every pixel is displaced by a smooth random field.
 
     The field is uniform noise in [-1, 1], smoothed by a Gaussian of `sigma` pixels, times `alpha`. Their values for
@@ -170,7 +176,8 @@ def _gaussian(size, sigma):
 
 # --- colour
 
-def color_jitter(x, brightness=0.2, contrast=0.2, saturation=0.2, rng=None, clip=(0.0, 1.0)):
+def color_jitter(x: Array, brightness: float = 0.2, contrast: float = 0.2, saturation: float = 0.2, rng: Random = None,
+                 clip: tuple[float, float] | None = (0.0, 1.0)) -> Array:
     """Change each image's brightness, contrast and saturation by a factor from 1 - a to 1 + a, in this order.
 
     Brightness multiplies all; contrast stretches around the image's mean grey; saturation around each pixel's grey (the
@@ -188,13 +195,14 @@ def color_jitter(x, brightness=0.2, contrast=0.2, saturation=0.2, rng=None, clip
     return y if clip is None else y.clip(*clip)
 
 
-def color_components(x):
+def color_components(x: Array) -> Any:
     """Principal components of the colours of a training set x (m, h, w, c): (lambda (c,), P (c, c) columns)."""
     x = _images("color_components", x, floats=True)
     return np.linalg.eigh(np.atleast_2d(np.cov(x.reshape(-1, x.shape[-1]), rowvar=False, dtype=np.float64)))
 
 
-def pca_noise(x, components, sigma=0.1, rng=None, clip=(0.0, 1.0)):
+def pca_noise(x: Array, components: Any, sigma: float = 0.1, rng: Random = None,
+              clip: tuple[float, float] | None = (0.0, 1.0)) -> Array:
     """Colour noise along the principal components (Krizhevsky, Sutskever, Hinton 2012, section 4.1).
 
     To every pixel of an image is added P (alpha * lambda), alpha (c,) normal with standard deviation sigma.
@@ -212,7 +220,7 @@ def pca_noise(x, components, sigma=0.1, rng=None, clip=(0.0, 1.0)):
 
 # --- at test time: several views of each image, their predictions averaged
 
-def ten_crops(x, size, flips=True):
+def ten_crops(x: Array, size: Pair, flips: bool = True) -> list[Array]:
     """The windows in the four corners and in the middle, and their mirror images: list of 10 (flips=False: 5) batches.
 
     Mirror images are wrong for digits and letters: use flips=False there.
@@ -225,12 +233,12 @@ def ten_crops(x, size, flips=True):
     return crops + [one[:, :, ::-1].copy() for one in crops if flips]
 
 
-def scales(x, factors=(0.9, 0.95, 1.0, 1.05, 1.1), fill=0.0):
+def scales(x: Array, factors: Sequence[float] = (0.9, 0.95, 1.0, 1.05, 1.1), fill: float = 0.0) -> list[Array]:
     """The images at several scales about their centre, all of the same size in pixels: list of batches."""
     return [scale_by(x, factor, fill) for factor in factors]
 
 
-def average(predict, views):
+def average(predict: Callable[[Any], Any], views: Callable[[Any], Any]) -> Array:
     """Mean of predict(view) over the views (`ten_crops`, `scales`, or a list of your own): average probabilities.
 
     predict: batch -> array (n, k); give probabilities, not logits. The mean is taken in float64, the dtype kept.

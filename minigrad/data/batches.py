@@ -3,16 +3,23 @@
 Section 8.1.3. A batch must be drawn at random for its gradient to be an unbiased estimate; in the first epoch each
 example is new, so that the estimate is one of the generalization error; from the second on it is biased.
 """
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Self
+
 import numpy as np
 
 from minigrad import random
 from minigrad.arguments import count
+from minigrad.typing import Array, ArrayLike, Random
 
 ORDERS = ("each epoch", "once", "as stored")
 RUN_BYTES = 1 << 18                                     # rows are gathered for several small batches at once
 
 
-def batches(*arrays, batch_size, rng=None, shuffle="each epoch", drop_last=False, transform=None):
+def batches(*arrays: ArrayLike, batch_size: int | Callable[[int], int], rng: Random = None, shuffle: str = "each epoch",
+            drop_last: bool = False, transform: Callable[..., Any] | None = None) -> Batches:
     """Minibatches of equally long arrays: `for x_batch, y_batch in batches(x, y, batch_size=128, rng=0)` is one epoch.
 
     The object can be looped over again: each loop is an epoch that yields every example once (a last, smaller batch
@@ -34,10 +41,17 @@ class Batches:
 
     A loop left by `break` is over: the next one is a new epoch. Only `restore` makes the next loop finish a broken one.
     """
+    batch_size: Any
+    drop_last: bool
+    transform: Callable[..., Any] | None
+    epoch: int
+    k: int
+    position: int
 
-    def __init__(self, arrays, batch_size, rng, shuffle, drop_last, transform):
-        self.arrays = _equally_long("batches", arrays)
-        self.examples = len(self.arrays[0])
+    def __init__(self, arrays: Sequence[Any], batch_size: int | Callable[[int], int], rng: Random, shuffle: str,
+                 drop_last: bool, transform: Callable[..., Any] | None) -> None:
+        self.arrays: list[Array] = _equally_long("batches", arrays)
+        self.examples: int = len(self.arrays[0])
         self.batch_size, self.drop_last, self.transform = batch_size, drop_last, transform
         if shuffle not in ORDERS:
             raise ValueError(f"batches: shuffle is one of {', '.join(map(repr, ORDERS))}, got {shuffle!r}")
@@ -45,8 +59,8 @@ class Batches:
         if drop_last and not callable(batch_size) and first > self.examples:
             raise ValueError(f"batches: no batch of {batch_size} can be made of {self.examples} examples (drop_last)")
         self.shuffle = shuffle
-        self.seed = int(random.generator(rng).integers(2**63))
-        self.rng = np.random.default_rng(self.seed)
+        self.seed: int = int(random.generator(rng).integers(2**63))
+        self.rng: np.random.Generator = np.random.default_rng(self.seed)
         self.epoch = self.k = self.position = 0
         self._going_on = False                          # the next loop finishes a restored epoch
         self._loop = None                               # identity of the newest loop
@@ -57,7 +71,7 @@ class Batches:
         self._before = random.capture(self.rng)
         return self.rng.permutation(self.examples)
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[Any]:
         """One epoch: a new one, or after `restore` the rest of the one that was broken off."""
         self._loop = loop = object()
         if self._going_on:
@@ -101,7 +115,7 @@ class Batches:
                 raise RuntimeError("batches: another loop over the same batches began; make one object for each loop")
         self.position = 0
 
-    def __len__(self):
+    def __len__(self) -> int:
         """How many batches the next loop yields."""
         left, k, length = self.examples - (self.position if self._going_on else 0), self.k, 0
         if not callable(self.batch_size):
@@ -114,12 +128,12 @@ class Batches:
             length += 1
         return length
 
-    def state(self):
+    def state(self) -> dict[str, Any]:
         """Where we are, as plain data (survives JSON): after the batch last yielded. The arrays are not in it."""
         return {"examples": self.examples, "shuffle": self.shuffle, "seed": self.seed, "epoch": self.epoch, "k": self.k,
                 "position": self.position, "before": self._before, "now": random.capture(self.rng)}
 
-    def restore(self, state):
+    def restore(self, state: dict[str, Any]) -> None:
         """Go back to a state of batches over the same arrays. The next loop yields what the broken one had left.
 
         A state taken between two loops is followed by a new epoch. Raises ValueError; then nothing has changed.
@@ -137,7 +151,7 @@ class Batches:
         self._going_on, self._loop = self.position > 0, None
 
 
-def stream(*source, batch_size, rng=None, shuffle=True):
+def stream(*source: Any, batch_size: int | Callable[[int], int], rng: Random = None, shuffle: bool = True) -> Stream:
     """A stream that never repeats an example: `for x_batch, y_batch in stream(x, y, batch_size=32, rng=0)`.
 
     source: arrays of equal length, gone through once in random order (shuffle=False: as stored); or one function
@@ -150,15 +164,18 @@ def stream(*source, batch_size, rng=None, shuffle=True):
 
 class Stream:
     """What `stream` returns: an iterator. k: batches yielded so far; seen: examples yielded so far."""
+    batch_size: Any
+    k: int
+    seen: int
 
-    def __init__(self, source, batch_size, rng, shuffle):
-        self.draw = source[0] if len(source) == 1 and callable(source[0]) else None
-        self.arrays = None if self.draw else _equally_long("stream", source)
+    def __init__(self, source: Any, batch_size: int | Callable[[int], int], rng: Random, shuffle: bool) -> None:
+        self.draw: Any = source[0] if len(source) == 1 and callable(source[0]) else None
+        self.arrays: list[Array] | None = None if self.draw else _equally_long("stream", source)
         self.batch_size, self.k, self.seen = batch_size, 0, 0
         _size("stream", batch_size, 1)
-        self.seed = int(random.generator(rng).integers(2**63))
-        self.rng = np.random.default_rng(self.seed)
-        self.shuffle = bool(shuffle)
+        self.seed: int = int(random.generator(rng).integers(2**63))
+        self.rng: np.random.Generator = np.random.default_rng(self.seed)
+        self.shuffle: bool = bool(shuffle)
         self._set_order()
 
     def _set_order(self):
@@ -166,10 +183,10 @@ class Stream:
         if self.arrays and self.shuffle:
             self._order = np.random.default_rng(self.seed).permutation(len(self.arrays[0]))
 
-    def __iter__(self):
+    def __iter__(self) -> Self:
         return self
 
-    def __next__(self):
+    def __next__(self) -> Any:
         m = _size("stream", self.batch_size, self.k + 1)
         if self.draw:
             batch = self.draw(m, rng=self.rng)
@@ -185,12 +202,12 @@ class Stream:
         self.seen += m
         return batch
 
-    def state(self):
+    def state(self) -> dict[str, Any]:
         """Where we are, as plain data (survives JSON)."""
         return {"examples": len(self.arrays[0]) if self.arrays else None, "shuffle": self.shuffle, "seed": self.seed,
                 "k": self.k, "seen": self.seen, "now": random.capture(self.rng)}
 
-    def restore(self, state):
+    def restore(self, state: dict[str, Any]) -> None:
         """Go back to a state of a stream over the same source. Raises ValueError; then nothing has changed."""
         ours = self.state()
         _check_state("stream", state, ours, {name: ours[name] for name in ("examples", "shuffle")})

@@ -6,6 +6,8 @@ server does, every try ends: `connect` + `silence` seconds and 1 MiB for an answ
 the time that SLOWEST allows for the file.
 Nothing here touches the network unless a file is missing and offline use was not asked for.
 """
+from __future__ import annotations
+
 import contextlib
 import dataclasses
 import hashlib
@@ -13,9 +15,12 @@ import io
 import math
 import os
 import time
+from collections.abc import Sequence
+from typing import Any
 
 from minigrad.arguments import count, number
 from minigrad.files import CHUNK, FormatError, check_regular, open_regular
+from minigrad.typing import FilePath
 
 CONNECT, SILENCE = 10, 60                               # seconds: to connect; without a byte
 SLOWEST = 10_000                                        # bytes per second; whoever is slower on the whole is given up
@@ -35,17 +40,19 @@ class Pin:
 
 class DownloadError(OSError):
     """A file could not be had. `attempts` says for each try what went wrong."""
+    path: str
+    attempts: list[Any]
 
-    def __init__(self, path, attempts):
+    def __init__(self, path: FilePath, attempts: Any) -> None:
         self.path, self.attempts = os.fspath(path), list(attempts)
         super().__init__(path, attempts)
 
-    def __str__(self):
+    def __str__(self) -> str:
         return (f"{self.path} could not be downloaded:\n  " + "\n  ".join(self.attempts)
                 + f"\nYou can put the file there yourself, or set {OFFLINE}=1 to see at once what is missing.")
 
 
-def check(path, pin):
+def check(path: FilePath, pin: Any) -> None:
     """Raise FormatError unless the file has the pinned size and hashes."""
     hashes = {"SHA-256": (hashlib.sha256(), pin.sha256)}
     if pin.md5:
@@ -64,7 +71,9 @@ def check(path, pin):
                               f"{computed.hexdigest()}; remove the file if it should be downloaded anew")
 
 
-def fetch(urls, path, pin, offline=None, loopback=False, connect=CONNECT, silence=SILENCE, tries=TRIES, pause=1.0):
+def fetch(urls: Sequence[str], path: FilePath, pin: Any, offline: bool | None = None,
+          loopback: bool = False, connect: float = CONNECT, silence: float = SILENCE, tries: int = TRIES,
+          pause: float = 1.0) -> str:
     """Make sure that `path` is the pinned file; download it from the first of `urls` that gives it. Returns path.
 
     A file that is there and right is used without any network; one that is there and wrong is a FormatError and stays.

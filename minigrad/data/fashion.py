@@ -2,12 +2,17 @@
 
 Han Xiao, Kashif Rasul, Roland Vollgraf: Fashion-MNIST, arXiv:1708.07747. MIT licence, Zalando SE.
 """
+from __future__ import annotations
+
 import os
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from minigrad.data import download
 from minigrad.data.mnist import flattened, load, prepare
+from minigrad.typing import DType, FilePath, Halves
 
 CLASSES = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
 
@@ -34,7 +39,8 @@ MIRRORS = ("https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/mast
            "https://storage.googleapis.com/tensorflow/tf-keras-datasets/")
 
 
-def fashion_mnist(folder=None, url=None, offline=None, flat=False, dtype=np.float32, **options):
+def fashion_mnist(folder: FilePath | None = None, url: str | Sequence[str] | None = None,
+                  offline: bool | None = None, flat: bool = False, dtype: DType = np.float32, **options: Any) -> Halves:
     """Fashion-MNIST as `mnist` gives MNIST: (x, y), (x_test, y_test); y counts CLASSES.
 
     folder: where the four .gz files are or shall be kept; None: `cache_folder()`. What is missing there is
@@ -51,7 +57,7 @@ def fashion_mnist(folder=None, url=None, offline=None, flat=False, dtype=np.floa
     return flattened(halves) if flat else halves
 
 
-def cache_folder():
+def cache_folder() -> str:
     """$MINIGRAD_DATA/fashion-mnist, else ~/.cache/minigrad/fashion-mnist (with XDG_CACHE_HOME, there)."""
     cache = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
     return os.path.join(os.environ.get("MINIGRAD_DATA") or os.path.join(cache, "minigrad"), "fashion-mnist")

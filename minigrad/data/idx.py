@@ -3,6 +3,8 @@
 Files may be plain or gzip. Every size is checked before memory is asked for, and the file is read to its very end, so
 that a wrong checksum, a missing end or extra bytes are seen: all are a FormatError.
 """
+from __future__ import annotations
+
 import contextlib
 import math
 import os
@@ -11,12 +13,13 @@ import zlib
 import numpy as np
 
 from minigrad.files import CHUNK, FormatError, open_regular, write_atomically
+from minigrad.typing import Array, FilePath
 
 TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 CAP = 512 << 20                                         # bytes of values that a reader accepts unless told otherwise
 
 
-def read(path, any_type=False, cap=CAP):
+def read(path: FilePath, any_type: bool = False, cap: int = CAP) -> Array:
     """Read an IDX file -> a new array, rank 1 to 4, in the machine's byte order.
 
     any_type: also accept what is not unsigned bytes (int8, int16, int32, float32, float64). cap: largest size in bytes.
@@ -85,7 +88,7 @@ def _bytes_of(path):
         yield take
 
 
-def write(path, array):
+def write(path: FilePath, array: Array) -> None:
     """Write an array (rank 1 to 4; uint8, int8, int16, int32, float32, float64) as IDX; gzip if path ends in .gz.
 
     The file is replaced in one step (`files.write_atomically`); the same array gives the same bytes.

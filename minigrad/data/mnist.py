@@ -4,13 +4,17 @@ The .gz files in `files/` were compressed anew; what they hold is the published 
 hashes of the *decompressed* files, computed from them here. Other projects pin the same ones for the originals;
 files/LICENSE.md says which, and names authors and licence.
 """
+from __future__ import annotations
+
 import functools
 import os
+from typing import Any
 
 import numpy as np
 
 from minigrad.data import idx
 from minigrad.files import FormatError
+from minigrad.typing import Array, DType, FilePath, Halves
 
 FILES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
 SHA256 = {
@@ -22,7 +26,7 @@ SHA256 = {
 FOLDER = os.path.join(os.path.dirname(__file__), "files")
 
 
-def mnist(flat=False, dtype=np.float32):
+def mnist(flat: bool = False, dtype: DType = np.float32) -> Halves:
     """The 70,000 digits of MNIST: (x, y), (x_test, y_test), 60,000 to train on and 10,000 to test.
 
     x: (n, 28, 28, 1) in [0, 1], flat=True: (n, 784); dtype float32 or float64. y: (n,) int64, 0 to 9.
@@ -42,7 +46,7 @@ def _float32():
     return prepare(_digits(), np.float32)
 
 
-def load(folder, classes=10):
+def load(folder: FilePath, classes: int = 10) -> dict[str, Array]:
     """The four files of an MNIST-like set (plain, else with .gz) in a folder -> {file name: read-only uint8 array}.
 
     Images (n, h, w) and labels (n,) of each half must be equally many, the labels below `classes`. Raises FormatError.
@@ -66,7 +70,7 @@ def load(folder, classes=10):
     return arrays
 
 
-def prepare(arrays, dtype=np.float32):
+def prepare(arrays: dict[str, Array], dtype: DType = np.float32) -> Any:
     """The arrays of `load` -> (x, y), (x_test, y_test) as `mnist` describes them."""
     dtype = np.dtype(dtype)
     if dtype not in (np.float32, np.float64):
@@ -75,7 +79,7 @@ def prepare(arrays, dtype=np.float32):
                  for images, labels in (FILES[:2], FILES[2:]))
 
 
-def flattened(halves):
+def flattened(halves: Any) -> Halves:
     """x (n, h, w, 1) -> (n, h w), views of the same memory"""
     return tuple((x.reshape(len(x), -1), y) for x, y in halves)
 

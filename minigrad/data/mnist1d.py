@@ -4,12 +4,15 @@ A stroke of 12 points stands for each digit. An example is its stroke stretched,
 correlated noise, tilted, and sampled at 40 points. A linear model finds a third of the digits, a net of relus two
 thirds, a convolution nine of ten: the differences between models that MNIST shows after minutes are seen in a second.
 """
+from __future__ import annotations
+
 import numpy as np
 
 from minigrad import random
 from minigrad.arguments import count
+from minigrad.typing import Array, DType, Halves, Random
 
-STROKES = np.array([                                    # of the paper, digit by digit
+STROKES: Array = np.array([                                    # of the paper, digit by digit
     [5, 6, 6.5, 6.75, 7, 7, 7, 7, 6.75, 6.5, 6, 5],
     [5, 3, 3, 3.4, 3.8, 4.2, 4.6, 5, 5.4, 5.8, 5, 5],
     [5, 6, 6.5, 6.5, 6, 5.25, 4.75, 4, 3.5, 3.5, 4, 5],
@@ -29,7 +32,7 @@ CORRELATED, SIGMA = 0.25, 2.0   # noise beside the stroke: before smoothing; of 
 INDEPENDENT = 0.02              # noise everywhere
 
 
-def mnist1d(rng=None, m=4000, m_test=1000, dtype=np.float32):
+def mnist1d(rng: Random = None, m: int = 4000, m_test: int = 1000, dtype: DType = np.float32) -> Halves:
     """(x, y), (x_test, y_test): x (m, 40), y (m,) int64 from 0 to 9; equal for equal seeds.
 
     Classes are as equally large as m allows, in random order; m_test examples are drawn after the m.

@@ -1,11 +1,16 @@
 """Setting examples aside for validation, class by class if asked."""
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 
 from minigrad import random
 from minigrad.arguments import count
+from minigrad.typing import ArrayLike, Random
 
 
-def split(*arrays, validation, rng=None, stratify=False):
+def split(*arrays: ArrayLike, validation: int | float, rng: Random = None, stratify: bool | ArrayLike = False) -> Any:
     """Set examples aside: `(x, y), (x_val, y_val) = split(x, y, validation=10_000, rng=0, stratify=True)`.
 
     arrays: equally long, one or more. validation: how many (int), or what fraction (float in (0, 1)) of the examples.

@@ -6,13 +6,17 @@ added to x; for sine to y), and returns x, (m, 2) in the plane, and labels y (m,
 values y (m, 1). dtype: of the floats. Classes in the plane are as equally large as m allows, in random order:
 `data.stream(data.toy.moons, batch_size=32)` is a stream of fresh examples.
 """
+from __future__ import annotations
+
 import numpy as np
 
 from minigrad import random
 from minigrad.arguments import count, number
+from minigrad.typing import Array, DType, Random
 
 
-def spirals(m, noise=0.02, rng=None, classes=2, turns=1.0, dtype=np.float32):
+def spirals(m: int, noise: float = 0.02, rng: Random = None, classes: int = 2, turns: float = 1.0,
+            dtype: DType = np.float32) -> tuple[Array, Array]:
     """Interleaved spirals from the centre out to radius 1, each `turns` times around."""
     rng = _checked("spirals", m, noise, rng, classes)
     y = _labels(m, classes, rng)
@@ -21,7 +25,7 @@ def spirals(m, noise=0.02, rng=None, classes=2, turns=1.0, dtype=np.float32):
     return _noisy(radius[:, None] * _on_circle(angle), noise, rng, dtype), y
 
 
-def moons(m, noise=0.1, rng=None, dtype=np.float32):
+def moons(m: int, noise: float = 0.1, rng: Random = None, dtype: DType = np.float32) -> tuple[Array, Array]:
     """Two half circles of radius 1, the second upside down with its centre at (1, 0.5)."""
     rng = _checked("moons", m, noise, rng)
     y = _labels(m, 2, rng)
@@ -30,14 +34,15 @@ def moons(m, noise=0.1, rng=None, dtype=np.float32):
     return _noisy(np.where(y[:, None] == 0, upper, lower), noise, rng, dtype), y
 
 
-def blobs(m, noise=0.2, rng=None, classes=3, dtype=np.float32):
+def blobs(m: int, noise: float = 0.2, rng: Random = None, classes: int = 3,
+          dtype: DType = np.float32) -> tuple[Array, Array]:
     """Normal clouds of standard deviation `noise`, their centres equally spaced on the unit circle."""
     rng = _checked("blobs", m, noise, rng, classes)
     y = _labels(m, classes, rng)
     return _noisy(_on_circle(2 * np.pi * y / classes), noise, rng, dtype), y
 
 
-def xor(m, noise=0.0, rng=None, dtype=np.float32):
+def xor(m: int, noise: float = 0.0, rng: Random = None, dtype: DType = np.float32) -> tuple[Array, Array]:
     """Uniform in [-1, 1] x [-1, 1]; class 1 where the coordinates (before the noise) have opposite signs."""
     rng = _checked("xor", m, noise, rng)
     y = _labels(m, 2, rng)
@@ -46,7 +51,7 @@ def xor(m, noise=0.0, rng=None, dtype=np.float32):
     return _noisy(x * np.stack([sign, np.where(y == 1, -sign, sign)], axis=1), noise, rng, dtype), y
 
 
-def sine(m, noise=0.1, rng=None, dtype=np.float32):
+def sine(m: int, noise: float = 0.1, rng: Random = None, dtype: DType = np.float32) -> tuple[Array, Array]:
     """Regression: x (m, 1) uniform in [-pi, pi], y (m, 1) = sin(x) + noise."""
     rng = _checked("sine", m, noise, rng)
     x = rng.uniform(-np.pi, np.pi, size=(m, 1))

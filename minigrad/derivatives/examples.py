@@ -4,12 +4,17 @@ Where a parameter meets the examples (linear, matmul, conv2d, or broadcast by +,
 the examples of what went in times the gradient of what came out. The terms of that sum are the examples' own
 gradients, as long as the output for one example depends on no other.
 """
+from __future__ import annotations
+
 import math
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
-from minigrad.core import grad, no_grad, wrap
+from minigrad.core import Tensor, grad, no_grad, wrap
 from minigrad.derivatives.linearization import consumers
+from minigrad.typing import Array
 
 
 class ByExample:
@@ -20,13 +25,17 @@ class ByExample:
     loop over the examples; and, where f couples them (batch norm in training) or draws random numbers (dropout), one
     sweep per example over the graph of the whole batch: then "example i" means "through the outputs of example i".
     """
+    z: Tensor
+    leaves: Sequence[Any]
+    u: Any
+    alone: Any
 
-    def __init__(self, z, leaves, u, alone):
+    def __init__(self, z: Tensor, leaves: Sequence[Any], u: Any, alone: Any) -> None:
         self.z, self.leaves, self.u, self.alone = z, leaves, u, alone
-        self.m = len(z.data)
-        self.parts = None
+        self.m: int = len(z.data)
+        self.parts: Sequence[Any] | None = None
         last = self._alone(self.m - 1)
-        self.coupled = last is None
+        self.coupled: bool = last is None
         if not self.coupled:
             self.parts = example_parts(z, leaves, u, self.m)
             if self.parts is not None:
@@ -43,7 +52,7 @@ class ByExample:
             return None
         return z if z.shape[1:] == self.z.shape[1:] and _equal_to_rounding(z.data, self.z.data[i:i + 1]) else None
 
-    def rows(self, start, stop):
+    def rows(self, start: int, stop: int) -> list[Array]:
         """For examples start to stop, one array (stop - start, *leaf.shape) per leaf."""
         if self.parts is not None:
             return [sum((part(start, stop) for part in parts), np.zeros((stop - start, *leaf.shape), leaf.dtype))
@@ -62,7 +71,7 @@ class ByExample:
                 row[i - start] = g.data
         return out
 
-    def squares(self, block=32):
+    def squares(self, block: int = 32) -> Any:
         """The sum over all examples of the squares, one array per leaf, without holding m gradients."""
         fast = [parts[0].squares() if len(parts) == 1 and isinstance(parts[0], Outer) else None
                 for parts in self.parts or [[] for _ in self.leaves]]
@@ -88,7 +97,7 @@ def _equal_to_rounding(a, b):
 
 # ------------------------------------------------------------------------------------------------- shares of one sweep
 
-def example_parts(z, leaves, u, m):
+def example_parts(z: Tensor, leaves: Sequence[Any], u: Any, m: int) -> Sequence[Any]:
     """For each leaf a list of functions f(start, stop) -> (stop - start, *leaf.shape): the examples' shares of the
     gradient of <u, z>, one function for each place where the leaf is used. None if an op there is not understood.
 
@@ -130,14 +139,16 @@ def _by_example(a, m):
 
 class Outer:
     """h (m, r, inputs), d (m, r, outputs) -> for each example the sum over r of h_r' d_r, (inputs, outputs)."""
+    h: Array
+    d: Array
 
-    def __init__(self, h, d):
+    def __init__(self, h: Array, d: Array) -> None:
         self.h, self.d = h, d
 
-    def __call__(self, start, stop):
+    def __call__(self, start: int, stop: int) -> Array:
         return np.matmul(self.h[start:stop].swapaxes(1, 2), self.d[start:stop])
 
-    def squares(self):
+    def squares(self) -> Any:
         """The sum over the examples of the squares, (h*h)' (d*d) if r = 1; else None."""
         if self.h.shape[1] != 1:
             return None

@@ -1,8 +1,14 @@
 """Linearization: the graph of J = loss(z(theta)) at one point, recorded once, for any number of products."""
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 
 from minigrad.core import OPS, Tensor, behind, grad, no_grad, wrap
 from minigrad.derivatives.products import inner
+from minigrad.typing import Array
 
 
 class Tangent:
@@ -13,10 +19,10 @@ class Tangent:
     one matrix product less. Other leaves are paired with their gradients.
     """
 
-    def __init__(self, y, leaves, g=None):
+    def __init__(self, y: Tensor, leaves: Sequence[Any], g: Array | None = None) -> None:
         uses = consumers(y, leaves)
-        self.layers = {}                      # node of a layer -> {position of the argument: index of the leaf}
-        self.others = []                      # leaves that something else reads as well
+        self.layers: dict[Any, Any] = {}    # node of a layer -> {position of the argument: index of the leaf}
+        self.others: list[Any] = []         # leaves that something else reads as well
         for k, use in enumerate(uses):
             if all((node.op.name, position) in LAYERS for node, position in use):
                 for node, position in use:
@@ -24,9 +30,9 @@ class Tangent:
             else:
                 self.others.append(k)
         targets = [wrap(node.data, node) for node in self.layers] + [leaves[k] for k in self.others]
-        self.gs = grad(y, targets, g, create_graph=True)
+        self.gs: list[Tensor] = grad(y, targets, g, create_graph=True)
 
-    def __call__(self, vs):
+    def __call__(self, vs: Sequence[Any]) -> Tensor | None:
         """vs: one array per leaf, None for zeros."""
         left, right = [], []
         for (node, at), G in zip(self.layers.items(), self.gs):
@@ -56,7 +62,7 @@ def _output_for(node, given):
     return OPS[plain](x, given[1], *rest)
 
 
-def consumers(y, leaves):
+def consumers(y: Tensor, leaves: Sequence[Any]) -> Sequence[Any]:
     """For each leaf, the (node, position of the argument) at which the graph of y reads it."""
     found = {leaf.node: [] for leaf in leaves}
     for node in [] if y.node is None else behind(y.node, "consumers"):
@@ -75,8 +81,13 @@ class Linearization:
     a kind records a graph (memory: that of the graph); each further one is a sweep over it, about two gradients.
     Symmetric to rounding.
     """
+    leaves: Sequence[Any]
+    z: Tensor | None
+    loss: Any
+    penalty: Any
 
-    def __init__(self, leaves, J, z=None, loss=None, penalty=None):
+    def __init__(self, leaves: Sequence[Any], J: Any, z: Tensor | None = None, loss: Any = None,
+                 penalty: Any = None) -> None:
         self.leaves, self.J, self.z, self.loss, self.penalty = leaves, J, z, loss, penalty
         self._recorded = {}
 
@@ -97,11 +108,11 @@ class Linearization:
             return [np.zeros_like(x.data) for x in xs]
         return [d.data for d in grad(gv, xs, retain_graph=True)]
 
-    def grad(self):
+    def grad(self) -> list[Array]:
         """The gradient of J."""
         return [g.data for g in grad(self.J, self.leaves, retain_graph=True)]
 
-    def hvp(self, vs, k=None):
+    def hvp(self, vs: Sequence[Any], k: int | None = None) -> list[Array]:
         """H v; only its k-th part if k is given."""
         tangent = self._recorded_once("J", lambda: Tangent(self.J, self.leaves))
         return self._derivative(tangent, vs, self.leaves if k is None else [self.leaves[k]])
@@ -113,12 +124,12 @@ class Linearization:
         u = Tensor(np.zeros(self.z.shape, self.z.dtype), requires_grad=True)
         return u, Tangent(self.z, self.leaves, u)
 
-    def jvp(self, vs):
+    def jvp(self, vs: Sequence[Any]) -> Array:
         """(dz/dtheta) v, an array of the shape of z."""
         u, tangent = self._recorded_once("z", self._output_tangent)
         return self._derivative(tangent, vs, [u])[0]
 
-    def vjp(self, u):
+    def vjp(self, u: Any) -> list[Array]:
         """(dz/dtheta)' u, for u of the shape of z."""
         return [d.data for d in grad(self.z, self.leaves, u, retain_graph=True)]
 
@@ -127,12 +138,12 @@ class Linearization:
         z = Tensor(self.z.data, requires_grad=True)
         return z, Tangent(self.loss(z), [z])
 
-    def loss_hvp(self, w):
+    def loss_hvp(self, w: Any) -> Array:
         """H_L w, H_L the Hessian of the loss with respect to the output. w, result: the shape of z."""
         z, tangent = self._recorded_once("loss", self._loss_tangent)
         return self._derivative(tangent, [w], [z])[0]
 
-    def ggnvp(self, vs):
+    def ggnvp(self, vs: Sequence[Any]) -> list[Array]:
         """G v = J' H_L J v, plus the Hessian of the penalty times v."""
         Gv = self.vjp(self.loss_hvp(self.jvp(vs)))
         if self.penalty is not None:

@@ -1,5 +1,9 @@
 """Jacobians, Hessians and their diagonals as matrices: one product per row (or column), on one recorded graph."""
+from __future__ import annotations
+
 import math
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -8,6 +12,7 @@ from minigrad.core import Tensor, grad, no_grad, wrap
 from minigrad.derivatives.products import as_inputs, call, inner
 from minigrad.ops import reshape, stack, transpose
 from minigrad.random import generator
+from minigrad.typing import Random
 
 
 def _axes(shape, dtype):
@@ -25,7 +30,7 @@ def _joined(parts, shape, dtype):
     return np.array(parts, dtype).reshape(shape)
 
 
-def jacobian(f, x):
+def jacobian(f: Callable[..., Any], x: Any) -> Any:
     """df/dx, of shape (*y.shape, *x.shape); for a tuple x a list of them.
 
     By rows (one vjp each) or by columns (one jvp each), whichever are fewer.
@@ -55,7 +60,7 @@ def jacobian(f, x):
     return _as_given(results, single)
 
 
-def hessian(f, x):
+def hessian(f: Callable[..., Any], x: Any) -> Any:
     """The Hessian of f: x -> a number, of shape (*x.shape, *x.shape), one product per row; symmetric to rounding.
 
     For a tuple x: a list of lists of blocks, [i][j] of shape (*x_i.shape, *x_j.shape).
@@ -81,7 +86,7 @@ def _as_given(results, single):
     return results[0] if single else results
 
 
-def hessian_diagonal(f, x, samples=None, rng=None):
+def hessian_diagonal(f: Callable[..., Any], x: Any, samples: int | None = None, rng: Random = None) -> Any:
     """The diagonal of the Hessian of f: x -> a number, of the shape of x.
 
     Exact by default, one product per entry. samples: Hutchinson's estimate instead, the mean of z * Hz over so many
@@ -102,7 +107,8 @@ def hessian_diagonal(f, x, samples=None, rng=None):
     return _as_given(diagonal([a.shape for a in xs], [a.dtype for a in xs], product, samples, rng), single)
 
 
-def diagonal(shapes, dtypes, product, samples=None, rng=None):
+def diagonal(shapes: Sequence[Any], dtypes: Sequence[Any], product: Callable[..., Any], samples: int | None = None,
+             rng: Random = None) -> list[Any]:
     """Diagonal of a linear map given by product(vs, k): see `hessian_diagonal`. A list of what product gives, arrays or
     Tensors, of `shapes`."""
     if samples is None:

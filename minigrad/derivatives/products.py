@@ -1,4 +1,9 @@
 """Products with Jacobians and Hessians, each for the price of a few gradients (Pearlmutter 1994)."""
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
 import numpy as np
 
 from minigrad.core import Tensor, behind, grad, is_recording, no_grad, primitive
@@ -16,14 +21,14 @@ def _inner(*pairs):
 _inner.vjps_each(lambda i, u, y, *pairs: u * pairs[i ^ 1])
 
 
-def inner(vs, gs):
+def inner(vs: Sequence[Any], gs: Sequence[Any]) -> Tensor:
     """sum_i <v_i, g_i>: two lists of arrays or Tensors of equal shapes -> ()."""
     return _inner(*[a for pair in zip(vs, gs) for a in pair])
 
 
 # ---- arguments
 
-def as_inputs(name, f, x):
+def as_inputs(name: str, f: Callable[..., Any], x: Any) -> tuple[list[Tensor], bool, bool]:
     """(list of Tensors to differentiate by, whether x was a single one, whether one of them has a history)."""
     if not callable(f):
         raise ValueError(f"{name}: f must be a function of x, and comes first; got {type(f).__name__}")
@@ -42,7 +47,7 @@ def as_inputs(name, f, x):
     return xs, single, tracked
 
 
-def as_directions(name, v, xs, single):
+def as_directions(name: str, v: Any, xs: Sequence[Any], single: bool) -> tuple[list[Any], bool]:
     """(list of arrays or Tensors of the shapes of xs, whether one of them has a history)."""
     vs = [v] if single else list(v)
     if len(vs) != len(xs):
@@ -57,7 +62,7 @@ def as_directions(name, v, xs, single):
     return out, is_recording() and any(isinstance(a, Tensor) for a in out)
 
 
-def call(name, f, xs, scalar=False):
+def call(name: str, f: Callable[..., Any], xs: Sequence[Any], scalar: bool = False) -> Any:
     """(f(*xs), whether its derivatives keep their history because f closes over something that wants a gradient).
 
     f(*xs) must be a Tensor; a single number, if `scalar`.
@@ -83,7 +88,7 @@ def _closes_over(y, xs):
 
 # ---- products
 
-def vjp(f, x, u):
+def vjp(f: Callable[..., Any], x: Any, u: Any) -> Any:
     """J' u, where J = df/dx: u of the shape of f(x) -> the shape of x. One gradient."""
     xs, single, tracked = as_inputs("vjp", f, x)
     y, closes = call("vjp", f, xs)
@@ -92,7 +97,7 @@ def vjp(f, x, u):
     return results[0] if single else results
 
 
-def jvp(f, x, v):
+def jvp(f: Callable[..., Any], x: Any, v: Any) -> Tensor:
     """J v, where J = df/dx: v of the shape of x -> the shape of f(x). About three gradients."""
     xs, single, tracked = as_inputs("jvp", f, x)
     vs, moving = as_directions("jvp", v, xs, single)
@@ -111,7 +116,7 @@ def _forward(y, xs, vs, again):
     return grad(gu, u, create_graph=again)
 
 
-def hvp(f, x, v):
+def hvp(f: Callable[..., Any], x: Any, v: Any) -> Any:
     """H v, where H is the Hessian of f: x -> a number: the gradient of g . v (Pearlmutter 1994, there by forward mode).
 
     v, result: the shape of x.
@@ -126,7 +131,7 @@ def hvp(f, x, v):
     return results[0] if single else results
 
 
-def ggnvp(f, loss, x, v):
+def ggnvp(f: Callable[..., Any], loss: Callable[..., Any], x: Any, v: Any) -> Any:
     """G v, the Gauss-Newton product for loss(f(x)): G = J' H_L J, J = df/dx, H_L the Hessian of the loss at z = f(x).
 
     The Hessian of loss(f(x)) without the part that comes from f's own curvature (Schraudolph 2002). G is positive

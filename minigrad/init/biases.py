@@ -1,23 +1,27 @@
 """Biases and precisions (8.4): constants, and values read off the targets of the training set."""
+from __future__ import annotations
+
 import numpy as np
 
 from minigrad.arguments import count, number
 from minigrad.core import data_of, default_dtype
 from minigrad.init.weights import constant
+from minigrad.typing import Array, ArrayLike, DType, Random, Shape
 
 
-def relu_bias(shape, value=0.1, rng=None, dtype=default_dtype):
+def relu_bias(shape: Shape, value: float = 0.1, rng: Random = None, dtype: DType = default_dtype) -> Array:
     """0.1: relus are active at first for most inputs and let the derivative through (section 8.4). Not to be used with
     random walk initialization, which does not expect strong input from the biases."""
     return constant(shape, value, rng, dtype)
 
 
-def gate_bias(shape, value=1.0, rng=None, dtype=default_dtype):
+def gate_bias(shape: Shape, value: float = 1.0, rng: Random = None, dtype: DType = default_dtype) -> Array:
     """1: a gate, which multiplies other units, is open at first and lets them learn (Jozefowicz et al. 2015)."""
     return constant(shape, value, rng, dtype)
 
 
-def bias_from_marginals(targets, classes=None, activation="softmax", smoothing=None, dtype=default_dtype):
+def bias_from_marginals(targets: ArrayLike, classes: int | None = None, activation: str = "softmax",
+                        smoothing: float | None = None, dtype: DType = default_dtype) -> Array:
     """The output biases with which a model of zero weights already predicts the marginal statistics of the targets
     (section 8.4: solve softmax(b) = c).
 
@@ -68,14 +72,14 @@ def _smoothing(smoothing, all_occur):
                   hint="" if all_occur else ": some class never occurs")
 
 
-def refuse_non_finite(who, targets):
+def refuse_non_finite(who: str, targets: ArrayLike) -> None:
     """ValueError for targets that hold NaN or an infinity: their statistics would be none."""
     bad = np.count_nonzero(~np.isfinite(targets))
     if bad:
         raise ValueError(f"{who}: {bad} of {targets.size} targets are not finite")
 
 
-def precision_from_marginals(targets, dtype=default_dtype):
+def precision_from_marginals(targets: ArrayLike, dtype: DType = default_dtype) -> Array:
     """beta = 1 / variance of the targets (m, d) or (m,), as (d,) or (): the precision of (8.24) for a model of zero
     weights whose bias is the mean. (The other usual choice is 1.) Refuses targets that do not vary."""
     targets = np.asarray(data_of(targets))

@@ -2,8 +2,10 @@
 
 Both ask the model itself what it computes, by `model.observe`, so that layers come in the order in which they run.
 """
+from __future__ import annotations
+
 from contextlib import suppress
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -11,6 +13,7 @@ from minigrad.arguments import count, number
 from minigrad.core import Tensor, grad, no_grad
 from minigrad.init.weights import orthogonal
 from minigrad.random import generator
+from minigrad.typing import Loss, Random, TensorLike
 
 
 class Found(NamedTuple):
@@ -27,7 +30,7 @@ class Found(NamedTuple):
 class Table(list):
     """A list of named tuples that prints as a table, one line each."""
 
-    def __str__(self):
+    def __str__(self) -> str:
         if not self:
             return "(no layers)"
         lines = [list(self[0]._fields)]
@@ -44,7 +47,7 @@ class _Seen(Exception):
     """The layer of interest has run; the rest of the model need not."""
 
 
-def lsuv(model, x, tolerance=0.01, iterations=10, rng=None):
+def lsuv(model: Any, x: TensorLike, tolerance: float = 0.01, iterations: int = 10, rng: Random = None) -> Table:
     """Layer-sequential unit variance (Mishkin and Matas 2015): for each layer, in the order in which they run,
 
         W <- orthonormal
@@ -135,7 +138,7 @@ class Layer(NamedTuple):
     """
     path: str
     kind: str
-    shape: tuple
+    shape: tuple[int, ...]
     weights: int
     mean: float
     std: float
@@ -150,13 +153,13 @@ class Layer(NamedTuple):
 class Report(Table):
     """The layers in the order in which they run; prints as a table."""
 
-    def first_small(self, std=0.1):
+    def first_small(self, std: float = 0.1) -> Layer | None:
         """The first layer with weights whose outputs vary less than `std`, or None. (The book: enlarge its weights,
         and look again.)"""
         return next((row for row in self if row.weights and row.std < std), None)
 
 
-def report(model, x, y=None, loss=None):
+def report(model: Any, x: TensorLike, y: TensorLike | None = None, loss: Loss | None = None) -> Report:
     """The book's rule of thumb for initial scales (8.4): ranges of activations and gradients on one minibatch.
 
     x: the inputs of the model; y, loss: if given, gradients of loss(model(x), y) are looked at too. Layers are the

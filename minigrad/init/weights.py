@@ -4,16 +4,21 @@ shape is that of the weights: (inputs, outputs) for a dense layer, (kh, kw, c_in
 count the kernel: m = fan_in = kh kw c_in, n = fan_out = kh kw c_out. Below, "unit" means one column of the matrix
 (fan_in, outputs) that the weights are when flattened.
 """
+from __future__ import annotations
+
 import math
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
 from minigrad.arguments import count, number
 from minigrad.core import default_dtype
 from minigrad.random import generator
+from minigrad.typing import Array, DType, Random, Shape
 
 
-def fans(shape):
+def fans(shape: Shape) -> tuple[int, int]:
     """(fan_in, fan_out) of weights (..., inputs, outputs); the leading axes are a kernel and multiply both."""
     if len(shape) < 2 or min(shape) < 1:
         raise ValueError(f"init: weights must be (..., inputs, outputs), all sizes positive, got shape {tuple(shape)}")
@@ -23,23 +28,23 @@ def fans(shape):
 
 # ----------------------------------------------------------------------------------------- independent of the shape
 
-def zeros(shape, rng=None, dtype=default_dtype):
+def zeros(shape: Shape, rng: Random = None, dtype: DType = default_dtype) -> Array:
     """Zeros: the usual bias. As weights they leave all units of a layer equal for ever."""
     return np.zeros(shape, dtype)
 
 
-def constant(shape, value, rng=None, dtype=default_dtype):
+def constant(shape: Shape, value: float, rng: Random = None, dtype: DType = default_dtype) -> Array:
     """The number `value` everywhere."""
     return np.full(shape, value, dtype)
 
 
-def uniform(shape, limit, rng=None, dtype=default_dtype):
+def uniform(shape: Shape, limit: float, rng: Random = None, dtype: DType = default_dtype) -> Array:
     """U(-limit, limit): variance limit^2/3."""
     limit = number("uniform", "limit", limit, "[0, inf)")
     return generator(rng).uniform(-limit, limit, shape).astype(dtype)
 
 
-def normal(shape, std=0.01, rng=None, dtype=default_dtype):
+def normal(shape: Shape, std: float = 0.01, rng: Random = None, dtype: DType = default_dtype) -> Array:
     """Gaussian of mean 0 and standard deviation std; 0.01 is that of Krizhevsky et al. (2012)."""
     std = number("normal", "std", std, "[0, inf)")
     return (std * generator(rng).standard_normal(shape)).astype(dtype)
@@ -47,35 +52,35 @@ def normal(shape, std=0.01, rng=None, dtype=default_dtype):
 
 # ---------------------------------------------------------------------------------------------- scaled by the fans
 
-def fan_in_uniform(shape, rng=None, dtype=default_dtype):
+def fan_in_uniform(shape: Shape, rng: Random = None, dtype: DType = default_dtype) -> Array:
     """U(-1/sqrt(m), 1/sqrt(m)), m the number of inputs: variance 1/(3m). The first heuristic of 8.4, the "standard
     initialization" of Glorot and Bengio (2010, equation 1), PyTorch's default."""
     return uniform(shape, 1 / math.sqrt(fans(shape)[0]), rng, dtype)
 
 
-def glorot_uniform(shape, rng=None, dtype=default_dtype):
+def glorot_uniform(shape: Shape, rng: Random = None, dtype: DType = default_dtype) -> Array:
     """Normalized initialization (8.23): U(-sqrt(6/(m + n)), sqrt(6/(m + n))), variance 2/(m + n)."""
     return uniform(shape, math.sqrt(6 / sum(fans(shape))), rng, dtype)
 
 
-def glorot_normal(shape, rng=None, dtype=default_dtype):
+def glorot_normal(shape: Shape, rng: Random = None, dtype: DType = default_dtype) -> Array:
     """Gaussian with the variance 2/(m + n) of the normalized initialization (8.23)."""
     return normal(shape, math.sqrt(2 / sum(fans(shape))), rng, dtype)
 
 
-def he_uniform(shape, rng=None, dtype=default_dtype):
+def he_uniform(shape: Shape, rng: Random = None, dtype: DType = default_dtype) -> Array:
     """U(-sqrt(6/m), sqrt(6/m)): variance 2/m, which relu halves (He et al. 2015)."""
     return uniform(shape, math.sqrt(6 / fans(shape)[0]), rng, dtype)
 
 
-def he_normal(shape, rng=None, dtype=default_dtype):
+def he_normal(shape: Shape, rng: Random = None, dtype: DType = default_dtype) -> Array:
     """Gaussian of variance 2/m, which relu halves (He et al. 2015)."""
     return normal(shape, math.sqrt(2 / fans(shape)[0]), rng, dtype)
 
 
 # ------------------------------------------------------------------------------------------------ orthogonal, gains
 
-def orthogonal(shape, gain=1.0, rng=None, dtype=default_dtype):
+def orthogonal(shape: Shape, gain: float = 1.0, rng: Random = None, dtype: DType = default_dtype) -> Array:
     """Random orthogonal matrix times gain (Saxe et al. 2013): W^T W = gain^2 I, uniform over all such (Haar).
 
     With more outputs than fan_in the columns cannot be orthogonal; then the rows are: W W^T = gain^2 I.
@@ -91,7 +96,7 @@ def orthogonal(shape, gain=1.0, rng=None, dtype=default_dtype):
     return (gain * q).reshape(shape).astype(dtype, order="C")
 
 
-def gain(activation, slope=0.01, critical=False):
+def gain(activation: str | Callable[[Any], Any], slope: float = 0.01, critical: bool = False) -> float:
     """The factor g by which weights of variance g^2/m make up for what the activation takes away.
 
     activation: "linear", "sigmoid", "tanh", "relu", "leaky_relu" (with `slope`): the values in common use; or any
@@ -117,7 +122,7 @@ def gain(activation, slope=0.01, critical=False):
 
 # ------------------------------------------------------------------------------------------------------------ sparse
 
-def sparse(shape, k=15, std=1.0, rng=None, dtype=default_dtype):
+def sparse(shape: Shape, k: int = 15, std: float = 1.0, rng: Random = None, dtype: DType = default_dtype) -> Array:
     """Sparse initialization (Martens 2010): each unit has exactly k incoming weights that are not zero.
 
     They are Gaussian with standard deviation std, which need not shrink as the number of inputs grows.
@@ -133,7 +138,7 @@ def sparse(shape, k=15, std=1.0, rng=None, dtype=default_dtype):
 
 # ------------------------------------------------------------------------------------------------------- random walk
 
-def random_walk_gain(n, activation="relu"):
+def random_walk_gain(n: int, activation: str = "relu") -> float:
     """g with which one layer of n units keeps the logarithm of a norm, on average (Sussillo and Abbott 2014).
 
     With Gaussian weights of variance g^2/n the squared norm is multiplied, layer by layer, by independent factors
@@ -168,7 +173,7 @@ def _digamma_halves(n):
     return psi
 
 
-def random_walk(shape, activation="relu", rng=None, dtype=default_dtype):
+def random_walk(shape: Shape, activation: str = "relu", rng: Random = None, dtype: DType = default_dtype) -> Array:
     """Random walk initialization (Sussillo and Abbott 2014): Gaussian of variance g^2/n, g from `random_walk_gain`.
 
     Norms are kept on average, E log(|z|^2 / |h|^2) = 0 for z = phi(h W), through 1,000 layers of any widths. Those of

@@ -4,7 +4,11 @@ First every product by its definition, a few lines each. Then `Linearized`, whic
 two equal) from one recorded graph for any number of vectors, and never forms the gradient of a layer's weights: that is
 what J.hvp and its relatives use.
 """
+from __future__ import annotations
+
+from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 
@@ -12,6 +16,7 @@ from minigrad import derivatives
 from minigrad.core import Tensor, grad
 from minigrad.derivatives import Linearization, inner
 from minigrad.derivatives.matrices import diagonal
+from minigrad.typing import Array, Random
 
 # Losses that are the negative log-likelihood of what the model's output parametrizes: there Fisher = Gauss-Newton.
 LIKELIHOODS = ("cross_entropy", "softmax_cross_entropy", "binary_cross_entropy", "mean_squared_error", "gaussian_nll")
@@ -20,14 +25,14 @@ LARGEST = 2**28                           # entries of a matrix that is formed w
 
 # --------------------------------------------------------------------------------------------------------- definitions
 
-def hvp(J, theta, v):
+def hvp(J: Any, theta: Array | None, v: Array) -> Array:
     """H v: the gradient of g . v, where g is the gradient of J (Pearlmutter 1994)."""
     with J.on_copies(theta) as leaves:
         g = grad(J.tensor(), leaves, create_graph=True)
         return J.flat(grad(inner(J.parts(v), g), leaves))
 
 
-def ggnvp(J, theta, v):
+def ggnvp(J: Any, theta: Array | None, v: Array) -> Array:
     """G v = Z' H_L Z v, where Z = dz/dtheta, z the model's output, and H_L is the Hessian of the loss with respect to z
     (Schraudolph 2002); without a regularizer."""
     with J.on_copies(theta) as leaves:
@@ -38,7 +43,7 @@ def ggnvp(J, theta, v):
         return J.flat(grad(z, leaves, H_L_Zv))
 
 
-def empirical_fishervp(J, theta, v):
+def empirical_fishervp(J: Any, theta: Array | None, v: Array) -> Array:
     """The mean of g_i g_i' v, where g_i is the gradient of example i."""
     E = J.example_grads(theta)
     return E.T @ (E @ J.vector(v)) / J.dtype.type(len(E))
@@ -52,30 +57,32 @@ class Linearized:
     value: J, a float. z: the model's output, an ndarray. graph: the `Linearization` on lists of arrays. A product is
     about two gradients; the first of each kind records a graph, about as much again.
     """
+    value: float
+    z: Any
 
-    def __init__(self, objective, theta=None, lent=False):
+    def __init__(self, objective: Any, theta: Array | None = None, lent: bool = False) -> None:
         self.objective = objective
         with objective.on_copies(theta, lent) as leaves:
             z = objective.output("linearize")
             J, penalty = objective.loss_at(z), objective.penalty()
             J = J if penalty is None else J + penalty
             depends = penalty is not None and penalty.node is not None
-            self.graph = Linearization(leaves, J, z, objective.loss_at, penalty if depends else None)
+            self.graph: Linearization = Linearization(leaves, J, z, objective.loss_at, penalty if depends else None)
         self.value, self.z = self.graph.J.item(), z.data
 
-    def grad(self):
+    def grad(self) -> Array:
         """The gradient, (n,)."""
         return self.objective.flat(self.graph.grad())
 
-    def hvp(self, v):
+    def hvp(self, v: Array) -> Array:
         """H v."""
         return self.objective.flat(self.graph.hvp(self.objective.parts(v)))
 
-    def ggnvp(self, v):
+    def ggnvp(self, v: Array) -> Array:
         """G v, see `Objective.ggnvp`."""
         return self.objective.flat(self.graph.ggnvp(self.objective.parts(v)))
 
-    def fishervp(self, v):
+    def fishervp(self, v: Array) -> Array:
         """F v, see `Objective.fishervp`."""
         name, options = self.objective.named_loss()
         if name not in LIKELIHOODS or options.get("weights") is not None:
@@ -84,11 +91,11 @@ class Linearized:
                              + (" with weights" if name in LIKELIHOODS else "") + "; ggnvp takes any loss")
         return self.vjp(self.graph.loss_hvp(self.jvp(v)))
 
-    def jvp(self, v):
+    def jvp(self, v: Array) -> Array:
         """(dz/dtheta) v, an array of the shape of z."""
         return self.graph.jvp(self.objective.parts(v))
 
-    def vjp(self, u):
+    def vjp(self, u: Array) -> Array:
         """(dz/dtheta)' u, (n,), for u of the shape of z."""
         return self.objective.flat(self.graph.vjp(u))
 
@@ -98,7 +105,7 @@ class Linearized:
 class Curvature:
     """The methods of `Objective` for second derivatives."""
 
-    def linearize(self, theta=None):
+    def linearize(self, theta: Array | None = None) -> Linearized:
         """J at theta with its graph recorded, for many products: `.value`, `.grad()`, `.hvp(v)`, `.ggnvp(v)`, ...
 
         It stays valid whatever happens to the model afterwards. Memory: the activations of a few passes.
@@ -106,53 +113,53 @@ class Curvature:
         return Linearized(self, theta)
 
     @contextmanager
-    def linearized(self, theta):
+    def linearized(self, theta: Array | None) -> Iterator[Linearized]:
         """What `linearize` makes, for one product: theta is not copied, so nobody else may move it meanwhile."""
         with self.parameters.lock:
             yield Linearized(self, theta, lent=True)
 
-    def hvp(self, theta, v):
+    def hvp(self, theta: Array | None, v: Array) -> Array:
         """H v, H the Hessian of J at theta, v (n,)."""
         with self.linearized(theta) as at:
             return at.hvp(v)
 
-    def ggnvp(self, theta, v):
+    def ggnvp(self, theta: Array | None, v: Array) -> Array:
         """G v, the Gauss-Newton product: G = Z' H_L Z, Z the Jacobian of the model's output z, H_L the Hessian of the
         loss with respect to z; plus the Hessian of the regularizer. Softmax and its cross-entropy are one loss."""
         with self.linearized(theta) as at:
             return at.ggnvp(v)
 
-    def fishervp(self, theta, v):
+    def fishervp(self, theta: Array | None, v: Array) -> Array:
         """F v, F the model's Fisher matrix: the mean over x of E[s s'], s the gradient of log p(y | x), y drawn from
         the *model*. For the likelihoods of `losses` it is the Gauss-Newton matrix (without regularizer); other losses
         are refused. Squared error: p is the normal distribution for which J is the likelihood."""
         with self.linearized(theta) as at:
             return at.fishervp(v)
 
-    def empirical_fishervp(self, theta, v):
+    def empirical_fishervp(self, theta: Array | None, v: Array) -> Array:
         """The mean of g_i g_i' v over the examples, with the *given* labels: not the Fisher matrix, and no curvature
         (Martens 2014, Kunstner et al. 2019)."""
         return empirical_fishervp(self, theta, v)
 
-    def hessian(self, theta=None, largest=LARGEST):
+    def hessian(self, theta: Array | None = None, largest: float = LARGEST) -> Array:
         """The Hessian (n, n), one product per row; zeros where frozen. ValueError above `largest` entries."""
         return self._matrix("hessian", theta, largest)
 
-    def ggn(self, theta=None, largest=LARGEST):
+    def ggn(self, theta: Array | None = None, largest: float = LARGEST) -> Array:
         """The Gauss-Newton matrix (n, n), see `ggnvp`."""
         return self._matrix("ggn", theta, largest)
 
-    def fisher(self, theta=None, largest=LARGEST):
+    def fisher(self, theta: Array | None = None, largest: float = LARGEST) -> Array:
         """The model's Fisher matrix (n, n), see `fishervp`."""
         return self._matrix("fisher", theta, largest)
 
-    def empirical_fisher(self, theta=None, largest=LARGEST):
+    def empirical_fisher(self, theta: Array | None = None, largest: float = LARGEST) -> Array:
         """The mean of g_i g_i', (n, n), see `empirical_fishervp`."""
         self.refuse_large("empirical_fisher", self.parameters.n, largest)
         E = self.example_grads(theta, largest)
         return E.T @ E / self.dtype.type(len(E))
 
-    def hessian_diagonal(self, theta=None, samples=None, rng=None):
+    def hessian_diagonal(self, theta: Array | None = None, samples: int | None = None, rng: Random = None) -> Array:
         """The diagonal of the Hessian, (n,): exact from n products, or Hutchinson's estimate from `samples` of them."""
         graph = self.linearize(theta).graph
 
@@ -176,7 +183,7 @@ class Curvature:
                 e[i] = 0
         return out
 
-    def refuse_large(self, which, rows, largest):
+    def refuse_large(self, which: str, rows: int, largest: float) -> None:
         """ValueError if a matrix (rows, n) has more than `largest` entries."""
         entries = rows * self.parameters.n
         if entries > largest:

@@ -1,4 +1,6 @@
 """What a method may want from J example by example: gradients, residuals with their Jacobian, inputs of layers."""
+from __future__ import annotations
+
 import math
 
 import numpy as np
@@ -7,17 +9,18 @@ from minigrad.core import Tensor, grad, no_grad
 from minigrad.derivatives import ByExample
 from minigrad.nn.module import observe
 from minigrad.objective.curvature import LARGEST
+from minigrad.typing import Array
 
 
 class Examples:
     """The methods of `Objective` that know the examples one by one."""
 
     @property
-    def m(self):
+    def m(self) -> int:
         """How many examples J is the mean of."""
         return len(self.x.data)
 
-    def example_grads(self, theta=None, largest=LARGEST):
+    def example_grads(self, theta: Array | None = None, largest: float = LARGEST) -> Array:
         """The gradient of each example, (m, n); their mean is the gradient of J (the regularizer is in each).
 
         From one pass where the layers are Linear, Conv2d and the like, else from one pass per example. Where the model
@@ -33,7 +36,7 @@ class Examples:
             out[:, part] = row
         return out + penalty
 
-    def example_grad_squares(self, theta=None):
+    def example_grad_squares(self, theta: Array | None = None) -> Array:
         """The mean over the examples of the squares of their gradients, (n,), without forming the (m, n) gradients."""
         with self.on_copies(theta) as leaves:
             each, penalty = self._by_example(leaves)
@@ -60,7 +63,7 @@ class Examples:
 
     # ---- squared error as a sum of squares
 
-    def residuals(self, theta=None):
+    def residuals(self, theta: Array | None = None) -> Array:
         """r with J = r . r, for mean_squared_error without a regularizer: (z - y) / sqrt(their number), flattened (the
         difference itself with reduction="sum")."""
         scale = self._residual_scale()
@@ -68,7 +71,7 @@ class Examples:
             z = self.output("residuals").data
         return ((z - np.asarray(getattr(self.y, "data", self.y), z.dtype)) * scale(z.size)).ravel()
 
-    def jacobian(self, theta=None, largest=LARGEST):
+    def jacobian(self, theta: Array | None = None, largest: float = LARGEST) -> Array:
         """dr/dtheta of `residuals`, (number of outputs, n): gradient of J = 2 jacobian' r. One pass per output of an
         example where `example_grads` needs one in all."""
         scale = self._residual_scale()
@@ -97,7 +100,7 @@ class Examples:
 
     # ---- layers
 
-    def layer_inputs(self, theta=None):
+    def layer_inputs(self, theta: Array | None = None) -> dict[str, Array]:
         """The inputs h (rows, n_in) of every layer h w + b whose w and b are slices "<layer>.w", "<layer>.b" of theta
         and not frozen: {layer: h}. A layer that is called several times has the rows of all calls.
 

@@ -1,6 +1,10 @@
 """J(theta) = loss(model(x), y) as a function of a vector: its value, its gradient, and the model at a point."""
+from __future__ import annotations
+
 import functools
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 
@@ -8,6 +12,7 @@ from minigrad.core import Leaf, Number, Tensor, grad, no_grad, wrap
 from minigrad.nn.module import Module, fixed_statistics
 from minigrad.objective.curvature import Curvature
 from minigrad.objective.examples import Examples
+from minigrad.typing import Array, Loss, TensorLike
 
 
 class Objective(Curvature, Examples):
@@ -26,51 +31,55 @@ class Objective(Curvature, Examples):
     Many products at one theta: `at_theta = J.linearize(theta)`, then at_theta.hvp(v), at_theta.ggnvp(v), ...
     Batch norm in training couples the examples: all products are of the batch as one function.
     """
+    model: Module
+    loss: Loss
+    regularizer: Callable[[Any], Any] | None
 
-    def __init__(self, model, loss, x, y, regularizer=None):
+    def __init__(self, model: Module, loss: Loss, x: TensorLike, y: Any,
+                 regularizer: Callable[[Any], Any] | None = None) -> None:
         if not isinstance(model, Module):
             raise ValueError(f"Objective: model must be a Module, got {model!r:.60}")
         if not callable(loss) or not (regularizer is None or callable(regularizer)):
             raise ValueError("Objective: loss must be a function (output, y) -> Tensor, regularizer None or a function "
                              f"model -> Tensor, got {loss!r:.60} and {regularizer!r:.60}")
         self.model, self.loss, self.regularizer = model, loss, regularizer
-        self.x = x if isinstance(x, Tensor) else Tensor(x)
+        self.x: Tensor = x if isinstance(x, Tensor) else Tensor(x)
         self.y = y
-        self.parameters = model.parameters()
+        self.parameters: Any = model.parameters()
 
-    def __call__(self, theta=None):
+    def __call__(self, theta: Array | None = None) -> float:
         return self.value(theta)
 
     # ---- J and its gradient
 
-    def value(self, theta=None):
+    def value(self, theta: Array | None = None) -> float:
         """J(theta), a float."""
         with self.at(theta), no_grad():
             return self.tensor().item()
 
-    def grad(self, theta=None):
+    def grad(self, theta: Array | None = None) -> Array:
         """The gradient of J at theta, (n,)."""
         return self.value_and_grad(theta)[1]
 
-    def value_and_grad(self, theta=None):
+    def value_and_grad(self, theta: Array | None = None) -> tuple[float, Array]:
         """(J(theta), gradient (n,)), from one pass forward and back."""
         with self.at(theta), no_grad(enabled=True):
             J = self.tensor()
             return J.item(), self.flat(grad(J, self.free()))
 
-    def tensor(self):
+    def tensor(self) -> Tensor:
         """J as a Tensor, with its graph, at the model's present parameters."""
         J, penalty = self.loss_at(self.model(self.x)), self.penalty()
         return J if penalty is None else J + penalty
 
-    def output(self, who):
+    def output(self, who: str) -> Tensor:
         """The model's output z, which must be one Tensor."""
         z = self.model(self.x)
         if not isinstance(z, Tensor):
             raise ValueError(f"Objective.{who}: the model must return one Tensor, got {type(z).__name__}")
         return z
 
-    def loss_at(self, z):
+    def loss_at(self, z: Tensor) -> Tensor:
         """loss(z, y), which must be a Tensor of a single number."""
         J = self.loss(z, self.y)
         if not isinstance(J, Tensor) or J.size != 1:
@@ -78,7 +87,7 @@ class Objective(Curvature, Examples):
             raise ValueError(f"Objective: loss(output, y) must be a Tensor with a single number, got {got}")
         return J
 
-    def penalty(self):
+    def penalty(self) -> Tensor | None:
         """The regularizer's value, a Tensor with a single number (without history if it does not depend on theta), or
         None."""
         if self.regularizer is None:
@@ -91,7 +100,7 @@ class Objective(Curvature, Examples):
             raise ValueError(f"Objective: regularizer(model) must be a Tensor with a single number, got {got}")
         return penalty
 
-    def named_loss(self):
+    def named_loss(self) -> tuple[str, dict[str, Any]]:
         """(name, keyword arguments) of a loss of `losses` or `ops`, looking into functools.partial."""
         loss, options = self.loss, {}
         while isinstance(loss, functools.partial):
@@ -102,7 +111,7 @@ class Objective(Curvature, Examples):
     # ---- the model at a point
 
     @contextmanager
-    def at(self, theta):
+    def at(self, theta: Array | None) -> Iterator[None]:
         """Inside, the model's parameters are theta."""
         with self.parameters.lock:
             own = self.parameters.theta
@@ -124,7 +133,7 @@ class Objective(Curvature, Examples):
                 self.parameters.changed()
 
     @contextmanager
-    def on_copies(self, theta, lent=False):
+    def on_copies(self, theta: Array | None, lent: bool = False) -> Iterator[list[Tensor]]:
         """Inside, the parameters are copies of theta and new leaves, which are handed out (the free ones): a graph that
         is recorded here outlives the block, and no step of the model invalidates it. lent: theta itself in place of a
         copy, for a graph that is done with while the caller holds `parameters.lock`."""
@@ -150,39 +159,39 @@ class Objective(Curvature, Examples):
     # ---- between vectors and parameters
 
     @property
-    def dtype(self):
+    def dtype(self) -> np.dtype[Any]:
         """float32 or float64, that of theta."""
         return self.parameters.dtype
 
-    def free(self):
+    def free(self) -> list[Any]:
         """The parameters that are not frozen."""
         return [p for p in self.parameters if p.requires_grad]
 
-    def free_slices(self):
+    def free_slices(self) -> list[slice]:
         """Their slices of theta."""
         return [part for p, part in zip(self.parameters, self.parameters.slices.values()) if p.requires_grad]
 
-    def flat(self, parts):
+    def flat(self, parts: Sequence[Any]) -> Array:
         """One array or Tensor per free parameter -> (n,), zeros where frozen; no parts at all: zeros."""
         out = np.zeros(self.parameters.n, self.dtype)
         for part, values in zip(self.free_slices(), parts):
             out[part] = getattr(values, "_data", values).ravel()
         return out
 
-    def vector(self, v):
+    def vector(self, v: Array) -> Array:
         """v as an array (n,) in theta's dtype."""
         v = np.asarray(v, dtype=self.dtype)
         if v.shape != (self.parameters.n,):
             raise ValueError(f"Objective: v must have shape ({self.parameters.n},), got {v.shape}")
         return v
 
-    def parts(self, v):
+    def parts(self, v: Array) -> list[Array]:
         """(n,) -> one array per free parameter."""
         v = self.vector(v)
         return [v[part].reshape(p.shape) for p, part in zip(self.parameters, self.parameters.slices.values())
                 if p.requires_grad]
 
 
-def is_same_memory(a, b):
+def is_same_memory(a: Any, b: Any) -> bool:
     """Whether two arrays of one shape are the very same numbers."""
     return a is b or (a.__array_interface__["data"] == b.__array_interface__["data"] and a.strides == b.strides)

@@ -1,9 +1,15 @@
 """Polyak averaging during a run (8.7.3), and batch norm's running averages for the averaged parameters (8.7.1)."""
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
 import numpy as np
 
 from minigrad import random
 from minigrad.core import Tensor, no_grad
-from minigrad.training.run import Callback
+from minigrad.nn import Module
+from minigrad.training.run import Callback, Run
 
 
 class Averaging(Callback):
@@ -13,20 +19,22 @@ class Averaging(Callback):
     run begins a new average.
     Afterwards: `with average.applied(): refresh_batch_norm(model, batches); evaluate(model, ...)`.
     """
+    average: Any
+    since: int
 
-    def __init__(self, average, since=1):
+    def __init__(self, average: Any, since: int = 1) -> None:
         self.average, self.since = average, since
         self.state_dict, self.load_state_dict = average.state_dict, average.load_state_dict
 
-    def reset(self, run):
+    def reset(self, run: Run) -> None:
         self.average.reset()
 
-    def step(self, run):
+    def step(self, run: Run) -> None:
         if run.steps >= self.since:
             self.average.update()
 
 
-def refresh_batch_norm(model, batches):
+def refresh_batch_norm(model: Module, batches: Iterable[Any]) -> Module:
     """Recompute the running averages of batch norm as those over `batches` of (x, ...), each batch counted by its
     examples: after averaging parameters, whose own statistics belong to no single step (8.7.1 with 8.7.3).
 

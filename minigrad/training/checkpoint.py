@@ -5,19 +5,24 @@ values as one JSON text in the uint8 tensor "json". The parts: model, frozen, op
 (those of the layers and the thread's default), batches (their order), run (counters, history, losses), and the state of
 callbacks and extras. A part is any pair of `state_dict` and `load_state_dict`.
 """
+from __future__ import annotations
+
 import json
+from typing import Any
 
 import numpy as np
 
 from minigrad import random
 from minigrad.files import FormatError, load_tensors, save_tensors
 from minigrad.optim.schedules import NotASchedule
+from minigrad.training.run import Run
+from minigrad.typing import FilePath
 
 OF_THE_USER = ("model", "frozen", "optimizer", "generators", "batches")    # where a sound file may be of another run
 KIND = {"minigrad.kind": "checkpoint", "minigrad.checkpoint": "1"}
 
 
-def save_checkpoint(path, run, **extras):
+def save_checkpoint(path: FilePath, run: Run, **extras: Any) -> None:
     """Write the state of a Run to `path`, atomically: whenever the process dies, the old file or the new one is there.
 
     extras: further objects with state_dict and load_state_dict, by name.
@@ -32,7 +37,7 @@ def save_checkpoint(path, run, **extras):
     save_tensors(path, tensors, KIND)
 
 
-def load_checkpoint(path, run, **extras):
+def load_checkpoint(path: FilePath, run: Run, **extras: Any) -> Run:
     """Put a Run (of the same model, optimizer, data and callbacks) where the one that wrote `path` was. Returns it.
 
     Callbacks are reset, then restored. Raises FormatError for a file that is damaged or no checkpoint, or where the

@@ -1,23 +1,27 @@
 """The learning curve: loss and 0-1 error over the epochs, as a picture (needs matplotlib)."""
+from __future__ import annotations
+
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from minigrad.notebook import in_notebook, show
-from minigrad.training.run import Callback
+from minigrad.training.run import Callback, Run
+from minigrad.typing import FilePath
 
 
 class LearningCurve(Callback):
     """Draw the learning curve into a PNG after every epoch."""
 
-    def __init__(self, path):
+    def __init__(self, path: FilePath) -> None:
         self.path = Path(path)
 
-    def epoch(self, run):
+    def epoch(self, run: Run) -> None:
         draw_learning_curve(run.history, self.path)
 
 
-def draw_learning_curve(history, path=None):
+def draw_learning_curve(history: Any, path: FilePath | None = None) -> None:
     """A run's history as a picture: training and validation loss, and the 0-1 error if there is one.
 
     history: that of a Run, or the Run. path: where the picture goes; in a notebook it shows itself and needs none.

@@ -1,12 +1,17 @@
 """What a model is worth: loss, 0-1 error, confusion matrix and metrics on examples it is not trained on."""
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from minigrad.arguments import count
 from minigrad.core import Tensor, no_grad
+from minigrad.nn import Module
+from minigrad.typing import Array, ArrayLike, Loss
 
 
 class Evaluation(NamedTuple):
@@ -17,17 +22,17 @@ class Evaluation(NamedTuple):
     loss: float
     error: float | None
     confusion: np.ndarray | None
-    metrics: dict
+    metrics: dict[str, Any]
 
 
 @contextmanager
-def in_test_mode(model):
+def in_test_mode(model: Module) -> Iterator[Module]:
     """Inside, the model is in test mode and nothing is recorded; every module's mode is put back."""
     with model.mode(training=False), no_grad():
         yield model
 
 
-def denominator(loss):
+def denominator(loss: Loss) -> Any:
     """A function of a batch's targets: what the loss of this batch is divided by, so that batches make a whole:
 
         J = sum of J_batch d(y_batch) / sum of d(y_batch);    where the loss is a sum d is None, and J = sum of J_batch
@@ -44,7 +49,7 @@ def denominator(loss):
     return partial(loss.denominator, **options) if options else loss.denominator
 
 
-def shares(counts, total):
+def shares(counts: Sequence[Any], total: Any) -> list[Any]:
     """What each batch's loss counts in the loss of them all. counts: their denominators, total: that of all; None for
     sums (each counts 1).
 
@@ -54,7 +59,7 @@ def shares(counts, total):
     return [one / total for one in counts] if total else [1.0] * len(counts)
 
 
-def predict(model, x, batch_size=1000):
+def predict(model: Module, x: ArrayLike, batch_size: int = 1000) -> Array:
     """The model's output for all examples, in test mode: an ndarray (m, ...)."""
     batch_size = count("predict", "batch_size", batch_size)
     if len(x) == 0:
@@ -63,7 +68,8 @@ def predict(model, x, batch_size=1000):
         return np.concatenate([model(Tensor(x[i:i + batch_size])).data for i in range(0, len(x), batch_size)])
 
 
-def evaluate(model, loss, x, y, batch_size=1000, metrics=None):
+def evaluate(model: Module, loss: Loss, x: ArrayLike, y: ArrayLike, batch_size: int = 1000,
+             metrics: dict[str, Callable[..., Any]] | None = None) -> Evaluation:
     """Loss, 0-1 error, confusion matrix and metrics of a model in test mode. x (m, ...), y (m, ...). Changes nothing.
 
     The loss is that of all examples as one batch, whatever the batch_size: batches count by the loss's denominator

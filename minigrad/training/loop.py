@@ -12,28 +12,36 @@ By hand it is ten lines:
 `fit` adds what one otherwise forgets: learning and test mode, a check of the loss before the step, history, a progress
 bar, validation, gradient accumulation, checkpoints, and Ctrl-C that ends after the step at hand.
 """
+from __future__ import annotations
+
 import signal
 import threading
 import time
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from math import isfinite, nan
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from minigrad.arguments import count
 from minigrad.core import Tensor, no_grad
+from minigrad.nn import Module
 from minigrad.objective import Objective
 from minigrad.optim import FirstOrder, NonFiniteError
 from minigrad.training.checkpoint import load_checkpoint
 from minigrad.training.evaluation import evaluate, shares
 from minigrad.training.progress import progress as show_progress
 from minigrad.training.run import Run
+from minigrad.typing import ArrayLike, FilePath, Loss
 
 
-def fit(model, loss, optimizer, batches, *, epochs=None, steps=None, validation=None, metrics=None, callbacks=(),
-        accumulate=1, progress=True, resume=None):
+def fit(model: Module, loss: Loss, optimizer: Any, batches: Iterable[Any], *, epochs: int | None = None,
+        steps: int | None = None, validation: tuple[ArrayLike, ArrayLike] | None = None,
+        metrics: dict[str, Callable[..., Any]] | None = None, callbacks: Sequence[Any] = (), accumulate: int = 1,
+        progress: bool = True, resume: FilePath | None = None) -> Run:
     """Train a model. Returns the Run, whose `history` has one dict per epoch and `losses` the loss of every step.
 
     loss(model(x), y) -> Tensor (): the mean over a batch, or the sum. optimizer: on model.parameters(); a method that

@@ -1,16 +1,21 @@
 """What a run shows while it goes: a terminal a bar over the epoch (tqdm's, where installed) and a line per epoch,
 a notebook one bar over the whole run and one table of its epochs, in one place.
 """
+from __future__ import annotations
+
 import sys
 import time
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 from minigrad import notebook
+from minigrad.training.run import Run
 
 EVERY = 0.2                              # seconds between two pictures of a bar
 
 
-def progress(run, epochs, steps, wanted):
+def progress(run: Run, epochs: int | None, steps: int | None, wanted: bool) -> Silent:
     """What shows a run: Silent, Terminal or Notebook. epochs, steps: how far it will go, or None. wanted: at all?"""
     if not wanted:
         return Silent()
@@ -21,28 +26,28 @@ class Silent:
     """Shows nothing."""
 
     @contextmanager
-    def epoch(self, length):
+    def epoch(self, length: int | None) -> Iterator[Silent]:
         """While an epoch begins or goes on. length: batches, or None where nobody knows. Gives what has `update`."""
         yield self
 
-    def update(self, batches, loss):
+    def update(self, batches: int, loss: float) -> None:
         """After each step, so many batches further."""
 
-    def line(self, figures):
+    def line(self, figures: dict[str, Any]) -> None:
         """After an epoch: its entry in the history."""
 
-    def end(self):
+    def end(self) -> None:
         """After the run, however it ended."""
 
 
 class Terminal(Silent):
     """A bar over the epoch, only where a person looks (a file that takes the output gets none), and a line for each."""
 
-    def __init__(self, run, epochs):
+    def __init__(self, run: Run, epochs: int | None) -> None:
         self.run, self.epochs, self.bar = run, epochs, None
 
     @contextmanager
-    def epoch(self, length):
+    def epoch(self, length: int | None) -> Iterator[Silent]:
         try:
             from tqdm import tqdm
         except ImportError:
@@ -56,44 +61,44 @@ class Terminal(Silent):
             yield self
         self.bar = None
 
-    def update(self, batches, loss):
+    def update(self, batches: int, loss: float) -> None:
         if self.bar is not None:
             self.bar.set_postfix_str(f"loss {loss:.4f}", refresh=False)
             self.bar.update(batches)
 
-    def line(self, figures):
+    def line(self, figures: dict[str, Any]) -> None:
         print(line(figures), flush=True)
 
 
 class Notebook(Silent):
     """One bar over the whole run, and below it the table of its epochs. Nothing but the table is left at the end."""
 
-    def __init__(self, run, epochs, steps):
+    def __init__(self, run: Run, epochs: int | None, steps: int | None) -> None:
         self.run, self.epochs, self.steps, self.length = run, epochs, steps, None
         self.drawn, self.loss = time.perf_counter(), None
         self.live = notebook.Live(self.text())
 
     @contextmanager
-    def epoch(self, length):
+    def epoch(self, length: int | None) -> Iterator[Silent]:
         self.length = length
         yield self
 
-    def update(self, batches, loss):
+    def update(self, batches: int, loss: float) -> None:
         self.loss = loss
         if time.perf_counter() - self.drawn >= EVERY:
             self.draw()
 
-    def line(self, figures):
+    def line(self, figures: dict[str, Any]) -> None:
         self.draw()
 
-    def end(self):
+    def end(self) -> None:
         self.live.update(self.run._repr_html_())
 
-    def draw(self):
+    def draw(self) -> None:
         self.live.update(self.text())
         self.drawn = time.perf_counter()
 
-    def text(self):
+    def text(self) -> str:
         run = self.run
         part = run.seen / self.length if self.length else 0.0
         done = max(run.steps / self.steps if self.steps else 0.0,
@@ -117,7 +122,7 @@ COLUMNS = {                              # of a history: heading, and how a figu
 }
 
 
-def history_table(history):
+def history_table(history: Sequence[dict[str, Any]]) -> str:
     """A run's history as an HTML table, a row for each epoch; of metrics of one's own too."""
     names = list(dict.fromkeys(name for figures in history for name in figures
                                if name not in ("steps", "seconds")))
@@ -129,7 +134,7 @@ def history_table(history):
     return notebook.table([heading for heading, _ in written], rows) if rows else ""
 
 
-def line(figures):
+def line(figures: dict[str, Any]) -> str:
     """One epoch in a line of text."""
     text = f"epoch {figures['epoch']:3d}  train loss {figures['loss']:.4f}"
     if "validation_loss" in figures:

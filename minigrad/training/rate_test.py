@@ -1,15 +1,20 @@
 """The learning-rate range test: which rates make the loss fall at all, and from which on it breaks away (8.3.1)."""
+from __future__ import annotations
+
+from collections.abc import Iterable
 from copy import deepcopy
 from math import nan
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from minigrad import random
 from minigrad.arguments import count, number
+from minigrad.nn import Module
 from minigrad.optim import NonFiniteError
 from minigrad.training.loop import fit
 from minigrad.training.run import Callback
+from minigrad.typing import Loss
 
 
 class RateTest(NamedTuple):
@@ -24,7 +29,8 @@ class RateTest(NamedTuple):
     largest: float | None
 
 
-def rate_test(model, loss, optimizer, batches, lowest=1e-6, highest=10.0, steps=100, rho=0.9, away=4.0):
+def rate_test(model: Module, loss: Loss, optimizer: Any, batches: Iterable[Any], lowest: float = 1e-6,
+              highest: float = 10.0, steps: int = 100, rho: float = 0.9, away: float = 4.0) -> RateTest:
     """Learning-rate range test (Smith 2017; the advice of 8.3.1: look at the first steps' losses and choose by them).
 
         eps_k = lowest (highest / lowest)^((k - 1)/(steps - 1)),   one step on one batch for each k

@@ -1,11 +1,17 @@
 """A training run under way: where it is, what it has seen, and the base of what may act on it."""
+from __future__ import annotations
+
 from array import array
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from math import isfinite
+from typing import Any
 
 import numpy as np
 
+from minigrad.nn import Module
 from minigrad.training.evaluation import denominator
+from minigrad.typing import ArrayLike, Loss
 
 
 class Callback:
@@ -19,27 +25,27 @@ class Callback:
     """
     last = False
 
-    def reset(self, run):
+    def reset(self, run: Run) -> None:
         """Forget what an earlier run has left. Nothing of this run has happened yet, nor been restored."""
 
-    def start(self, run):
+    def start(self, run: Run) -> None:
         """Before the first step (and after a resume)."""
 
-    def gradient(self, run):
+    def gradient(self, run: Run) -> None:
         """After backward, before the step: the place to clip. `run.group` holds the batches of the step.
 
         Methods that get an objective have no such moment."""
 
-    def step(self, run):
+    def step(self, run: Run) -> None:
         """After every step of the optimizer."""
 
-    def epoch(self, run):
+    def epoch(self, run: Run) -> None:
         """After every epoch; `run.figures` is its entry in the history."""
 
-    def end(self, run):
+    def end(self, run: Run) -> None:
         """When the loop is left, for whatever reason (`run.reason`), also by an exception."""
 
-    def close(self, run):
+    def close(self, run: Run) -> None:
         """After `end` of all callbacks: what the caller of `fit` is to find, such as the best parameters."""
 
 
@@ -52,16 +58,35 @@ class Run:
     Of the epoch so far: seen: batches; total / count: the loss, count being the examples, or what the loss says instead
     (`training.denominator`); clock: seconds.
     """
+    model: Module
+    loss: Loss
+    optimizer: Any
+    batches: Iterable[Any]
+    validation: tuple[ArrayLike, ArrayLike] | None
+    metrics: dict[str, Callable[..., Any]]
+    seen: int
+    total: float
+    count: int
+    clock: float
+    history: list[dict[str, Any]]
+    losses: Any
+    figures: dict[str, Any] | None
+    group: Any
+    buffers: list[Any]
+    reason: str
+    error: BaseException | None
 
-    def __init__(self, model, loss, optimizer, batches, validation=None, callbacks=(), metrics=None):
+    def __init__(self, model: Module, loss: Loss, optimizer: Any, batches: Iterable[Any],
+                 validation: tuple[ArrayLike, ArrayLike] | None = None, callbacks: Sequence[Any] = (),
+                 metrics: dict[str, Callable[..., Any]] | None = None) -> None:
         self.model, self.loss, self.optimizer, self.batches = model, loss, optimizer, batches
-        self.denominator = denominator(loss)
-        self.needs_objective = getattr(optimizer, "needs_objective", True)
+        self.denominator: Any = denominator(loss)
+        self.needs_objective: Any = getattr(optimizer, "needs_objective", True)
         self.validation, self.metrics = validation, dict(metrics or {})
-        self.callbacks = sorted(callbacks, key=lambda callback: getattr(callback, "last", False))
+        self.callbacks: list[Any] = sorted(callbacks, key=lambda callback: getattr(callback, "last", False))
         self.epoch = self.steps = self.examples = 0
         self.seen, self.total, self.count, self.clock = 0, 0.0, 0, 0.0
-        self.timed_from = 0, 0.0                            # examples and clock when this process took up the epoch
+        self.timed_from: tuple[int, float] = 0, 0.0  # examples and clock when this process took up the epoch
         self.history, self.losses = [], array("d")
         self.figures, self.group, self.buffers = None, None, []
         self.reason, self.error = "", None
@@ -76,22 +101,22 @@ class Run:
         what = f"{how}: {self.epoch} epochs, {self.steps} steps, {self.examples:,} examples{loss}"
         return f"<p>{escape(what)}</p>\n{history_table(self.history)}"
 
-    def stop(self, reason):
+    def stop(self, reason: str) -> None:
         """Leave the loop after the step or epoch at hand."""
         self.reason = self.reason or reason
 
-    def reset_callbacks(self):
+    def reset_callbacks(self) -> None:
         """A new run for all callbacks. (An object that only has the methods of the loop needs no reset.)"""
         for callback in self.callbacks:
             if hasattr(callback, "reset"):
                 callback.reset(self)
 
-    def tell(self, event):
+    def tell(self, event: str) -> None:
         """Call one method of all callbacks."""
         for callback in self.callbacks:
             getattr(callback, event)(self)
 
-    def wind_up(self):
+    def wind_up(self) -> None:
         """Call `end` of all callbacks, then `close` of all, also after an error, in the run or in one of them."""
         for event in ("end", "close"):
             for callback in self.callbacks:
@@ -99,7 +124,7 @@ class Run:
                     getattr(callback, event)(self)
 
     @contextmanager
-    def noting(self, what):
+    def noting(self, what: str) -> Iterator[None]:
         """An error inside becomes the run's `error`, or a note to the one that came first."""
         try:
             yield
@@ -109,17 +134,17 @@ class Run:
             elif error is not self.error:
                 self.error.add_note(f"then, in {what}: {error!r}")
 
-    def at_theta(self):
+    def at_theta(self) -> Any:
         """`with run.at_theta():` the parameters are at theta, also for methods that look ahead (Nesterov)."""
         return self.optimizer.at_theta()
 
-    def state_dict(self):
+    def state_dict(self) -> dict[str, Any]:
         """Where the run is: for a checkpoint."""
         counters = {name: getattr(self, name) for name in COUNTERS}
         return counters | {"history": [dict(figures) for figures in self.history],
                            "losses": np.array(self.losses, np.float64)}
 
-    def load_state_dict(self, state):
+    def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on where `state` was saved. Raises ValueError; then nothing has changed."""
         if state.keys() != {*COUNTERS, "history", "losses"}:
             raise ValueError(f"Run.load_state_dict: wanted {', '.join(COUNTERS)}, history and losses, "
@@ -142,7 +167,7 @@ class Run:
         self.timed_from = self.examples, self.clock
 
 
-COUNTERS = {"epoch": (int,), "steps": (int,), "examples": (int,), "seen": (int,), "total": (float,),
+COUNTERS: tuple[str, ...] = {"epoch": (int,), "steps": (int,), "examples": (int,), "seen": (int,), "total": (float,),
             "count": (int, float), "clock": (float,)}
 MEASURED = ("loss", "seconds", "examples_per_second", "validation_loss", "validation_error")
 
