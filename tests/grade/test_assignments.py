@@ -218,6 +218,8 @@ def test_the_reference_tests_kill_every_mutant_and_pass_what_is_right(name):
 LIBRARY = {
     "01_op_and_rules": (["core/primitive.py", "ops/elementwise.py", "ops/reduce.py"],
                         {"_spread": "spread", "_shape_with": "shape_with"}),
+    "02_matmul": (["../examples/kernels/reordered.pyx", "../examples/kernels/blocked.pyx"],
+                  {"DEEP": "deep", "WIDE": "wide"}, "task [12]"),
     "03_batch_norm": (["ops/norm.py", "nn/normalization.py"],
                       {"_standardize_x": "standardize_x", "_standardize": "standardize", "_leading": "leading",
                        "_gated(g, y, relu)": "g", "self.gamma": "gamma", "self.beta": "beta", "self.delta": "delta",
@@ -271,6 +273,17 @@ WRONG = {
         "g is forgotten": (
             [("return spread(g, x, axes) * (powers", "return (powers")],
             {"3.1": "multiplied by its own g", "3.2": "shares one g", "3.4": "linear in g"}),
+    },
+    "02_matmul": {
+        "the definition": (
+            [("        for p in range(k):\n            x = a[i, p]\n            for j in range(n):\n",
+              "        for j in range(n):\n            for p in range(k):\n                x = a[i, p]\n")],
+            {"1.2": "which index must run fastest"}),
+        "not blocked": ([("deep, wide):\n", "deep, wide):\n    deep, wide = b.shape\n")],
+                        {"2.2": "before the next is touched"}),
+        "the gradient by the shapes": ([("da = tiled(g, b.T, high, wide)",
+                                         "da = tiled(g, b if b.shape[0] == b.shape[1] else b.T, high, wide)")],
+                                       {"5.1": "A[i, p] is multiplied by B[p, j]"}),
     },
     "03_batch_norm": {
         "mu and sigma are constants": (
