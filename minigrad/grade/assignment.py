@@ -41,7 +41,7 @@ class Assignment:
     blocked: tuple = ()
     module: str = ""
     subject: str = ""
-    seconds: float = 10
+    seconds: float = 5
     memory: int = 1024
     mutant_points: float = 0
     folder: Path | None = None

@@ -236,6 +236,7 @@ def submission(request, inputs, wire, result):
     sys.path[:] = [*request["python"], *libraries, work]
     os.chdir(work)
     if weak:
+        os.environ["MINIGRAD_KERNELS"] = "numpy"                        # the compiled ones import ctypes
         importlib.import_module("numpy.testing")                        # it imports what is forbidden from here on
         for name in [name for name in sys.modules if name.split(".")[0] in MODULES]:
             del sys.modules[name]

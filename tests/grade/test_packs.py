@@ -285,6 +285,7 @@ def test_nbgrader_reads_the_points_of_a_report(tmp_path, graded):
     (tmp_path / "read.py").write_text(NBGRADER)
     for name, text in (("right", SOLUTION), ("wrong", WRONG)):
         record = graded(text, suite=True, test_mine__dot__py=SUITE)
+        record.tests[0].images = [("a picture", [[0, 0], [1, 1]], [[0, 0], [1, 2]])]
         (tmp_path / f"{name}.ipynb").write_text(FORMATS["nbgrader"](record))
     right, wrong = map(json.loads, run([python, "read.py", "right.ipynb", "wrong.ipynb"], tmp_path).splitlines())
     assert right == [["test-1-1", 2, 2], ["test-1-2", 3, 3], ["test-S", 2, 2]]

@@ -27,6 +27,7 @@ CLASSROOM = {
     "tests": [{"name": str, "status": str, "message": str, "test_code": str, "task_id": str, "filename": str,
                "line_no": int, "duration": NUMBER, "score": NUMBER, "output": str}]}
 CODERUNNER = {"fraction": NUMBER, "testresults": [list], "columnformats": [str], "prologuehtml": str,
+              "epiloguehtml": str,
               "instructorhtml": str}
 
 
@@ -163,6 +164,17 @@ def test_no_text_of_a_student_breaks_a_report(name, record):
     elif name == "markdown":
         (row,) = [line for line in text.splitlines() if line.startswith("| 1.2")]
         assert row.replace("\\|", "").count("|") == 5 and "<b>" not in row
+
+
+@pytest.mark.parametrize("name, where", [
+    ("gradescope", lambda data: data["tests"][1]["output"]), ("coderunner", lambda data: data["epiloguehtml"]),
+    ("nbgrader", lambda data: f'src="data:image/png;base64,{data["cells"][2]["outputs"][1]["data"]["image/png"]}"'),
+    ("prairielearn", lambda data: f'src="{data["tests"][1]["images"][0]["url"]}"')])
+def test_the_wrong_path_goes_back_where_the_format_shows_pictures(name, where, record):
+    """One picture, of the public test that failed; the student's text beside it is no markup."""
+    text = where(json.loads(FORMATS[name](record)))
+    (address,) = re.findall(r'src="data:image/png;base64,([A-Za-z0-9+/=]+)"', text)
+    assert pixels(base64.b64decode(address)).shape[2] == 3 and "<script>" not in text
 
 
 def test_public_and_hidden_are_told_apart(record):

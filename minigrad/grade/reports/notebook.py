@@ -1,4 +1,7 @@
 """Notebooks with nbgrader's metadata (its schema 3): the cells of an assignment, and a record as a graded notebook."""
+import base64
+
+from minigrad.grade.picture import png
 from minigrad.grade.record import as_json
 from minigrad.grade.reports.page import summary
 
@@ -59,7 +62,7 @@ def nbgrader(record) -> str:
     for one in record.tests:
         said = one.message if one.visibility == "public" else ""
         name = f"{one.number} {one.name} ({one.visibility}): {one.status}"
-        cells.append(scored(one.number, name, one.points, one.most, said))
+        cells.append(scored(one.number, name, one.points, one.most, said, one.images))
     if record.suite:
         missed = "\n".join(f"missed: {message}" for _, message, tests in record.suite.mutants if not tests)
         cells.append(scored("S", "your own tests", record.suite.points, record.suite.most,
@@ -67,8 +70,11 @@ def nbgrader(record) -> str:
     return as_json(notebook(cells))
 
 
-def scored(number, name, points, most, said):
+def scored(number, name, points, most, said, images=()):
+    """A test's cell with its message, its pictures and, as the result, its points."""
     outputs = [{"output_type": "stream", "name": "stdout", "text": said + "\n"}] if said else []
+    outputs += [{"output_type": "display_data", "metadata": {}, "data": {
+        "text/plain": label, "image/png": base64.b64encode(png(got, want)).decode()}} for label, got, want in images]
     outputs.append({"output_type": "execute_result", "execution_count": None, "metadata": {},
                     "data": {"text/plain": repr(float(points))}})
     return code(grade_id(number), "# " + " ".join(name.split()), points=most, outputs=outputs)

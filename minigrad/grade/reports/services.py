@@ -20,14 +20,28 @@ def rows(record):
 
 
 def images(one):
+    """The pictures of a test as PrairieLearn wants them: a label, and the PNG as an address of its own."""
     return [{"label": label, "url": "data:image/png;base64," + base64.b64encode(png(got, want)).decode()}
             for label, got, want in one.images]
 
 
+def as_html(message, pictures):
+    """A message and the pictures under it, for what shows HTML."""
+    return f"<pre>{html.escape(message)}</pre>" + "".join(
+        f'<p>{html.escape(one["label"])}<br><img src="{one["url"]}" alt="{html.escape(one["label"])}"></p>'
+        for one in pictures)
+
+
 def gradescope(record):
-    """results.json. Hidden tests stay hidden; while there are any, Gradescope shows the student no total."""
+    """results.json. Hidden tests stay hidden; while there are any, Gradescope shows the student no total.
+
+    A test with a picture is HTML.
+    """
+    pictures = {one.number: images(one) for one in record.tests if one.images}
     tests = [{"number": number, "name": name, "score": points, "max_score": most,
-              "status": "passed" if passed else "failed", "output": message, "output_format": "text",
+              "status": "passed" if passed else "failed",
+              "output": as_html(message, pictures[number]) if number in pictures else message,
+              "output_format": "html" if number in pictures else "text",
               "visibility": "visible" if visibility == "public" else "hidden"}
              for number, name, points, most, passed, visibility, message in rows(record)]
     return as_json({
@@ -62,11 +76,13 @@ def classroom(record):
 
 def coderunner(record):
     """What a combinator template grader prints. `ishidden` rows are shown to teachers only."""
+    pictures = [(f"{one.number} {one.name}", images(one)) for one in record.tests if one.images]
     table = [["iscorrect", "Test", "Points", "What it says", "ishidden"]]
     table += [[int(passed), f"{number} {name}", f"{points:g}/{most:g}", message, int(visibility != "public")]
               for number, name, points, most, passed, visibility, message in rows(record)]
     return as_json({"fraction": record.points / record.most if record.most else 0.0, "testresults": table,
                     "columnformats": ["%s"] * 3, "prologuehtml": f"<p>{html.escape(summary(record))}</p>",
+                    "epiloguehtml": "".join(as_html(*one) for one in pictures),
                     "instructorhtml": f"<pre>{html.escape(markdown(record))}</pre>"})
 
 
