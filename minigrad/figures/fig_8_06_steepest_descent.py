@@ -64,11 +64,12 @@ def report(J, results):
         print(f"{name:20} J after 1, 2, 10 searches: "
               + ", ".join(f"{result.values[min(k, result.steps)]:.3e}" for k in (1, 2, 10))
               + f"; stopped after {result.steps} ({result.reason})")
-        print(f"{'':20} step 1 and 2: cosine {cosine(s[0], s[1]):+.6f}, "
-              f"d1'H d2 / (|d1|_H |d2|_H) = {s[0] @ J.H @ s[1] / (lengths[0] * lengths[1]):+.6f}")
-    factor = results["steepest descent"].values
+        if len(s) > 1:                  # one step is enough in a round bowl, and from an axis
+            print(f"{'':20} step 1 and 2: cosine {cosine(s[0], s[1]):+.6f}, "
+                  f"d1'H d2 / (|d1|_H |d2|_H) = {s[0] @ J.H @ s[1] / (lengths[0] * lengths[1]):+.6f}")
+    values = results["steepest descent"].values
     bound = ((CONDITION - 1) / (CONDITION + 1)) ** 2
-    print(f"steepest descent lowers J by {factor[2] / factor[1]:.4f} per search; the bound is {bound:.4f}")
+    print(f"steepest descent lowers J by {values[1] / values[0]:.4f} in the first search; the bound is {bound:.4f}")
 
 
 # %%

@@ -94,3 +94,14 @@ def test_an_svg_is_the_same_file_each_time(tmp_path):
         sheet.draw("line", lambda figure: figure.subplots().plot([1, 2], [3, 4]))
         files.append(sheet.written[0].read_bytes())
     assert files[0] == files[1]
+
+
+@pytest.mark.parametrize("change", [{"CONDITION": 1.0}, {"START": (0.0, 1.0)}], ids=str)
+def test_figure_8_6_where_one_search_is_enough(change, monkeypatch, tmp_path, capsys):
+    """What its text asks to try: a round bowl, a start on an axis of the ellipse."""
+    from minigrad.figures import fig_8_06_steepest_descent as figure
+    for name, value in change.items():
+        monkeypatch.setattr(figure, name, value)
+    figure.main(["--quick", "--out", str(tmp_path)])
+    said = capsys.readouterr().out
+    assert said.count("stopped after 1 (tolerance)") == 2 and "in the first search" in said
