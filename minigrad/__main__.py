@@ -5,10 +5,13 @@
     python -m minigrad compare              optimizers compared on digits
     python -m minigrad grade ...            assignments: make, run, class, list
 """
+from __future__ import annotations
+
 import importlib
 import os
 import platform
 import sys
+from typing import Any
 
 import numpy as np
 
@@ -16,7 +19,7 @@ import minigrad
 from minigrad import kernels
 
 
-def report():
+def report() -> list[tuple[str, Any]]:
     """Name and value of everything that decides which code runs."""
     if kernels.compiled:
         built = "yes"
@@ -44,7 +47,7 @@ COMMANDS = {"figures": ("minigrad.figures", "draw the figures of the chapter, al
             "grade": ("minigrad.grade.__main__", "assignments for a class: make, run, class, list")}
 
 
-def main(arguments):
+def main(arguments: list[str]) -> Any:
     """One of the commands with its arguments; without any the report. Returns the exit status."""
     if arguments and arguments[0] in COMMANDS:
         return importlib.import_module(COMMANDS[arguments[0]][0]).main(arguments[1:])

@@ -1,10 +1,13 @@
 """What an argument must be, said in one way: every room checks its numbers here before it touches anything."""
+from __future__ import annotations
+
 from math import nan
 from numbers import Real
 from operator import index
+from typing import Any
 
 
-def count(who, what, value, least=1, most=None, hint=""):
+def count(who: str, what: str, value: Any, least: int = 1, most: int | None = None, hint: str = "") -> int:
     """`value` as an int from `least` to `most`. Ints of NumPy's count, booleans and 3.0 do not. ValueError else."""
     try:
         number = None if isinstance(value, bool) else index(value)
@@ -16,12 +19,12 @@ def count(who, what, value, least=1, most=None, hint=""):
     return number
 
 
-def counts(who, **sizes):
+def counts(who: str, **sizes: Any) -> list[int]:
     """Several counts by name, as a list: `inputs, outputs = counts("Linear", inputs=inputs, outputs=outputs)`."""
     return [count(who, what, value) for what, value in sizes.items()]
 
 
-def pair(who, what, value, least=1):
+def pair(who: str, what: str, value: Any, least: int = 1) -> tuple[int, int]:
     """Two ints (height, width) from one that serves both, or from two. ValueError else."""
     values = tuple(value) if isinstance(value, tuple | list) else (value, value)
     try:
@@ -31,7 +34,7 @@ def pair(who, what, value, least=1):
     return height, width
 
 
-def number(who, what, value, interval="(-inf, inf)", hint="", wanted=""):
+def number(who: str, what: str, value: Any, interval: str = "(-inf, inf)", hint: str = "", wanted: str = "") -> float:
     """`value` as a float in an interval written as in mathematics, "[0, 1)". ValueError else, and for NaN.
 
     A Python float widens no float32 array; one of NumPy's would. Numbers of NumPy's and 0-d arrays are accepted, a
@@ -49,14 +52,14 @@ def number(who, what, value, interval="(-inf, inf)", hint="", wanted=""):
     return found
 
 
-def flag(who, what, value, hint=""):
+def flag(who: str, what: str, value: Any, hint: str = "") -> bool:
     """True or False; ValueError for what merely counts as true: "no", a function that was meant for another place."""
     if not (isinstance(value, bool) or type(value).__name__ in ("bool", "bool_")):          # NumPy's two names
         raise ValueError(f"{who}: {what} must be True or False, got {value!r:.60}{hint}")
     return bool(value)
 
 
-def within(value, interval):
+def within(value: float, interval: str) -> bool:
     """Does a float lie in "[0, 1)"? NaN lies in none, and infinity only in "[0, inf]"."""
     low, high = (float(end) for end in interval[1:-1].split(","))
     above = value >= low if interval[0] == "[" else value > low

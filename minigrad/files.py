@@ -5,6 +5,8 @@ FormatError is what any damaged or hostile file raises. `write_atomically` repla
 (little-endian), the header, the raw bytes of the arrays. Reading runs no code, and no size in the file is believed
 before it is checked. Our files also hold a SHA-256 over all their bytes, so that any changed bit is seen.
 """
+from __future__ import annotations
+
 import contextlib
 import errno
 import glob
@@ -14,8 +16,12 @@ import math
 import os
 import re
 import stat
+from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
+
+from minigrad.typing import Array, FilePath
 
 try:
     import fcntl
@@ -36,17 +42,17 @@ STRINGS = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\Z)', re.DOTALL)
 class FormatError(ValueError):
     """A file is not what it should be. Has path, field (the part at fault), expected, found."""
 
-    def __init__(self, path, field, expected, found):
+    def __init__(self, path: FilePath, field: str, expected: str, found: Any) -> None:
         self.path, self.field, self.expected, self.found = os.fspath(path), field, expected, found
         super().__init__(path, field, expected, found)
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{self.path}: {self.field}: expected {self.expected}, found {self.found}"
 
 
 # --- regular files only
 
-def open_regular(path, flags=os.O_RDONLY):
+def open_regular(path: FilePath, flags: int = os.O_RDONLY) -> int:
     """The number of a newly opened regular file. Raises OSError for a FIFO (without waiting for its other end), a
     device, a socket, a folder: what is read there is no file, and what is written there would be lost."""
     with contextlib.suppress(FileNotFoundError):
@@ -60,7 +66,7 @@ def open_regular(path, flags=os.O_RDONLY):
     return fd
 
 
-def check_regular(path, mode):
+def check_regular(path: FilePath, mode: int) -> None:
     """OSError unless `mode`, the st_mode of what is at path, is that of a regular file."""
     if stat.S_ISDIR(mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), os.fspath(path))
@@ -70,7 +76,7 @@ def check_regular(path, mode):
 
 # --- writing all or nothing
 
-def write_atomically(path, parts):
+def write_atomically(path: FilePath, parts: Iterable[Any]) -> None:
     """Write the buffers `parts`, one after the other, as the file `path`: all of them, or path stays as it was.
 
     A temporary file in the same folder, fsync, os.replace, fsync of the folder. An existing file's mode is kept. A
@@ -160,7 +166,7 @@ def _fsync_folder(folder):
 
 # --- tensors
 
-def save_tensors(path, tensors, metadata=None):
+def save_tensors(path: FilePath, tensors: dict[str, Array], metadata: dict[str, str] | None = None) -> None:
     """Write named arrays and a metadata dict of strings to one file, atomically (`write_atomically`).
 
     tensors: dict name (1 to 256 printable characters) -> array of float64, float32, int64, int32, uint8 or bool, at
@@ -221,7 +227,7 @@ def _encodable(text):
     return True
 
 
-def load_tensors(path, hashed=False):
+def load_tensors(path: FilePath, hashed: bool = False) -> tuple[dict[str, Array], dict[str, str]]:
     """Read a file in the safetensors layout -> (dict name -> array, metadata dict).
 
     The arrays are new and writable. A SHA-256 of ours is checked if present; hashed=True refuses a file without one
@@ -354,7 +360,7 @@ def _json(path, text):
 
 # --- models
 
-def save(path, model):
+def save(path: FilePath, model: Any) -> None:
     """Write a model's parameters and buffers to one file, atomically; it opens in the safetensors package.
 
     model: anything with state_dict() -> {name: array}. For an optimizer that looks ahead, inside `opt.at_theta()`.
@@ -365,7 +371,7 @@ def save(path, model):
     save_tensors(path, model.state_dict(), {"minigrad.kind": "model"})
 
 
-def load(path, model):
+def load(path: FilePath, model: Any) -> Any:
     """Take over the parameters and buffers that `save` wrote, or those of the model in a checkpoint. Returns the model.
 
     Raises FormatError for a damaged file, ValueError with every mismatch for one of another model; nothing has changed

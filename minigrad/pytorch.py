@@ -18,6 +18,10 @@ What differs, layer by layer (PyTorch -> minigrad):
     Conv1d, ConvTranspose1d     as Conv2d: weight (out, in/groups, k) -> w (k, in/groups, out)
     GroupNorm, InstanceNorm, RMSNorm    weight -> gamma; bias -> beta
 """
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 
 from minigrad import nn
@@ -25,9 +29,10 @@ from minigrad.core import Tensor, no_grad
 from minigrad.files import load_tensors
 from minigrad.nn.module import fixed_statistics, observe
 from minigrad.nn.structure import joined
+from minigrad.typing import TensorLike
 
 
-def load_pytorch(model, state, x=None, flattened=None, names=None):
+def load_pytorch(model: Any, state: Any, x: TensorLike | None = None, flattened: Any = None, names: Any = None) -> Any:
     """Give `model` the parameters and running averages of a PyTorch network of the same layers. Returns the model.
 
     state: {name: array}, such as net.state_dict() on the CPU, or the path of a safetensors file.

@@ -7,22 +7,27 @@ A thread that never called `seed` starts from fresh entropy, so two unseeded run
 should repeat says its seed. Threads never share a default: what one thread draws does not depend on the others.
 A forked process goes on with a copy of a seeded default; an unseeded one it draws anew.
 """
+from __future__ import annotations
+
 import operator
 import os
 import threading
+from typing import Any
 
 import numpy as np
+
+from minigrad.typing import Random
 
 _local = threading.local()
 
 
-def seed(n):
+def seed(n: int) -> np.random.Generator:
     """Give the calling thread a new default generator, started from n (a whole number >= 0). Returns it."""
     _local.default, _local.seeded = _seeded("seed", n), True
     return _local.default
 
 
-def generator(rng=None):
+def generator(rng: Random = None) -> np.random.Generator:
     """The generator that rng means: itself, a new one seeded with a whole number, or None: the thread's default.
 
     An int makes a *new* generator at each call, so two functions given the same seed draw the same numbers.
@@ -57,7 +62,7 @@ def _seeded(name, n):
     return np.random.default_rng(n)
 
 
-def capture(rng=None):
+def capture(rng: Random = None) -> dict[str, Any]:
     """The state of a generator as plain data (dict, str, int, list) that survives JSON. The generator is not advanced.
 
     rng: a Generator, or None for the thread's default.
@@ -65,7 +70,7 @@ def capture(rng=None):
     return _plain(_checked_generator("capture", rng).bit_generator.state)
 
 
-def restore(state, rng=None):
+def restore(state: dict[str, Any], rng: Random = None) -> np.random.Generator:
     """Put a state from `capture` back and return the generator: it goes on with the same bits.
 
     rng: the Generator to set; None: the thread's default, of whatever kind the state asks for.

@@ -1,9 +1,12 @@
 """detect_anomaly: which op first made a NaN or an infinity, and which line of your program called it."""
+from __future__ import annotations
+
 import linecache
 import os
 import sys
 import zlib
 from contextvars import ContextVar
+from typing import Any, Self
 
 import numpy as np
 
@@ -31,12 +34,12 @@ class detect_anomaly:
     Nestable; restored after exceptions. NumPy's own warnings are silent inside.
     """
 
-    def __init__(self, infinities=True):
+    def __init__(self, infinities: bool = True) -> None:
         infinities = flag("detect_anomaly", "infinities", infinities)
         self.bad = (lambda a: not np.isfinite(a).all()) if infinities else (lambda a: np.isnan(a).any())
         self.lines, self.sums = {}, {}    # creation number of a node -> where it was called, what it saved
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         silent = np.errstate(all="ignore")
         silent.__enter__()
         _entered.set((*_entered.get(), (watch.get(), silent)))
@@ -44,14 +47,14 @@ class detect_anomaly:
         watchers.append(self)
         return self
 
-    def __exit__(self, *error):
+    def __exit__(self, *error: Any) -> None:
         *outer, (before, silent) = _entered.get()
         _entered.set(tuple(outer))
         watchers.remove(self)
         watch.set(before)
         silent.__exit__(*error)
 
-    def watch(self, op, node, arrays):
+    def watch(self, op: Any, node: Any, arrays: Any) -> None:
         """Called by the engine after every op with its result, and in a backward pass with the gradients it gave."""
         arrays = [a._data if isinstance(a, Tensor) else a for a in arrays]
         if node is None or len(arrays) == 1 and arrays[0] is node.data:
@@ -59,7 +62,7 @@ class detect_anomaly:
         else:
             self.backward(op, node, arrays)
 
-    def forward(self, op, node, y):
+    def forward(self, op: Any, node: Any, y: Any) -> None:
         if y.dtype.kind == "f" and self.bad(y):
             raise NonFiniteError(f"detect_anomaly: {op.name} made {_counts_of_bad(y)}, called in {_line_of_yours()}"
                                  + self._inputs(node))
@@ -70,7 +73,7 @@ class detect_anomaly:
                 oldest = next(iter(self.lines))
                 del self.lines[oldest], self.sums[oldest]
 
-    def backward(self, op, node, gradients):
+    def backward(self, op: Any, node: Any, gradients: Any) -> None:
         line = self.lines.get(node.number, "a line outside detect_anomaly: run the forward pass inside as well")
         sums = self.sums.get(node.number)
         if sums is not None and sums != (now := _sums(node)):

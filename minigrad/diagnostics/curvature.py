@@ -1,11 +1,15 @@
 """CurvatureMonitor: is ill-conditioning what slows learning (section 8.2.1)? Watch g.g, g.Hg and a step's effect."""
+from __future__ import annotations
+
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from minigrad.arguments import count
 from minigrad.diagnostics.operators import Local, place
+from minigrad.typing import Array
 
 
 class StepRecord(NamedTuple):
@@ -20,7 +24,7 @@ class StepRecord(NamedTuple):
     length: float
 
     @property
-    def largest_lr(self):
+    def largest_lr(self) -> float:
         """2 g.g / g.Hg: gradient steps of a larger rate increase J, as (8.10) predicts; inf where J curves down."""
         return 2 * self.gg / self.gHg if self.gHg > 0 else np.inf
 
@@ -42,26 +46,26 @@ class CurvatureMonitor:
     records: list of `StepRecord`; monitor["gg"]: one figure of all records, (k,).
     """
 
-    def __init__(self, J=None, every=1):
+    def __init__(self, J: Any = None, every: int = 1) -> None:
         self.J, self.every, self.records = J, count("CurvatureMonitor", "every", every), []
         self.k, self.local = 0, None
 
-    def __getitem__(self, name):
+    def __getitem__(self, name: str) -> Any:
         return np.array([getattr(record, name) for record in self.records])
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.records)
 
     # ---- by hand
 
-    def before(self, J, theta=None):
+    def before(self, J: Any, theta: Array | None = None) -> None:
         """Call before theta changes. theta: needed where J has no model."""
         self.k += 1
         self.local = None
         if (self.k - 1) % self.every == 0:
             self.local = Local(J, place(J, theta, "CurvatureMonitor"), "CurvatureMonitor")
 
-    def after(self, J, theta=None):
+    def after(self, J: Any, theta: Array | None = None) -> StepRecord | None:
         """Call when theta has changed. Returns the StepRecord, None if this step is not recorded."""
         if self.local is None:
             return None
@@ -76,7 +80,7 @@ class CurvatureMonitor:
         return record
 
     @contextmanager
-    def around(self, J, opt=None):
+    def around(self, J: Any, opt: Any = None) -> Iterator[Any]:
         """`with monitor.around(J, opt): opt.step(J)`. opt: an optimizer; may be left out where J has a model."""
         where = (lambda: None) if opt is None else (lambda: opt.theta)
         self.before(J, where())
@@ -85,31 +89,31 @@ class CurvatureMonitor:
 
     # ---- as a callback of training.fit
 
-    def reset(self, run):
+    def reset(self, run: Any) -> None:
         """A new run: what was recorded before goes."""
         self.records, self.k, self.local = [], 0, None
 
-    def start(self, run):
+    def start(self, run: Any) -> None:
         """Before the first step."""
         if self.J is None:
             raise ValueError("CurvatureMonitor: as a callback it needs an objective: CurvatureMonitor(J, every=50)")
         self.before(self.J)
 
-    def step(self, run):
+    def step(self, run: Any) -> None:
         """After a step of the optimizer: the end of one, the beginning of the next."""
         self.after(self.J)
         self.before(self.J)
 
-    def gradient(self, run):
+    def gradient(self, run: Any) -> None:
         """After backward, before the step: nothing."""
 
     epoch = close = gradient
 
-    def end(self, run):
+    def end(self, run: Any) -> None:
         """The run is over: forget the step that `before` announced."""
         self.local = None
 
-    def table(self):
+    def table(self) -> str:
         """The records as text."""
         rows = ["     k          J        g.g      g.Hg/g.g  predicted     actual"]
         rows += [f"{r.k:6d} {r.value:10.4g} {r.gg:10.4g} {r.gHg / r.gg if r.gg else 0:13.4g} {r.predicted:10.3g} "

@@ -1,6 +1,8 @@
 """doctor: what kind of place is theta? Section 8.2's challenges told apart by gradient, curvature and a few probes."""
+from __future__ import annotations
+
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -8,6 +10,7 @@ from minigrad.diagnostics.operators import Local, place
 from minigrad.diagnostics.spectrum import lanczos, ritz, tridiagonal
 from minigrad.notebook import Number, table
 from minigrad.random import generator
+from minigrad.typing import Array, Random
 
 DENSE = 100                               # up to so many parameters all eigenvalues are computed
 
@@ -45,7 +48,7 @@ class Report:
     actual: float = np.nan
     products: int = 0
 
-    def __str__(self):
+    def __str__(self) -> str:
         return "\n".join([
             f"verdict            {self.verdict}",
             f"J                  {self.value:.6g}",
@@ -66,7 +69,8 @@ class Report:
         return f"<p><b>{escape(self.verdict)}</b>: {escape(' '.join(self.reasons))}</p>\n{figures}"
 
 
-def doctor(J, theta=None, lr=None, scale=None, steps=60, rng=0):
+def doctor(J: Any, theta: Array | None = None, lr: float | None = None, scale: Any = None, steps: int = 60,
+           rng: Random = 0) -> Report:
     """Examine J at theta and say what makes it hard (sections 8.2.1, 8.2.3, 8.2.4). Prints well; returns a `Report`.
 
     J: an objective with value, gradient and hvp. theta: (n,); default: where its model is. lr: a learning rate that is

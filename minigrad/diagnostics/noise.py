@@ -1,9 +1,12 @@
 """gradient_noise: how exact is the gradient of a minibatch? Its standard error falls as sigma / sqrt(n) (8.1.3)."""
-from typing import NamedTuple
+from __future__ import annotations
+
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from minigrad.diagnostics.operators import place
+from minigrad.typing import Array
 
 
 class GradientNoise(NamedTuple):
@@ -13,18 +16,19 @@ class GradientNoise(NamedTuple):
     gradient_norm: float
     sigma: float
 
-    def standard_error(self, n):
+    def standard_error(self, n: int) -> float:
         """Expected distance of the mean over n examples, drawn independently, from the gradient: sigma / sqrt(n)."""
         return self.sigma / np.sqrt(n)
 
     @property
-    def noise_scale(self):
+    def noise_scale(self) -> float:
         """The batch size at which the standard error is as large as the gradient itself: (sigma / |g|)^2 (McCandlish
         et al. 2018). Below it, twice the examples help nearly twice as much; far above it, hardly."""
         return (self.sigma / self.gradient_norm) ** 2 if self.gradient_norm > 0 else np.inf
 
 
-def gradient_noise(J=None, theta=None, batches=None, size=None):
+def gradient_noise(J: Any = None, theta: Array | None = None, batches: Any = None,
+                   size: int | None = None) -> GradientNoise:
     """The noise of gradients, a `GradientNoise`.
 
     J: an objective with example_grad_squares or example_grads, all of whose examples are used. Or, for models without

@@ -1,8 +1,14 @@
 """What the diagnostics ask of an objective: where it is, its value and gradient there, products with its curvature."""
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 
+from minigrad.typing import Array, Random
 
-def place(J, theta, who):
+
+def place(J: Any, theta: Array | None, who: str) -> Array:
     """theta as a fresh array (n,): the one given, or where the model of J is."""
     if theta is None:
         if not hasattr(J, "parameters"):
@@ -20,7 +26,7 @@ class Local:
     `products` counts the products taken.
     """
 
-    def __init__(self, J, theta, who):
+    def __init__(self, J: Any, theta: Array | None, who: str) -> None:
         self.J, self.theta, self.who, self.products = J, theta, who, 0
         if hasattr(J, "linearize"):
             self.at = J.linearize(theta)
@@ -30,7 +36,7 @@ class Local:
             self.value, g = J.value_and_grad(theta) if hasattr(J, "value_and_grad") else (J.value(theta), J.grad(theta))
             self.value, self.g = float(self.value), np.array(g)
 
-    def product(self, v, matrix="hessian"):
+    def product(self, v: Array, matrix: str = "hessian") -> Array:
         """Hessian ("hessian") or Gauss-Newton matrix ("ggn") times v (n,), float64."""
         name = {"hessian": "hvp", "ggn": "ggnvp"}[matrix]
         self.products += 1
@@ -41,13 +47,13 @@ class Local:
             raise ValueError(f"{self.who}: J must have {name}(theta, v); {type(self.J).__name__} has not")
         return np.asarray(getattr(self.J, name)(self.theta, v), np.float64)
 
-    def nudged(self, rng):
+    def nudged(self, rng: Random) -> Local:
         """The same objective one unit in the last place away, up or down at random: what a product of it changes by is
         what rounding makes of it."""
         away = np.where(rng.random(len(self.theta)) < 0.5, -np.inf, np.inf).astype(self.theta.dtype)
         return Local(self.J, np.where(self.theta == 0, self.theta, np.nextafter(self.theta, away)), self.who)
 
-    def direction(self, rng):
+    def direction(self, rng: Random) -> Array:
         """A random normal vector (n,), zero where parameters are frozen: those belong to no direction."""
         d = rng.standard_normal(len(self.theta))
         parameters = getattr(self.J, "parameters", None)
@@ -57,12 +63,12 @@ class Local:
                     d[part] = 0
         return d
 
-    def gradient_at(self, step):
+    def gradient_at(self, step: Array) -> Array:
         """The gradient at theta + step, float64."""
         with np.errstate(all="ignore"):
             return np.asarray(self.J.grad((self.theta + step).astype(self.theta.dtype)), np.float64)
 
-    def along(self, direction, t):
+    def along(self, direction: Array, t: Any) -> float:
         """J(theta + t direction), a float; inf where it cannot be computed."""
         with np.errstate(all="ignore"):
             value = float(self.J.value((self.theta + t * direction).astype(self.theta.dtype)))

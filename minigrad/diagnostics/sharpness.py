@@ -1,5 +1,7 @@
 """Sharpness: the largest eigenvalue of the Hessian. Gradient descent is stable up to a learning rate of 2/sharpness."""
-from typing import NamedTuple
+from __future__ import annotations
+
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -7,6 +9,7 @@ from minigrad.arguments import count, number
 from minigrad.diagnostics.operators import Local, place
 from minigrad.diagnostics.spectrum import error_bound, lanczos, tridiagonal
 from minigrad.random import generator
+from minigrad.typing import Array, Random
 
 
 class Sharpness(NamedTuple):
@@ -19,7 +22,8 @@ class Sharpness(NamedTuple):
     products: int
 
 
-def sharpness(J, theta=None, relative=1e-3, start=None, rng=None, most=500):
+def sharpness(J: Any, theta: Array | None = None, relative: float = 1e-3, start: Any = None, rng: Random = None,
+              most: int = 500) -> Sharpness:
     """The largest eigenvalue of the Hessian of J at theta, by Lanczos runs that each start where the last one ended.
 
     J: an objective with hvp. theta (n,): default where the model of J is; not changed. relative: stop once the error

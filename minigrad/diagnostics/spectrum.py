@@ -1,15 +1,21 @@
 """Eigenvalues of the Hessian of a network, from products with vectors: Lanczos (section 8.2.3 asks for their signs)."""
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from typing import Any
 
 import numpy as np
 
 from minigrad.arguments import count, flag
 from minigrad.diagnostics.operators import Local, place
 from minigrad.random import generator
+from minigrad.typing import Array, Random
 
 
-def lanczos(product, start, steps, relative=1e-12):
+def lanczos(product: Callable[[Array], Array], start: Any, steps: int,
+            relative: float = 1e-12) -> tuple[Array, Array, Array]:
     """Tridiagonal form of a symmetric matrix H on the Krylov space of `start` (Lanczos 1950).
 
         beta_{k+1} q_{k+1} = H q_k - alpha_k q_k - beta_k q_{k-1}
@@ -42,7 +48,7 @@ def lanczos(product, start, steps, relative=1e-12):
     return np.array(alpha), np.array(beta), Q[:len(alpha)]
 
 
-def orthogonalize(w, Q):
+def orthogonalize(w: Array, Q: Array) -> float:
     """w <- w - Q'Q w, twice where little is left: what the rows of Q had of it is then rounding. Returns |w|."""
     before = float(np.linalg.norm(w))
     for _ in range(2):
@@ -54,19 +60,20 @@ def orthogonalize(w, Q):
     return after
 
 
-def tridiagonal(alpha, beta):
+def tridiagonal(alpha: Array, beta: Array) -> Array:
     """T (k, k) with alpha on the diagonal and beta[:-1] beside it."""
     return np.diag(alpha) + np.diag(beta[:-1], 1) + np.diag(beta[:-1], -1)
 
 
-def ritz(alpha, beta):
+def ritz(alpha: Array, beta: Array) -> tuple[Array, Array, Array]:
     """Eigenvalues of T ascending, the weight of each in the start vector (they sum to 1), and error bounds: an
     eigenvalue of H lies within that distance."""
     values, S = np.linalg.eigh(tridiagonal(alpha, beta))
     return values, S[0] ** 2, abs(beta[-1] * S[-1])
 
 
-def error_bound(product, nudged, value, x, rounding, rng):
+def error_bound(product: Callable[[Array], Array], nudged: Any, value: float, x: Any, rounding: float,
+                rng: Random) -> float:
     """How far from `value` an eigenvalue of H may be at most, x (n,) being its Ritz vector, of length 1.
 
         |H x - value x| + max(8 |H~ x~ - H x|, rounding)
@@ -90,7 +97,7 @@ class Spectrum:
     many were taken. n: size of H.
     """
 
-    def __init__(self, n, runs, lowest, highest, products):
+    def __init__(self, n: int, runs: Any, lowest: Any, highest: Any, products: int) -> None:
         self.n, self.products = n, products
         (self.lowest, self.lowest_error), (self.highest, self.highest_error) = lowest, highest
         values = np.concatenate([values for values, _ in runs])
@@ -99,15 +106,15 @@ class Spectrum:
         self.weights = np.concatenate([weights for _, weights in runs])[order] / len(runs)
 
     @property
-    def trace(self):
+    def trace(self) -> float:
         """Estimate of the sum of all eigenvalues."""
         return self.n * float(self.values @ self.weights)
 
-    def fraction(self, low=-np.inf, high=np.inf):
+    def fraction(self, low: float = -np.inf, high: float = np.inf) -> float:
         """Estimate of the fraction of eigenvalues in (low, high)."""
         return float(self.weights[(self.values > low) & (self.values < high)].sum())
 
-    def density(self, points=200, width=None):
+    def density(self, points: int = 200, width: float | None = None) -> tuple[Array, Array]:
         """(x, density(x)), each (points,): the eigenvalues' distribution, every node blurred to a Gaussian of standard
         deviation `width` (default: 1 % of the range). Integrates to 1."""
         span = self.highest - self.lowest
@@ -116,12 +123,13 @@ class Spectrum:
         z = (x[:, None] - self.values) / width
         return x, np.exp(-z * z / 2) @ self.weights / (width * np.sqrt(2 * np.pi))
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return (f"Spectrum(n={self.n}: lowest {self.lowest:.4g} +- {self.lowest_error:.1g}, highest {self.highest:.4g} "
                 f"+- {self.highest_error:.1g}; {self.products} products)")
 
 
-def hessian_spectrum(J, theta=None, steps=80, probes=3, matrix="hessian", rng=None, n=None, progress=False):
+def hessian_spectrum(J: Any, theta: Array | None = None, steps: int = 80, probes: int = 3, matrix: str = "hessian",
+                     rng: Random = None, n: int | None = None, progress: bool = False) -> Spectrum:
     """Extreme eigenvalues and the density of eigenvalues, by `probes` runs of at most `steps` Lanczos steps each.
 
     J: an objective with hvp (at theta; default: where its model is), or a function v -> H v, with n= the size. Frozen
@@ -162,7 +170,7 @@ def hessian_spectrum(J, theta=None, steps=80, probes=3, matrix="hessian", rng=No
 
 
 @contextmanager
-def bar(total, wanted):
+def bar(total: int, wanted: bool) -> Iterator[Callable[..., Any]]:
     """`with bar(total, wanted) as shown:` every call of shown(product) is a step of a bar (tqdm's), if
     it is wanted and tqdm is installed; otherwise shown(product) is the product itself."""
     try:

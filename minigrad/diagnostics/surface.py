@@ -1,9 +1,12 @@
 """The cost along lines, on planes, along and across a trajectory (Goodfellow, Vinyals and Saxe 2015; Figure 8.2)."""
-from typing import NamedTuple
+from __future__ import annotations
+
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from minigrad.diagnostics.operators import place
+from minigrad.typing import Array, ArrayLike
 
 
 def _values(J, points):
@@ -12,7 +15,7 @@ def _values(J, points):
         return np.array([float(J.value(point)) for point in points])
 
 
-def loss_along(J, start, end, t=None):
+def loss_along(J: Any, start: Array, end: Array, t: ArrayLike | None = None) -> tuple[Array, Array]:
     """J on the line (1 - t) start + t end (Goodfellow, Vinyals and Saxe 2015).
 
     start, end: (n,). t: (k,), default 51 numbers from -0.25 to 1.25.
@@ -25,7 +28,8 @@ def loss_along(J, start, end, t=None):
     return t, _values(J, (((1 - a) * start + a * end).astype(start.dtype) for a in t))
 
 
-def loss_surface(J, center, d1, d2, a=None, b=None):
+def loss_surface(J: Any, center: Array, d1: Array, d2: Array, a: ArrayLike | None = None,
+                 b: ArrayLike | None = None) -> tuple[Array, Array, Array]:
     """J on the plane center + a d1 + b d2 (as Goodfellow, Vinyals and Saxe 2015; Li et al. 2018 on d1 and d2).
 
     center, d1, d2: (n,). a (p,), b (q,): default 25 numbers from -1 to 1.
@@ -53,7 +57,7 @@ class Trajectory(NamedTuple):
     path_value: np.ndarray
 
 
-def trajectory_surface(J, path, along=None, across=None):
+def trajectory_surface(J: Any, path: ArrayLike, along: Any = None, across: Any = None) -> Trajectory:
     """The surface on which a trajectory runs (Goodfellow et al. 2015, as in Figure 8.2).
 
     path: (k, n), k >= 3 points theta, as `opt.trace()` or a list of copies gives them. Along: the part of the way from

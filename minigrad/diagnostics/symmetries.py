@@ -5,9 +5,14 @@ positively homogeneous (relu, maxout: f(alpha h) = alpha f(h) for alpha > 0), a 
 multiplied by alpha and its outgoing ones by 1/alpha. m layers of n units have n!^m arrangements; the scales make each
 minimum a continuum. J does not tell them apart, except for terms that look at the weights themselves (weight decay).
 """
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 
 from minigrad import nn, ops, random
+from minigrad.typing import Array, ArrayLike, Random
 
 SAME = (nn.Identity, nn.Dropout, nn.Flatten, nn.MaxPool2d, nn.GlobalAvgPool, nn.FractionalMaxPool2d)
 HOMOGENEOUS = (*SAME, nn.ReLU, nn.LeakyReLU)               # f(alpha h) = alpha f(h), unit by unit
@@ -17,7 +22,7 @@ HOMOGENEOUS_OPS = (ops.relu, ops.leaky_relu, ops.abs, ops.flatten)
 ELEMENTWISE_OPS = (*HOMOGENEOUS_OPS, ops.tanh, ops.sigmoid, ops.softplus, ops.gelu, ops.elu)
 
 
-def permute_units(model, layer, order=None, rng=None):
+def permute_units(model: Any, layer: str, order: ArrayLike | None = None, rng: Random = None) -> Array:
     """Let the units of a hidden layer change places: afterwards unit i is the one that was order[i] (8.2.2).
 
     model: holds a `Sequential` with the layer in it. layer: its path, as in `model.summary()`: a Linear, Maxout or
@@ -42,7 +47,7 @@ def permute_units(model, layer, order=None, rng=None):
     return order
 
 
-def rescale_units(model, layer, alpha=None, rng=None):
+def rescale_units(model: Any, layer: str, alpha: ArrayLike | None = None, rng: Random = None) -> Array:
     """Multiply what enters each unit of a hidden layer by alpha > 0, and what leaves it by 1/alpha (8.2.2).
 
     model, layer: as in `permute_units`; between it and the next layer stand only functions that are positively

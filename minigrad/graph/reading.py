@@ -1,10 +1,14 @@
 """What the drawings of a graph have in common: its ops in order, names, shapes and constants as text."""
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 
 from minigrad.core import Tensor, behind
 
 
-def named(y, names):
+def named(y: Any, names: Any) -> Any:
     """All ops behind y, oldest first, and {node: name} of the leaves and of what `names` names."""
     if not isinstance(y, Tensor) or y.node is None:
         raise ValueError("graph.draw: wanted a Tensor with a graph, computed from something with requires_grad=True")
@@ -23,16 +27,16 @@ def named(y, names):
     return nodes, label
 
 
-def called(node, label, number):
+def called(node: Any, label: Any, number: Any) -> str:
     """What an argument is called: a leaf by its name, a result by its number."""
     return label[node] if node.op is None else f"#{number[node]}"
 
 
-def shape_text(shape):
+def shape_text(shape: Any) -> str:
     return "(" + ", ".join(map(str, shape)) + ")"
 
 
-def constant(value):
+def constant(value: Any) -> str:
     """A constant argument in a few characters."""
     if isinstance(value, np.ndarray):
         return f"[{', '.join(map(str, value.shape))}]" if value.ndim else f"{value.item():.6g}"

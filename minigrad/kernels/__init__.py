@@ -12,6 +12,9 @@ wants that); `MINIGRAD_REQUIRE_EXT=1` turns a missing extension into an error.
     empty(shape, dtype)  an array for a result; the memory of the large ones that died last is used again, up to
                          MINIGRAD_KEEP_MEMORY MiB (default 64; 0: numpy.empty)
 """
+from __future__ import annotations
+
+from typing import Any
 import importlib
 import importlib.util
 import os
@@ -97,7 +100,7 @@ if _memory and _kept_memory():
     empty = _memory.empty
 
 
-def kernel(family):
+def kernel(family: str) -> Any:
     """Decorator: register a NumPy kernel and return its compiled namesake from `minigrad_ext.<family>`, if built."""
     if family not in FAMILIES:
         raise ValueError(f"kernel: family must be one of {', '.join(FAMILIES)}, got {family!r}")
@@ -109,7 +112,7 @@ def kernel(family):
     return choose
 
 
-def flush(*outputs):
+def flush(*outputs: Any) -> None:
     """Subnormal results become 0, as in the compiled products, where they would cost up to 100 times a normal number.
 
     That is the one policy: sums of products (matmul, linear, convolutions) flush what they write and every partial sum
@@ -121,7 +124,7 @@ def flush(*outputs):
             y *= np.abs(y) >= np.finfo(y.dtype).tiny     # not y[...] = 0: NaN stays
 
 
-def set_num_threads(n):
+def set_num_threads(n: int) -> None:
     """Let compiled kernels use at most n threads (n >= 1); results have the same bits for every n.
 
     The NumPy twins use one thread of ours and whatever NumPy's BLAS was told; for them n is checked and has no effect.
@@ -132,12 +135,12 @@ def set_num_threads(n):
         raise ValueError(f"set_num_threads: n must be an int >= 1, got {n!r}")
 
 
-def get_num_threads():
+def get_num_threads() -> int:
     """How many threads a compiled kernel uses at most (1 on the NumPy twins and in a build without threads)."""
     return _runtime.get_num_threads() if _runtime else 1
 
 
-def threaded():
+def threaded() -> bool:
     """Can the compiled kernels use more than one thread?"""
     return bool(_runtime and _runtime.threaded())
 

@@ -6,9 +6,14 @@ zeros behind the last row and column are as many as y needs.
 
 <g, conv2d(x, w)> is linear in g, x and w: conv2d_x and conv2d_w are the same sum, read for x and for w.
 """
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 
 from minigrad.kernels import flush, kernel
+from minigrad.typing import Array
 
 
 def _plane_shape(w, y, windows):
@@ -45,7 +50,7 @@ def _taps(w, y, windows):
 
 
 @kernel("conv")
-def conv2d(x, w, b, y, windows):
+def conv2d(x: Array, w: Array, b: Array | None, y: Array, windows: Any) -> None:
     """y <- conv(x, w) + b:  y[n, i, j] = b + sum x[n, i sh + ki dh - top, j sw + kj dw - left] w[ki, kj].
 
     b: (o,) or None.
@@ -58,7 +63,7 @@ def conv2d(x, w, b, y, windows):
 
 
 @kernel("conv")
-def conv2d_x(g, w, dx, windows):
+def conv2d_x(g: Array, w: Array, dx: Array, windows: Any) -> None:
     """dx <- gradient of <g, conv(x, w)> with respect to x. dx (n, h, w, c)."""
     shape = _plane_shape(w, g, windows)
     plane = np.zeros((dx.shape[0], *shape, dx.shape[3]), dx.dtype)
@@ -72,7 +77,8 @@ def conv2d_x(g, w, dx, windows):
 
 
 @kernel("conv")
-def conv2d_w(x, g, dw, db, windows, add_w=False, add_b=False):
+def conv2d_w(x: Array, g: Array, dw: Array | None, db: Array | None, windows: Any, add_w: bool = False,
+             add_b: bool = False) -> None:
     """dw <- (or += if add_w) gradient of <g, conv(x, w) + b> with respect to w, db likewise to b. db: (o,) or None."""
     plane = _plane(x, _plane_shape(dw, g, windows), windows)
     if not add_w:

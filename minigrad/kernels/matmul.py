@@ -3,13 +3,16 @@
 Any strides are read (transposes are free). Each entry is one chain of multiply-adds in the order of k (four chains in
 turn where m or n is 1), whatever the layout of a and b and however many threads work: its bits depend on neither.
 """
+from __future__ import annotations
+
 import numpy as np
 
 from minigrad.kernels import flush, kernel
+from minigrad.typing import Array
 
 
 @kernel("matmul")
-def matmul(a, b, out, accumulate=False, bias=None):
+def matmul(a: Array, b: Array, out: Array, accumulate: bool = False, bias: Array | None = None) -> None:
     """out <- [out +] a b [+ bias].
 
     a (..., m, k), b (..., k, n), any strides, leading axes broadcast to those of out; out (..., m, n), written, its
@@ -27,7 +30,8 @@ def matmul(a, b, out, accumulate=False, bias=None):
 
 
 @kernel("matmul")
-def linear_backward(g, x, w, dx, dw, db, accumulate_dw=False, accumulate_db=False):
+def linear_backward(g: Array, x: Array, w: Array, dx: Array | None, dw: Array | None, db: Array | None,
+                    accumulate_dw: bool = False, accumulate_db: bool = False) -> None:
     """The derivatives of y = x w + b, from g = dJ/dy: dx <- g w^T, dw <- [dw +] x^T g, db <- [db +] sum over rows of g.
 
     g (m, o), x (m, i), w (i, o); outputs dx (m, i), dw (i, o), db (o,), each None where it is not wanted (w may then be

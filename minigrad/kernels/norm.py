@@ -2,13 +2,17 @@
 
 Layer normalization: the same over the columns, row by row.
 """
+from __future__ import annotations
+
 import numpy as np
 
 from minigrad.kernels import kernel
+from minigrad.typing import Array
 
 
 @kernel("norm")
-def batch_norm(x, gamma, beta, delta, relu, y, mean, var):
+def batch_norm(x: Array, gamma: Array | None, beta: Array | None, delta: float, relu: bool, y: Array, mean: Array,
+               var: Array) -> None:
     """mean, var <- mean and biased variance of the columns of x;  y <- gamma (x - mean) / sqrt(var + delta) + beta.
 
     x, y (m, c); the others (c,). With relu: y <- max(y, 0). The variance takes two passes: in float32
@@ -23,7 +27,9 @@ def batch_norm(x, gamma, beta, delta, relu, y, mean, var):
 
 
 @kernel("norm")
-def batch_norm_backward(g, x, gamma, beta, mean, var, delta, relu, dx, dgamma, dbeta, add_gamma=False, add_beta=False):
+def batch_norm_backward(g: Array, x: Array, gamma: Array | None, beta: Array | None, mean: Array, var: Array,
+                        delta: float, relu: bool, dx: Array | None, dgamma: Array | None, dbeta: Array | None,
+                        add_gamma: bool = False, add_beta: bool = False) -> None:
     """With xhat = (x - mean) / sqrt(var + delta):   dbeta = sum g,   dgamma = sum g xhat   (sums over the rows),
     dx = gamma / sqrt(var + delta) (g - dbeta / m - xhat dgamma / m).
 
@@ -50,13 +56,14 @@ def _standardize_rows(x, delta):
 
 
 @kernel("norm")
-def layer_norm(x, gamma, beta, delta, y):
+def layer_norm(x: Array, gamma: Array | None, beta: Array | None, delta: float, y: Array) -> None:
     """y <- gamma (x - mean) / sqrt(var + delta) + beta, mean and biased variance of each row of x. x, y (m, c)."""
     y[...] = _standardize_rows(x, delta)[0] * gamma + beta
 
 
 @kernel("norm")
-def layer_norm_backward(g, x, gamma, delta, dx, dgamma, dbeta, add_gamma=False, add_beta=False):
+def layer_norm_backward(g: Array, x: Array, gamma: Array | None, delta: float, dx: Array | None, dgamma: Array | None,
+                        dbeta: Array | None, add_gamma: bool = False, add_beta: bool = False) -> None:
     """With xhat = (x - mean) / sqrt(var + delta) of each row and u = g gamma:   dbeta = sum g,   dgamma = sum g xhat
     (sums over the rows),   dx = (u - mean u - xhat mean(u xhat)) / sqrt(var + delta).
 

@@ -1,7 +1,14 @@
 """Optimizer kernels. A method's `update(g)` is the NumPy twin of a compiled kernel: this file registers it."""
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
 import numpy as np
 
 from minigrad.kernels import TWINS, kernel
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 # Averages decay where no gradient comes any more. Those below the smallest normal number become 0 after an update: they
 # would stay there for ever and make it 10 times slower. All other arrays keep every bit.
@@ -11,23 +18,23 @@ AVERAGES = {"v", "s", "r", "u", "g_bar", "v_bar", "h_bar"}
 class Box:
     """A kernel's arguments as the attributes that an update sees: assigning to an array copies into it."""
 
-    def __init__(self, names, values):
+    def __init__(self, names: Any, values: Any) -> None:
         self.__dict__.update(zip(names, values, strict=True))
 
-    def __setattr__(self, name, value):
+    def __setattr__(self, name: str, value: Any) -> None:
         mine = self.__dict__.get(name)
         if not isinstance(mine, np.ndarray):
             self.__dict__[name] = value
         elif value is not mine:
             mine[...] = value
 
-    def forget_subnormals(self):
+    def forget_subnormals(self) -> None:
         for name, value in self.__dict__.items():
             if name in AVERAGES:
                 value[np.abs(value) < np.finfo(value.dtype).tiny] = 0
 
 
-def compiled_as(signature):
+def compiled_as(signature: str) -> Callable[[F], F]:
     """Decorator for `update(self, g)` or `point(self)`: what it computes is compiled as `signature`.
 
         @compiled_as("momentum(theta, g, v, lr, momentum)")

@@ -5,9 +5,14 @@ pooling.
 Max pooling is linear once the places of the maxima are known: index (int32, like y) is where in its image (h, w, c),
 flattened, each maximum lies. Then its gradient is a scatter, and the gradient of the scatter a gather.
 """
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 
 from minigrad.kernels import kernel
+from minigrad.typing import Array
 
 
 def _windows(rows, columns):
@@ -17,7 +22,7 @@ def _windows(rows, columns):
 
 
 @kernel("pool")
-def max_pool2d(x, rows, columns, y, index):
+def max_pool2d(x: Array, rows: Array, columns: Array, y: Array, index: Array) -> None:
     """y <- largest number of each window, index <- its place. x (n, h, w, c); y, index (n, oh, ow, c).
 
     Of equal numbers the first wins (by rows, then columns); NaN beats every number.
@@ -33,7 +38,7 @@ def max_pool2d(x, rows, columns, y, index):
 
 
 @kernel("pool")
-def max_pool2d_x(g, index, rows, columns, dx):
+def max_pool2d_x(g: Array, index: Array, rows: Array, columns: Array, dx: Array) -> None:
     """dx <- sum of g over the windows whose maximum lies there: the scatter.
 
     g, index (n, oh, ow, c), dx (n, h, w, c).
@@ -44,21 +49,21 @@ def max_pool2d_x(g, index, rows, columns, dx):
 
 
 @kernel("pool")
-def max_pool2d_take(x, index, rows, columns, y):
+def max_pool2d_take(x: Array, index: Array, rows: Array, columns: Array, y: Array) -> None:
     """y <- x at the places of the maxima: the gather, which the scatter is the transpose of. x (n, h, w, c)."""
     for image, at, yn in zip(x, index, y):
         yn[...] = image.ravel()[at]
 
 
 @kernel("pool")
-def avg_pool2d(x, rows, columns, scale, y):
+def avg_pool2d(x: Array, rows: Array, columns: Array, scale: Any, y: Array) -> None:
     """y <- scale times the sum over each window. x (n, h, w, c), y (n, oh, ow, c)."""
     for i, j, r, s in _windows(rows, columns):
         y[:, i, j] = scale * x[:, r, s].sum(axis=(1, 2))
 
 
 @kernel("pool")
-def avg_pool2d_x(g, rows, columns, scale, dx):
+def avg_pool2d_x(g: Array, rows: Array, columns: Array, scale: Any, dx: Array) -> None:
     """dx <- scale times the sum of g over the windows that contain the pixel. g (n, oh, ow, c), dx (n, h, w, c)."""
     dx[...] = 0
     for i, j, r, s in _windows(rows, columns):

@@ -2,10 +2,13 @@
 
 Every exponential is of z - max(z) <= 0: nothing overflows, and equal logits of any size give log(1/k).
 """
+from __future__ import annotations
+
 import numpy as np
 
 from minigrad.kernels import kernel
 from minigrad.kernels.elementwise import exp_negative
+from minigrad.typing import Array
 
 
 def _check_labels(name, labels, m, k):
@@ -25,13 +28,13 @@ def _softmax(z, p):
 
 
 @kernel("softmax")
-def softmax(z, p):
+def softmax(z: Array, p: Array) -> None:
     """p <- exp(z - max z) / sum exp(z - max z), over the last axis. z, p (..., k)."""
     _softmax(z, p)
 
 
 @kernel("softmax")
-def log_softmax(z, y):
+def log_softmax(z: Array, y: Array) -> None:
     """y <- z - max z - log sum exp(z - max z), over the last axis. z, y (..., k)."""
     if not z.shape[-1]:
         return
@@ -41,7 +44,7 @@ def log_softmax(z, y):
 
 
 @kernel("softmax")
-def cross_entropy(z, labels, loss):
+def cross_entropy(z: Array, labels: Array, loss: Array) -> None:
     """loss <- mean over the m rows of log sum_j exp(z_ij) - z_i,label_i (the negative log-likelihood of the labels).
 
     z (m, k); labels (m,) int64 in [0, k), checked before anything is written; loss () or (1,), summed in double; NaN
@@ -59,7 +62,7 @@ def cross_entropy(z, labels, loss):
 
 
 @kernel("softmax")
-def cross_entropy_backward(z, labels, g, dz):
+def cross_entropy_backward(z: Array, labels: Array, g: Array, dz: Array) -> None:
     """dz <- (softmax(z) - onehot(labels)) g/m, the derivative of cross_entropy times g. z, dz (m, k); g a number.
 
     The softmax is computed again: an exponential of a row costs less than writing, keeping and reading it.

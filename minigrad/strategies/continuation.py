@@ -6,7 +6,10 @@ a constant), where the minimum of the blurred function leads to another than the
 fine that nothing is gained. A curriculum (`curriculum.py`) is a series too; simulated annealing is a relative, in which
 the noise is not averaged over but lived through.
 """
-from typing import NamedTuple
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -15,6 +18,7 @@ from minigrad.arguments import count, number
 from minigrad.optim import minimize
 from minigrad.optim.minimize import Result
 from minigrad.optim.optimizer import as_parameters
+from minigrad.typing import Array, Random
 
 
 class Continuation(NamedTuple):
@@ -25,7 +29,8 @@ class Continuation(NamedTuple):
     stages: list[Result]
 
 
-def continuation(series, theta, optimizer, steps, tolerance=0.0):
+def continuation(series: Sequence[Any], theta: Array, optimizer: Any, steps: int | Sequence[int],
+                 tolerance: float = 0.0) -> Continuation:
     """Minimize a series of objectives (8.7.6), each from where the one before ended.
 
         for J(0), ..., J(n):   theta <- a local minimum of J(i), found from theta
@@ -45,7 +50,7 @@ def continuation(series, theta, optimizer, steps, tolerance=0.0):
     return Continuation(params.theta.copy(), stages[-1].value, stages)
 
 
-def blurred(J, sigmas, samples=100, rng=None):
+def blurred(J: Any, sigmas: Sequence[float], samples: int = 100, rng: Random = None) -> list[Any]:
     """The series of (8.40): J blurred by noise of these standard deviations, one after the other, and then J itself.
 
     sigmas: positive and falling, in units of theta. The noise is drawn once for the whole series (common random
@@ -70,7 +75,7 @@ class Blurred:
     are local minima again where they are steeper than what the blurring left.
     """
 
-    def __init__(self, J, sigma, samples=100, rng=None):
+    def __init__(self, J: Any, sigma: float, samples: int = 100, rng: Random = None) -> None:
         self.J, self.sigma = J, number("Blurred", "sigma", sigma, "[0, inf)")
         self.samples = count("Blurred", "samples", samples, 2)
         if self.samples % 2:
@@ -78,7 +83,7 @@ class Blurred:
         self._seed = int(random.generator(rng).integers(2**63))
         self.z = None
 
-    def points(self, theta):
+    def points(self, theta: Array) -> Iterator[Array]:
         """The points theta + sigma z, one after the other; (n,) each, in the dtype of theta."""
         theta = np.asarray(theta)
         if self.z is None:
@@ -88,15 +93,15 @@ class Blurred:
             raise ValueError(f"Blurred: theta must be {self.z.shape[1:]}, as at first, got {theta.shape}")
         return ((theta + self.sigma * z).astype(theta.dtype) for z in self.z)
 
-    def value(self, theta):
+    def value(self, theta: Array) -> float:
         """J_sigma(theta), a float."""
         return sum(float(self.J.value(point)) for point in self.points(theta)) / self.samples
 
-    def grad(self, theta):
+    def grad(self, theta: Array) -> Array:
         """Its gradient (n,), the mean of those of J."""
         return sum(self.J.grad(point) for point in self.points(theta)) / self.samples
 
-    def value_and_grad(self, theta):
+    def value_and_grad(self, theta: Array) -> tuple[float, Array]:
         """Both, one pass each."""
         if not hasattr(self.J, "value_and_grad"):
             return self.value(theta), self.grad(theta)
@@ -104,7 +109,7 @@ class Blurred:
         return sum(map(float, values)) / self.samples, sum(grads) / self.samples
 
     @property
-    def hvp(self):
+    def hvp(self) -> Any:
         """hvp(theta, v) -> (n,): the mean of the products with the Hessians of J. AttributeError if J has none."""
         product = self.J.hvp
         return lambda theta, v: sum(product(point, v) for point in self.points(theta)) / self.samples
@@ -119,7 +124,7 @@ class Annealing(NamedTuple):
     accepted: float
 
 
-def simulated_annealing(J, theta, temperatures, step, rng=None):
+def simulated_annealing(J: Any, theta: Array, temperatures: Any, step: float, rng: Random = None) -> Annealing:
     """A random walk that cools down (Kirkpatrick et al. 1983): a relative of continuation.
 
         theta' = theta + step z,  z ~ N(0, I)

@@ -4,12 +4,15 @@ It is fast where the blocks hardly depend on each other, or where one block alon
 `sparse_coding.py`). It is slow where the best value of one depends on that of another: on (x1 - x2)^2 +
 alpha (x1^2 + x2^2) one sweep over x1 and x2 multiplies x2 by (1 + alpha)^-2, which is nearly 1 for a small alpha.
 """
-from typing import NamedTuple
+from __future__ import annotations
+
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from minigrad.arguments import count, number
 from minigrad.optim.optimizer import as_parameters
+from minigrad.typing import Array
 
 
 class Descent(NamedTuple):
@@ -23,7 +26,8 @@ class Descent(NamedTuple):
     reason: str
 
 
-def coordinate_descent(J, theta, sweeps, blocks=None, solve=None, tolerance=0.0):
+def coordinate_descent(J: Any, theta: Array, sweeps: int, blocks: Any = None, solve: Any = None,
+                       tolerance: float = 0.0) -> Descent:
     """Block coordinate descent (8.7.2): in every sweep, minimize J over each block in turn, the others held.
 
         for each sweep:
@@ -69,7 +73,7 @@ def coordinate_descent(J, theta, sweeps, blocks=None, solve=None, tolerance=0.0)
                    reason)
 
 
-def newton_on_block(J, theta, block, steps=20):
+def newton_on_block(J: Any, theta: Array, block: Any, steps: int = 20) -> Array:
     """Minimize J over theta[block], all else held: Newton's method (8.27) with |H| for H. Returns theta[block].
 
         theta_b <- theta_b - step |H_bb|^-1 g_b,    step = 1, 1/2, 1/4, ... until J has fallen

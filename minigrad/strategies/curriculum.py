@@ -5,15 +5,21 @@ larger coefficients (`weighted_curriculum`). In expectation both follow the same
 probability of the one and the (normalized) weight of the other; their noise differs. In a plain curriculum difficult
 examples are held back; in a stochastic one (Zaremba and Sutskever 2014) some are always there, and their share grows.
 """
+from __future__ import annotations
+
 import math
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
 from minigrad import ops, random
 from minigrad.arguments import count, number
+from minigrad.typing import ArrayLike, Loss, Random
 
 
-def curriculum(x, y, difficulty, batch_size, pace, mix=0.0, rng=None):
+def curriculum(x: Any, y: Any, difficulty: ArrayLike, batch_size: int, pace: Any, mix: float = 0.0,
+               rng: Random = None) -> Curriculum:
     """Batches for `fit`, drawn by difficulty: each example of the k-th batch comes from the easiest pace(k) of all, or,
     with probability `mix`, from all.
 
@@ -26,7 +32,8 @@ def curriculum(x, y, difficulty, batch_size, pace, mix=0.0, rng=None):
     return Curriculum("curriculum", x, y, difficulty, batch_size, pace, number("curriculum", "mix", mix, "[0, 1]"), rng)
 
 
-def weighted_curriculum(x, y, difficulty, batch_size, pace, least=0.1, rng=None):
+def weighted_curriculum(x: Any, y: Any, difficulty: ArrayLike, batch_size: int, pace: Any, least: float = 0.1,
+                        rng: Random = None) -> WeightedCurriculum:
     """Batches for `fit` drawn from all examples alike, with weights by difficulty: (x, (y, w)), to be trained with
     `weighted(loss)`. w (batch,): 1 for the easiest pace(k) of all examples, `least` for the others, in (0, 1].
 
@@ -36,7 +43,7 @@ def weighted_curriculum(x, y, difficulty, batch_size, pace, least=0.1, rng=None)
                               number("weighted_curriculum", "least", least, "(0, 1]"), rng)
 
 
-def weighted(loss):
+def weighted(loss: Loss) -> Loss:
     """The loss of weighted examples: f(z, (y, w)) = sum w_i loss_i / sum w_i; f(z, y) is the loss itself.
 
     loss: one of `losses` with one value per example and a reduction, such as `losses.cross_entropy`.
@@ -57,7 +64,8 @@ def weighted(loss):
 class Curriculum:
     """What `curriculum` returns. k: batches yielded so far; position: of them in this epoch."""
 
-    def __init__(self, who, x, y, difficulty, batch_size, pace, share, rng):
+    def __init__(self, who: str, x: Any, y: Any, difficulty: ArrayLike, batch_size: int, pace: Any, share: float,
+                 rng: Random) -> None:
         x, y, difficulty = (np.asarray(array) for array in (x, y, difficulty))
         if len({array.shape[:1] for array in (x, y, difficulty)}) > 1 or difficulty.ndim != 1 or len(difficulty) == 0:
             raise ValueError(f"{who}: wanted as many x as y and one difficulty for each, got shapes {x.shape}, "
@@ -72,12 +80,12 @@ class Curriculum:
         self._going_on = False
         self.easiest(1)
 
-    def easiest(self, k):
+    def easiest(self, k: int) -> int:
         """How many examples count as easy at the k-th batch: ceil(pace(k) m)."""
         pace = number(self.who, f"pace at batch {k}", self.pace(k) if callable(self.pace) else self.pace, "(0, 1]")
         return math.ceil(pace * len(self.x) - 1e-9)            # 0.3 * 10 is 3
 
-    def batch(self):
+    def batch(self) -> tuple[Any, ...]:
         """The k-th batch."""
         drawn = self.rng.choice(max(self.easiest(self.k), self.batch_size), self.batch_size, replace=False)
         if self.share > 0:
@@ -86,11 +94,11 @@ class Curriculum:
         rows = self.order[drawn]
         return self.x[rows], self.y[rows]
 
-    def __len__(self):
+    def __len__(self) -> int:
         """How many batches the next loop yields."""
         return -(-len(self.x) // self.batch_size) - (self.position if self._going_on else 0)
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[Any]:
         start = self.position if self._going_on else 0
         self._going_on = False
         for position in range(start + 1, -(-len(self.x) // self.batch_size) + 1):
@@ -98,12 +106,12 @@ class Curriculum:
             yield self.batch()
         self.position = 0
 
-    def state(self):
+    def state(self) -> dict[str, Any]:
         """Where we are, as plain data: for checkpoints."""
         return {"examples": len(self.x), "batch_size": self.batch_size, "k": self.k, "position": self.position,
                 "now": random.capture(self.rng)}
 
-    def restore(self, state):
+    def restore(self, state: dict[str, Any]) -> None:
         """Go back to a state over the same examples; the next loop yields what the broken one had left. ValueError,
         and then nothing has changed, for anything that is no such state."""
         own = self.state()
@@ -119,7 +127,7 @@ class Curriculum:
 class WeightedCurriculum(Curriculum):
     """What `weighted_curriculum` returns."""
 
-    def batch(self):
+    def batch(self) -> tuple[Any, ...]:
         drawn = self.rng.choice(len(self.x), self.batch_size, replace=False)
         w = np.where(drawn < self.easiest(self.k), 1.0, self.share).astype(np.float32)
         rows = self.order[drawn]

@@ -1,10 +1,17 @@
 """FitNets (8.7.4): a thin, deep student learns first what a wide, shallow teacher has in its middle layer."""
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
 from minigrad import nn, ops
-from minigrad.core import shape_of
+from minigrad.core import Tensor, shape_of
+from minigrad.nn import Module
 from minigrad.training import predict
+from minigrad.typing import TensorLike
 
 
-def hint_loss(h_student, h_teacher):
+def hint_loss(h_student: TensorLike, h_teacher: TensorLike) -> Tensor:
     """1/2 |h_T - r(h_S)|^2, the sum over the units and the mean over the examples (Romero et al. 2015, equation 3).
 
     h_student: r(h_S), the regressor's output (m, ...). h_teacher: (m, ...), a constant of the same shape. Returns ().
@@ -18,7 +25,7 @@ def hint_loss(h_student, h_teacher):
 hint_loss.denominator = len
 
 
-def fitnet(teacher, student, regressor, train, x):
+def fitnet(teacher: Module, student: Module, regressor: Module, train: Callable[..., Any], x: Any) -> Module:
     """Hints (Romero et al. 2015): train the lower half of a student to predict the middle layer of its teacher.
 
         h_T <- teacher(x)

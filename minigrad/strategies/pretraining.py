@@ -7,12 +7,19 @@ with the loss, the optimizer and the number of steps of his choice:
         training.fit(model, losses.cross_entropy, optim.Adam(model.parameters()), data.batches(x, y, batch_size=100),
                      epochs=2)
 """
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
 from minigrad import nn
 from minigrad.arguments import count
+from minigrad.nn import Module
 from minigrad.training import predict
 
 
-def greedy_pretrain(layers, head, train, x, y, joint=False):
+def greedy_pretrain(layers: Sequence[Any], head: Any, train: Callable[..., Any], x: Any, y: Any,
+                    joint: bool = False) -> nn.Sequential:
     """Greedy supervised pretraining (Bengio et al. 2007; figure 8.7): one hidden layer after the other, each as that of
     a shallow net on top of what the layers below compute.
 
@@ -39,7 +46,7 @@ def greedy_pretrain(layers, head, train, x, y, joint=False):
     return nn.Sequential(*layers, output)
 
 
-def unsupervised_pretrain(layers, decoder, train, x):
+def unsupervised_pretrain(layers: Sequence[Any], decoder: Any, train: Callable[..., Any], x: Any) -> nn.Sequential:
     """Initial weights from an unsupervised task (8.4): each layer learns to encode what the layers below compute, so
     that a decoder can give it back (a stack of autoencoders).
 
@@ -72,7 +79,7 @@ def _checked(who, layers, head, train, x, y):
     return layers
 
 
-def transfer(source, target, first, last=0, frozen=0):
+def transfer(source: Module, target: Module, first: int, last: int = 0, frozen: int = 0) -> Module:
     """Begin with layers of a net that has learned another task (Yosinski et al. 2014), or the task with fewer layers
     (Simonyan and Zisserman 2015: its first four and last three).
 

@@ -6,13 +6,16 @@ Differs: examples are rows here as everywhere in minigrad, X (m, d) and H (m, k)
 transposed, X - H W, with the same W (k, d). What a code multiplies is a row of W, an atom; its norm is limited, where
 the book limits the columns: without that, H -> 0 with W -> infinity would lower J without end.
 """
-from typing import NamedTuple
+from __future__ import annotations
+
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from minigrad import random
 from minigrad.arguments import count, number
 from minigrad.core import contiguous
+from minigrad.typing import Array, Random
 
 THRESHOLD = 0.5              # 8.38 has no 1/2 before the square: d/dh of (x - h w)^2 is 2 (...), against 1 of |h|
 
@@ -25,7 +28,8 @@ class SparseCode(NamedTuple):
     values: np.ndarray
 
 
-def sparse_coding(X, atoms, rounds, W=None, limit=1.0, sweeps=10, rng=None):
+def sparse_coding(X: Array, atoms: int, rounds: int, W: Array | None = None, limit: float = 1.0, sweeps: int = 10,
+                  rng: Random = None) -> SparseCode:
     """Learn a dictionary and codes by block coordinate descent on (8.38).
 
         repeat:   H <- argmin J(H, W), W held         (`sparse_codes`, a Lasso for every example)
@@ -54,12 +58,12 @@ def sparse_coding(X, atoms, rounds, W=None, limit=1.0, sweeps=10, rng=None):
     return SparseCode(H, W, np.array(values))
 
 
-def sparse_coding_cost(X, H, W):
+def sparse_coding_cost(X: Array, H: Array, W: Array) -> float:
     """J(H, W) of (8.38), a float. X (m, d), H (m, k), W (k, d)."""
     return float(np.sum(np.abs(H), dtype=np.float64) + np.sum(np.square(X - H @ W), dtype=np.float64))
 
 
-def sparse_codes(X, W, H=None, sweeps=100, tolerance=0.0):
+def sparse_codes(X: Array, W: Array, H: Array | None = None, sweeps: int = 100, tolerance: float = 0.0) -> Array:
     """The codes that minimize (8.38) for a dictionary: coordinate descent over the atoms, all examples at once.
 
         h_j <- soft(w_j . (x - sum over the other atoms of h_i w_i), 1/2) / |w_j|^2
@@ -92,12 +96,12 @@ def sparse_codes(X, W, H=None, sweeps=100, tolerance=0.0):
     return contiguous(h.T)
 
 
-def soft(c, threshold):
+def soft(c: Array, threshold: Any) -> Array:
     """Soft threshold: the h that minimizes (h - c)^2 / 2 + threshold |h|. Any shape -> same shape."""
     return np.sign(c) * np.maximum(np.abs(c) - threshold, 0)
 
 
-def dictionary(X, H, W, limit=1.0, sweeps=100, tolerance=0.0):
+def dictionary(X: Array, H: Array, W: Array, limit: float = 1.0, sweeps: int = 100, tolerance: float = 0.0) -> Array:
     """The dictionary that minimizes (8.38) for given codes, with |w_j| <= limit: coordinate descent over the atoms.
 
         w_j <- w_j + (sum over the examples of h_j times the residual) / (sum of h_j^2),

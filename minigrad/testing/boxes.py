@@ -5,11 +5,18 @@ order in which the box's lines compute them, as lists of floats. grad(theta) -> 
 function of the step k = 1, 2, ... The boxes share no code with `minigrad.optim` nor with each other, on purpose: a
 mistake in one shows. In a docstring each line "symbol <- ..." is the line that `check_optimizer` quotes.
 """
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
 from itertools import count
 from math import isnan, prod, sqrt
+from typing import Any
+
+Function = Callable[..., Any]
+Steps = Iterator[dict[str, Any]]          # the symbols of the box, after each step
 
 
-def sgd(theta, grad, lr):
+def sgd(theta: Any, grad: Function, lr: float) -> Steps:
     """Algorithm 8.1.
 
     theta <- theta - lr g
@@ -23,7 +30,7 @@ def sgd(theta, grad, lr):
         yield {"g": g, "theta": theta}
 
 
-def momentum(theta, grad, lr, momentum=0.9):
+def momentum(theta: Any, grad: Function, lr: float, momentum: float = 0.9) -> Steps:
     """Algorithm 8.2.
 
     v <- alpha v - lr g
@@ -42,7 +49,7 @@ def momentum(theta, grad, lr, momentum=0.9):
         yield {"g": g, "v": v, "theta": theta}
 
 
-def nesterov(theta, grad, lr, momentum=0.9):
+def nesterov(theta: Any, grad: Function, lr: float, momentum: float = 0.9) -> Steps:
     """Algorithm 8.3.
 
     interim <- theta + alpha v
@@ -62,7 +69,7 @@ def nesterov(theta, grad, lr, momentum=0.9):
         yield {"interim": interim, "g": g, "v": v, "theta": theta}
 
 
-def nesterov_notes(theta, grad, lr, momentum=0.9):
+def nesterov_notes(theta: Any, grad: Function, lr: float, momentum: float = 0.9) -> Steps:
     """The course notes' Nesterov; the last alpha is the next step's (the notes have one alpha).
 
     v <- alpha v - lr g
@@ -82,7 +89,7 @@ def nesterov_notes(theta, grad, lr, momentum=0.9):
         yield {"g": dx, "v": v, "theta": x}
 
 
-def momentum_notes(theta, grad, lr, momentum=0.9):
+def momentum_notes(theta: Any, grad: Function, lr: float, momentum: float = 0.9) -> Steps:
     """The course notes' momentum.
 
     v <- alpha v + g
@@ -98,7 +105,7 @@ def momentum_notes(theta, grad, lr, momentum=0.9):
         yield {"g": dx, "v": v, "theta": x}
 
 
-def adagrad(theta, grad, lr=0.01, delta=1e-7):
+def adagrad(theta: Any, grad: Function, lr: float = 0.01, delta: float = 1e-7) -> Steps:
     """Algorithm 8.4.
 
     r <- r + g*g
@@ -116,7 +123,7 @@ def adagrad(theta, grad, lr=0.01, delta=1e-7):
         yield {"g": g, "r": r, "theta": theta}
 
 
-def rmsprop(theta, grad, lr=0.001, rho=0.9, delta=1e-6):
+def rmsprop(theta: Any, grad: Function, lr: float = 0.001, rho: float = 0.9, delta: float = 1e-6) -> Steps:
     """Algorithm 8.5.
 
     r <- rho r + (1 - rho) g*g
@@ -132,7 +139,8 @@ def rmsprop(theta, grad, lr=0.001, rho=0.9, delta=1e-6):
         yield {"g": g, "r": r, "theta": theta}
 
 
-def rmsprop_nesterov(theta, grad, lr=0.001, rho=0.9, momentum=0.9, delta=1e-6):
+def rmsprop_nesterov(theta: Any, grad: Function, lr: float = 0.001, rho: float = 0.9, momentum: float = 0.9,
+                     delta: float = 1e-6) -> Steps:
     """Algorithm 8.6, with the delta of 8.5 (as printed: delta = 0, and 0/0 for a zero gradient).
 
     interim <- theta + alpha v
@@ -155,7 +163,7 @@ def rmsprop_nesterov(theta, grad, lr=0.001, rho=0.9, momentum=0.9, delta=1e-6):
         yield {"interim": interim, "g": g, "r": r, "v": v, "theta": theta}
 
 
-def adadelta(theta, grad, lr=1.0, rho=0.9, delta=1e-6):
+def adadelta(theta: Any, grad: Function, lr: float = 1.0, rho: float = 0.9, delta: float = 1e-6) -> Steps:
     """Zeiler 2012, algorithm 1.
 
     r <- rho r + (1 - rho) g*g
@@ -175,7 +183,8 @@ def adadelta(theta, grad, lr=1.0, rho=0.9, delta=1e-6):
         yield {"g": g, "r": mean_g2, "u": mean_d2, "theta": x}
 
 
-def adam(theta, grad, lr=0.001, rho1=0.9, rho2=0.999, delta=1e-8):
+def adam(theta: Any, grad: Function, lr: float = 0.001, rho1: float = 0.9, rho2: float = 0.999,
+         delta: float = 1e-8) -> Steps:
     """Algorithm 8.7.
 
     s <- rho1 s + (1 - rho1) g
@@ -203,7 +212,7 @@ def adam(theta, grad, lr=0.001, rho1=0.9, rho2=0.999, delta=1e-8):
         yield {"g": g, "s": s, "r": r, "s_hat": s_hat, "r_hat": r_hat, "theta": theta}
 
 
-def adamax(theta, grad, lr=0.002, rho1=0.9, rho2=0.999):
+def adamax(theta: Any, grad: Function, lr: float = 0.002, rho1: float = 0.9, rho2: float = 0.999) -> Steps:
     """Kingma and Ba 2015, algorithm 2; no step while u is 0.
 
     s <- rho1 s + (1 - rho1) g
@@ -223,7 +232,8 @@ def adamax(theta, grad, lr=0.002, rho1=0.9, rho2=0.999):
         yield {"g": g, "s": m, "u": u, "theta": theta}
 
 
-def adamw(theta, grad, lr=0.001, weight_decay=1e-5, eta=1.0, rho1=0.9, rho2=0.999, delta=1e-8):
+def adamw(theta: Any, grad: Function, lr: float = 0.001, weight_decay: float = 1e-5, eta: float = 1.0,
+          rho1: float = 0.9, rho2: float = 0.999, delta: float = 1e-8) -> Steps:
     """Loshchilov and Hutter 2019, algorithm 2 (their alpha is lr, their lambda is weight_decay).
 
     s <- rho1 s + (1 - rho1) g
@@ -247,7 +257,8 @@ def adamw(theta, grad, lr=0.001, weight_decay=1e-5, eta=1.0, rho1=0.9, rho2=0.99
         yield {"g": g, "s": m, "r": v, "s_hat": m_hat, "r_hat": v_hat, "theta": x}
 
 
-def delta_bar_delta(theta, grad, lr, kappa=0.001, phi=0.1, rho=0.7):
+def delta_bar_delta(theta: Any, grad: Function, lr: float, kappa: float = 0.001, phi: float = 0.1,
+                    rho: float = 0.7) -> Steps:
     """Jacobs 1988 (his theta is rho).
 
     rate <- rate + kappa if d g > 0, rate (1 - phi) if d g < 0, d being the average before this g
@@ -269,7 +280,8 @@ def delta_bar_delta(theta, grad, lr, kappa=0.001, phi=0.1, rho=0.7):
         yield {"g": g, "rate": rate, "theta": w, "d": average}
 
 
-def rprop(theta, grad, lr=0.1, up=1.2, down=0.5, smallest=1e-6, largest=50.0):
+def rprop(theta: Any, grad: Function, lr: float = 0.1, up: float = 1.2, down: float = 0.5,
+          smallest: float = 1e-6, largest: float = 50.0) -> Steps:
     """Riedmiller and Braun 1993, with the step back.
 
     rate <- min(up rate, largest) if g_before g > 0, max(down rate, smallest) if < 0
@@ -299,7 +311,8 @@ def rprop(theta, grad, lr=0.1, up=1.2, down=0.5, smallest=1e-6, largest=50.0):
         yield {"g": g, "rate": rate, "v": step, "theta": w, "g_before": before}
 
 
-def rprop_minus(theta, grad, lr=0.1, up=1.2, down=0.5, smallest=1e-6, largest=50.0):
+def rprop_minus(theta: Any, grad: Function, lr: float = 0.1, up: float = 1.2, down: float = 0.5,
+                smallest: float = 1e-6, largest: float = 50.0) -> Steps:
     """iRprop- (Igel and Huesken 2000).
 
     rate <- min(up rate, largest) if g_before g > 0, max(down rate, smallest) if < 0
@@ -325,7 +338,8 @@ def rprop_minus(theta, grad, lr=0.1, up=1.2, down=0.5, smallest=1e-6, largest=50
         yield {"g": g, "rate": rate, "g_before": before, "theta": w}
 
 
-def vsgd(theta, grad, example_grads, hessian_diagonal, slow=2.0, delta=1.0):
+def vsgd(theta: Any, grad: Function, example_grads: Function, hessian_diagonal: Function,
+         slow: float = 2.0, delta: float = 1.0) -> Steps:
     """Schaul, Zhang and LeCun 2013, vSGD-l, on batches of m examples, whose mean has a variance of (v_bar - g_bar^2)/m.
 
     g_bar <- (1 - 1/tau) g_bar + 1/tau g
@@ -356,7 +370,8 @@ def vsgd(theta, grad, example_grads, hessian_diagonal, slow=2.0, delta=1.0):
         yield {"g": g, "g_bar": g_bar, "v_bar": v_bar, "h_bar": h_bar, "tau": tau, "theta": w}
 
 
-def amsgrad(theta, grad, lr=0.001, rho1=0.9, rho2=0.999, delta=1e-8):
+def amsgrad(theta: Any, grad: Function, lr: float = 0.001, rho1: float = 0.9, rho2: float = 0.999,
+            delta: float = 1e-8) -> Steps:
     """Reddi, Kale and Kumar 2018, with Adam's corrections and delta.
 
     s <- rho1 s + (1 - rho1) g
@@ -378,7 +393,8 @@ def amsgrad(theta, grad, lr=0.001, rho1=0.9, rho2=0.999, delta=1e-8):
         yield {"g": g, "s": s, "r": r, "highest": highest, "theta": w}
 
 
-def nadam(theta, grad, lr=0.001, rho1=0.9, rho2=0.999, delta=1e-8, warming=1 / 250):
+def nadam(theta: Any, grad: Function, lr: float = 0.001, rho1: float = 0.9, rho2: float = 0.999,
+          delta: float = 1e-8, warming: float = 1 / 250) -> Steps:
     """Dozat 2016, with Adam's s.
 
     c <- m c, m = rho1 (1 - 0.96^(t warming) / 2), m' that of t + 1
@@ -402,7 +418,8 @@ def nadam(theta, grad, lr=0.001, rho1=0.9, rho2=0.999, delta=1e-8, warming=1 / 2
         yield {"g": g, "c": [product] * len(w), "s": s, "r": r, "theta": w}
 
 
-def radam(theta, grad, lr=0.001, rho1=0.9, rho2=0.999, delta=1e-8, enough=5.0):
+def radam(theta: Any, grad: Function, lr: float = 0.001, rho1: float = 0.9, rho2: float = 0.999,
+          delta: float = 1e-8, enough: float = 5.0) -> Steps:
     """Liu et al. 2020, algorithm 2; the paper: enough = 4.
 
     s <- rho1 s + (1 - rho1) g
@@ -427,7 +444,8 @@ def radam(theta, grad, lr=0.001, rho1=0.9, rho2=0.999, delta=1e-8, enough=5.0):
         yield {"g": g, "s": s, "r": r, "theta": w}
 
 
-def lion(theta, grad, lr=1e-4, rho1=0.9, rho2=0.99, weight_decay=0.0):
+def lion(theta: Any, grad: Function, lr: float = 1e-4, rho1: float = 0.9, rho2: float = 0.99,
+         weight_decay: float = 0.0) -> Steps:
     """Chen et al. 2023, algorithm 2.
 
     theta <- theta - lr (sign(rho1 s + (1 - rho1) g) + weight_decay theta)
@@ -447,7 +465,9 @@ def lion(theta, grad, lr=1e-4, rho1=0.9, rho2=0.99, weight_decay=0.0):
         yield {"g": g, "theta": w, "s": s}
 
 
-def muon(theta, grad, lr=0.001, rho1=0.9, rho2=0.999, delta=1e-8, momentum=0.95, shape=None, weight_decay=0.0):
+def muon(theta: Any, grad: Function, lr: float = 0.001, rho1: float = 0.9, rho2: float = 0.999,
+         delta: float = 1e-8, momentum: float = 0.95, shape: Any = None,
+         weight_decay: float = 0.0) -> Steps:
     """Jordan et al. 2024 for one matrix of shape (rows, columns), row after row; shape None: a vector, Adam's s and r.
 
     s <- momentum s + (1 - momentum) g
@@ -474,7 +494,7 @@ def muon(theta, grad, lr=0.001, rho1=0.9, rho2=0.999, delta=1e-8, momentum=0.95,
         yield {"g": g, "s": s, "theta": w}
 
 
-def sam(theta, grad, lr, momentum=0.9, radius=0.05):
+def sam(theta: Any, grad: Function, lr: float, momentum: float = 0.9, radius: float = 0.05) -> Steps:
     """Foret et al. 2021, algorithm 1, on algorithm 8.2.
 
     interim <- theta + radius g / |g|, with the gradient g at theta
@@ -496,7 +516,7 @@ def sam(theta, grad, lr, momentum=0.9, radius=0.05):
         yield {"interim": interim, "g": g, "v": v, "theta": w}
 
 
-def schedule_free(theta, grad, lr, momentum=0.9):
+def schedule_free(theta: Any, grad: Function, lr: float, momentum: float = 0.9) -> Steps:
     """Defazio et al. 2024: x, y, z are lists of all points so far; theta is x, the weighted mean of z.
 
     interim <- y = (1 - momentum) z + momentum x
@@ -519,7 +539,7 @@ def schedule_free(theta, grad, lr, momentum=0.9):
                "w": [sum(weights) / k] * len(z)}
 
 
-def polyak_mean(points):
+def polyak_mean(points: Any) -> Steps:
     """The mean of theta(1) ... theta(t), after every t (section 8.7.3)."""
     seen = []
     for theta in points:
@@ -527,7 +547,7 @@ def polyak_mean(points):
         yield [sum(point[i] for point in seen) / len(seen) for i in range(len(theta))]
 
 
-def polyak_exponential(points, alpha):
+def polyak_exponential(points: Any, alpha: float) -> Steps:
     """Equation 8.39, started at theta(1): average <- alpha average + (1 - alpha) theta."""
     average = None
     for theta in points:

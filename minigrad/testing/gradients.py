@@ -3,11 +3,15 @@
 For a function f of arrays, with a random cotangent u (never ones: ones hide mistakes, the gradient of batch norm under
 them is exactly zero), dJ/dx of J = sum(u f(x)) is compared entry by entry with (J(x + h) - J(x - h)) / 2h, in float64.
 """
-from typing import NamedTuple
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from minigrad.core import Tensor, grad, no_grad
+from minigrad.typing import Random
 
 STEP = 1e-6                               # h: truncation h^2 and rounding u/h are then both about 1e-10 of f
 
@@ -24,7 +28,8 @@ class Report(NamedTuple):
     max_relative: float
 
 
-def gradcheck(function, *args, rng=0, atol=1e-6, rtol=1e-5, directions=8, name=None):
+def gradcheck(function: Callable[..., Any], *args: Any, rng: Random = 0, atol: float = 1e-6, rtol: float = 1e-5,
+              directions: int = 8, name: str | None = None) -> Report:
     """Check the first derivatives of `function` with respect to every floating-point Tensor or array among args.
 
     function(*args) -> Tensor of any shape. args: float64 arrays or Tensors are differentiated, all else is handed
@@ -56,7 +61,8 @@ def gradcheck(function, *args, rng=0, atol=1e-6, rtol=1e-5, directions=8, name=N
     return _compare(name, J, arrays, places, analytic, rng, atol, rtol, directions, STEP)
 
 
-def gradgradcheck(function, *args, rng=0, atol=1e-5, rtol=1e-4, directions=8, name=None):
+def gradgradcheck(function: Callable[..., Any], *args: Any, rng: Random = 0, atol: float = 1e-5, rtol: float = 1e-4,
+                  directions: int = 8, name: str | None = None) -> Report:
     """Check the second derivatives: gradcheck of x, g -> the gradients of `function` at x for the cotangent g.
 
     So the rules are differentiated with respect to the arguments and to the cotangent. Arguments, result and errors as

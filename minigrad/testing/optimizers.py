@@ -5,20 +5,25 @@ If not: which line, at which step, with which numbers.
     class MyAdam(optim.FirstOrder): ...                 # or any class with step(g)
     check_optimizer(MyAdam, boxes.adam, rho1=0.8)
 """
+from __future__ import annotations
+
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from inspect import signature
 from itertools import islice
+from typing import Any
 
 import numpy as np
 
 from minigrad.optim import FirstOrder, Optimizer
+from minigrad.typing import Array, Random
 
 
 class Disagreement(AssertionError):
     """The first symbol in which an optimizer and its box differ: symbol, step, index, got, wanted, line."""
 
-    def __init__(self, message, **found):
+    def __init__(self, message: str, **found: Any) -> None:
         super().__init__(message)
         self.__dict__.update(found)
 
@@ -30,7 +35,7 @@ class Report:
     differences: dict = field(default_factory=dict)
     skipped: tuple = ()
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         found = ", ".join(f"{symbol} {difference:.1e}" for symbol, difference in self.differences.items())
         skipped = f"; not compared (no such attribute): {', '.join(self.skipped)}" if self.skipped else ""
         return f"Report({self.steps} steps, largest differences: {found}{skipped})"
@@ -39,33 +44,34 @@ class Report:
 class LeastSquares:
     """J(theta) = 1/(2m) sum_i (x_i . theta - y_i)^2, badly conditioned, with all that first-order methods ask."""
 
-    def __init__(self, n=5, m=8, rng=0):
+    def __init__(self, n: int = 5, m: int = 8, rng: Random = 0) -> None:
         rng = np.random.default_rng(rng)
         self.x = rng.standard_normal((m, n)) * np.logspace(-1, 0.5, n)
         self.y = rng.standard_normal(m)
 
-    def residuals(self, theta):
+    def residuals(self, theta: Any) -> Array:
         return self.x @ np.asarray(theta, dtype=float) - self.y
 
-    def value(self, theta):
+    def value(self, theta: Any) -> float:
         return float(np.mean(self.residuals(theta) ** 2) / 2)
 
-    def grad(self, theta):
+    def grad(self, theta: Any) -> Array:
         return self.residuals(theta) @ self.x / len(self.y)
 
-    def example_grads(self, theta):
+    def example_grads(self, theta: Any) -> Array:
         return self.residuals(theta)[:, None] * self.x
 
-    def hessian_diagonal(self, theta):
+    def hessian_diagonal(self, theta: Any) -> Array:
         return np.mean(self.x ** 2, axis=0)
 
 
-def decaying(k):
+def decaying(k: int) -> float:
     """0.05 / (1 + k/50): a rate that changes at every step, since some wrong forms are right for a constant one."""
     return 0.05 / (1 + k / 50)
 
 
-def check_optimizer(make, reference, steps=25, tolerance=1e-10, objective=None, **hyper):
+def check_optimizer(make: Callable[..., Any], reference: Callable[..., Any], steps: int = 25, tolerance: float = 1e-10,
+                    objective: Any = None, **hyper: Any) -> Any:
     """Run `make(theta, **hyper)` and the box `reference` side by side; Disagreement at the first symbol that differs.
 
     make: an optimizer class, or a function theta -> optimizer. It need not be one of ours: any object with `step(g)`
@@ -106,7 +112,7 @@ def check_optimizer(make, reference, steps=25, tolerance=1e-10, objective=None, 
     return report
 
 
-def check_saving(who, opt, other, J, steps):
+def check_saving(who: str, opt: Any, other: Any, J: Any, steps: int) -> None:
     """`other`, made like `opt`, loads what `opt` saves and makes two more steps beside it: Disagreement if they part.
 
     They part where an attribute carries something from step to step and is not declared as state.
@@ -133,7 +139,7 @@ def check_saving(who, opt, other, J, steps):
         symbol=lost[0], step=steps + 1, index=None, got=None, wanted=None, line=lines[0])
 
 
-def made(make, theta, hyper):
+def made(make: Callable[..., Any], theta: Any, hyper: dict[str, Any]) -> Any:
     """The optimizer: one of ours, or an Adapter. TypeError that says what a class lacks."""
     who = getattr(make, "__name__", type(make).__name__)
     try:
@@ -148,7 +154,7 @@ def made(make, theta, hyper):
     return opt if isinstance(opt, Optimizer) else Adapter(opt, theta)
 
 
-def symbols_after_step(opt, J, known):
+def symbols_after_step(opt: Any, J: Any, known: Any) -> Any:
     """One step, then every symbol that can be seen: state, gradient, theta, and what was kept as an attribute."""
     try:
         with np.errstate(all="ignore"):                         # a NaN is compared, and its line named
@@ -169,7 +175,7 @@ def symbols_after_step(opt, J, known):
 class Adapter:
     """An object of anybody's with step(g) or step(theta, g), driven as `check_optimizer` drives ours."""
 
-    def __init__(self, opt, theta):
+    def __init__(self, opt: Any, theta: Any) -> None:
         self.opt, self.given = opt, theta
         step = getattr(opt, "step", None)
         wanted = f"{type(opt).__name__}: an optimizer has step(g), or step(theta, g) that returns the new theta"
@@ -183,10 +189,10 @@ class Adapter:
             raise TypeError(f"{wanted}; this one is step{signature(step)}{hint}")
 
     @property
-    def theta(self):
+    def theta(self) -> Any:
         return getattr(self.opt, "theta", self.given)
 
-    def step(self, J):
+    def step(self, J: Any) -> Any:
         """One step with J's gradient at `point()`, or at theta. Returns the symbols that can be seen."""
         at = self.opt.point() if hasattr(self.opt, "point") else self.theta
         g = J.value_and_grad(np.array(at, dtype=float))[1]
@@ -201,7 +207,8 @@ class Adapter:
         return kept | {"g": g, "theta": self.theta}
 
 
-def compare(who, reference, symbol, k, got, wanted, tolerance, report, unseen=()):
+def compare(who: str, reference: Callable[..., Any], symbol: str, k: int, got: Any, wanted: Any, tolerance: float,
+            report: Any, unseen: Any = ()) -> None:
     """One symbol at one step. unseen: the symbols between it and the one compared before."""
     wanted, got = np.array(wanted, dtype=float), np.asarray(got, dtype=float)
     if got.shape != wanted.shape:
@@ -222,7 +229,7 @@ def compare(who, reference, symbol, k, got, wanted, tolerance, report, unseen=()
             symbol=symbol, step=k, index=i, got=got, wanted=wanted, line=line)
 
 
-def line_of(reference, symbol):
+def line_of(reference: Callable[..., Any], symbol: str) -> str:
     """The box's line that computes a symbol."""
     if symbol == "g" and "g <-" not in reference.__doc__:
         return "g <- gradient at theta"
@@ -230,23 +237,23 @@ def line_of(reference, symbol):
     return found.group(1) if found else symbol
 
 
-def title_of(reference):
+def title_of(reference: Callable[..., Any]) -> str:
     return reference.__doc__.strip().splitlines()[0].rstrip(".")
 
 
 class Guarded:
     """An objective that remembers the gradient it handed out, to see whether it was written to."""
 
-    def __init__(self, J):
+    def __init__(self, J: Any) -> None:
         self.J, self._given, self._copy = J, None, None
 
-    def value_and_grad(self, theta):
+    def value_and_grad(self, theta: Any) -> tuple[float, Array]:
         self._given = self.J.grad(theta)
         self._copy = self._given.copy()
         return self.J.value(theta), self._given
 
-    def changed(self):
+    def changed(self) -> bool:
         return self._given is not None and not np.array_equal(self._given, self._copy, equal_nan=True)
 
-    def __getattr__(self, name):
+    def __getattr__(self, name: str) -> Any:
         return getattr(self.J, name)

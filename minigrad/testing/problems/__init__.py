@@ -3,6 +3,8 @@
 A problem is an objective like any other: value, grad, value_and_grad, hvp, hessian, and for least squares residuals,
 jacobian and ggnvp. `Counting(problem)` counts the evaluations a method spends.
 """
+from __future__ import annotations
+
 from minigrad.testing.problems import more_garbow_hillstrom as mgh
 from minigrad.testing.problems import surfaces
 from minigrad.testing.problems.more_garbow_hillstrom import (
@@ -61,12 +63,12 @@ FAMILIES = [
 ]
 
 
-def collection():
+def collection() -> list[Problem]:
     """All problems that have a minimum, freshly made, easiest families first. The mountain has none: `mountain()`."""
     return [make() for make in FAMILIES]
 
 
-def least_squares_collection():
+def least_squares_collection() -> list[Problem]:
     """Those of `collection()` that are sums of squares (residuals, jacobian)."""
     return [problem for problem in collection() if problem.least_squares]
 

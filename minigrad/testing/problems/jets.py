@@ -11,6 +11,10 @@ A function f of one variable takes (x, a, b, ab) to (f, f'a, f'b, f''a b + f'ab)
 With a = b = identity `ab` is the Hessian; with b one vector v it is the product with v. Formulas are ordinary NumPy:
 np.exp(x) of a jet is a jet.
 """
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 
 
@@ -40,7 +44,7 @@ class Jet(np.lib.mixins.NDArrayOperatorsMixin):
     """Value and derivatives (module docstring). b and ab are None for first derivatives only."""
     __slots__ = ("x", "a", "b", "ab")
 
-    def __init__(self, x, a, b=None, ab=None):
+    def __init__(self, x: Any, a: Any, b: Any = None, ab: Any = None) -> None:
         self.x, self.a, self.b, self.ab = np.asarray(x), a, b, ab
         shape = self.x.shape
         if a.shape[:-1] != shape:            # a constant of larger shape was added to or multiplied by this
@@ -51,13 +55,13 @@ class Jet(np.lib.mixins.NDArrayOperatorsMixin):
             self.ab = np.broadcast_to(ab, shape + ab.shape[-2:])
 
     @property
-    def shape(self):
+    def shape(self) -> tuple[int, ...]:
         return self.x.shape
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.x)
 
-    def __getitem__(self, index):
+    def __getitem__(self, index: Any) -> Jet:
         if self.b is None:
             return Jet(self.x[index], self.a[index])
         return Jet(self.x[index], self.a[index], self.b[index], self.ab[index])
@@ -68,11 +72,11 @@ class Jet(np.lib.mixins.NDArrayOperatorsMixin):
             return Jet(function(self.x), function(self.a))
         return Jet(function(self.x), function(self.a), function(self.b), function(self.ab))
 
-    def sum(self, axis=0):
+    def sum(self, axis: Any = 0) -> Jet:
         """Sum over one of the leading axes (counted from the left)."""
         return self._map(lambda component: component.sum(axis))
 
-    def __array_ufunc__(self, ufunc, method, *inputs, **kwargs):
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
         if method != "__call__" or kwargs:
             return NotImplemented
         if ufunc in ELEMENTARY:
@@ -94,7 +98,7 @@ class Jet(np.lib.mixins.NDArrayOperatorsMixin):
             return _multiply(u, w)
         return NotImplemented
 
-    def __array_function__(self, function, types, args, kwargs):
+    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
         if function is np.sum:
             return args[0].sum(*args[1:], **kwargs)
         if function is np.stack:

@@ -1,7 +1,13 @@
 """What a test problem is: an objective written once, as a formula, with its derivatives, starts and minima."""
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 
 from minigrad.testing.problems.jets import Jet
+from minigrad.typing import Array, ArrayLike
 
 
 class Problem:
@@ -13,22 +19,23 @@ class Problem:
     """
     least_squares = False
 
-    def __init__(self, name, formula, start, lowest, minima=(), far=None, source=""):
+    def __init__(self, name: str, formula: Callable[..., Any], start: ArrayLike, lowest: float, minima: Any = (),
+                 far: Any = None, source: str = "") -> None:
         self.name, self.formula, self.source, self.lowest = name, formula, source, lowest
         self.start = np.array(start, float)
         self.far = 10 * self.start if far is None else np.array(far, float)
         self.minima = [np.array(minimum, float) for minimum in minima]
         self.n = len(self.start)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"<{self.name}, n = {self.n}>"
 
     @property
-    def version(self):
+    def version(self) -> Any:
         """Which function this is: while it is the same formula, a method need not evaluate one point twice."""
         return self.formula
 
-    def value(self, theta):
+    def value(self, theta: Array) -> float:
         """f(theta), a float."""
         with np.errstate(all="ignore"):
             return float(self.formula(theta))
@@ -41,20 +48,20 @@ class Problem:
                 return self.formula(Jet(theta, axes))
             return self.formula(Jet(theta, axes, v, np.zeros((len(theta), *v.shape), theta.dtype)))
 
-    def value_and_grad(self, theta):
+    def value_and_grad(self, theta: Array) -> tuple[float, Array]:
         """f and its gradient (n,)."""
         jet = self._jet(theta)
         return float(jet.x), np.array(jet.a, theta.dtype)
 
-    def grad(self, theta):
+    def grad(self, theta: Array) -> Array:
         """Gradient (n,)."""
         return self.value_and_grad(theta)[1]
 
-    def hvp(self, theta, v):
+    def hvp(self, theta: Array, v: Array) -> Array:
         """Hessian times v (n,) -> (n,)."""
         return np.array(self._jet(theta, v[:, None]).ab[:, 0], theta.dtype)
 
-    def hessian(self, theta):
+    def hessian(self, theta: Array) -> Array:
         """Hessian (n, n)."""
         return np.array(self._jet(theta, np.eye(len(theta), dtype=theta.dtype)).ab, theta.dtype)
 
@@ -66,20 +73,20 @@ class LeastSquares(Problem):
     """
     least_squares = True
 
-    def residuals(self, theta):
+    def residuals(self, theta: Array) -> Array:
         """r (m,)."""
         with np.errstate(all="ignore"):
             return np.array(self.formula(theta), theta.dtype)
 
-    def jacobian(self, theta):
+    def jacobian(self, theta: Array) -> Array:
         """dr/dtheta (m, n)."""
         return np.array(self._jet(theta).a, theta.dtype)
 
-    def value(self, theta):
+    def value(self, theta: Array) -> float:
         with np.errstate(all="ignore"):
             return float(np.sum(np.square(self.formula(theta))))
 
-    def value_and_grad(self, theta):
+    def value_and_grad(self, theta: Array) -> tuple[float, Array]:
         jet = self._jet(theta)
         with np.errstate(all="ignore"):
             return float(np.sum(np.square(jet.x))), np.array(2 * jet.x @ jet.a, theta.dtype)
@@ -89,13 +96,13 @@ class LeastSquares(Problem):
         with np.errstate(all="ignore"):
             return np.array(2 * (jet.a.T @ jet.b + np.tensordot(jet.x, jet.ab, axes=1)), theta.dtype)
 
-    def hvp(self, theta, v):
+    def hvp(self, theta: Array, v: Array) -> Array:
         return self._curvature(theta, v[:, None])[:, 0]
 
-    def hessian(self, theta):
+    def hessian(self, theta: Array) -> Array:
         return self._curvature(theta, np.eye(len(theta), dtype=theta.dtype))
 
-    def ggnvp(self, theta, v):
+    def ggnvp(self, theta: Array, v: Array) -> Array:
         """2 J'J v (n,)."""
         jacobian = self.jacobian(theta)
         return 2 * jacobian.T @ (jacobian @ v)
@@ -108,10 +115,10 @@ class Counting:
     """
     COST = {"value": 1, "grad": 1, "value_and_grad": 2, "hvp": 1, "ggnvp": 1, "residuals": 1, "jacobian": 1}
 
-    def __init__(self, objective):
+    def __init__(self, objective: Any) -> None:
         self.objective, self.counts = objective, {}
 
-    def __getattr__(self, name):
+    def __getattr__(self, name: str) -> Any:
         method = getattr(self.objective, name)
         if name not in self.COST and name != "hessian":
             return method
@@ -122,7 +129,7 @@ class Counting:
         return counted
 
     @property
-    def evaluations(self):
+    def evaluations(self) -> int:
         """Values + gradients + Hessian (or Gauss-Newton) products so far."""
         cost = self.COST | {"hessian": getattr(self.objective, "n", 1)}
         return sum(cost[name] * count for name, count in self.counts.items())

@@ -1,7 +1,10 @@
 """Surfaces of section 8.2 and other short formulas: bowls, valleys, saddles, the cliff, the mountain."""
+from __future__ import annotations
+
 import numpy as np
 
 from minigrad.testing.problems.problem import LeastSquares, Problem
+from minigrad.typing import ArrayLike, Random
 
 
 def _rotation(n, rng):
@@ -10,7 +13,7 @@ def _rotation(n, rng):
     return q * np.sign(np.diag(r))
 
 
-def quadratic(n=10, condition=100.0, rng=0, eigenvalues=None):
+def quadratic(n: int = 10, condition: float = 100.0, rng: Random = 0, eigenvalues: ArrayLike | None = None) -> Problem:
     """1/2 (theta - c)'H(theta - c), H with eigenvalues from 1 to `condition` (log-spaced) in a random frame.
 
     The bowl of 8.2.1: steepest descent needs steps in proportion to the condition. Has attributes H (n, n) and c (n,).
@@ -32,7 +35,7 @@ def quadratic(n=10, condition=100.0, rng=0, eigenvalues=None):
     return problem
 
 
-def rosenbrock(n=2):
+def rosenbrock(n: int = 2) -> Problem:
     """sum 100 (x_{i+1} - x_i^2)^2 + (1 - x_i)^2: a curved valley. For n >= 4 a second minimum near (-1, 1, ..., 1)."""
     def r(x):
         return np.concatenate([10 * (x[1:] - x[:-1] ** 2), 1 - x[:-1]])
@@ -41,7 +44,7 @@ def rosenbrock(n=2):
     return LeastSquares(f"rosenbrock{n}", r, start, 0.0, [np.ones(n)], source="Rosenbrock (1960), chained")
 
 
-def himmelblau():
+def himmelblau() -> Problem:
     """(x^2 + y - 11)^2 + (x + y^2 - 7)^2: four minima of equal depth."""
     def r(x):
         return np.stack([x[0] ** 2 + x[1] - 11, x[0] + x[1] ** 2 - 7])
@@ -50,14 +53,14 @@ def himmelblau():
     return LeastSquares("himmelblau", r, [0, 0], 0.0, minima, [20, -20], "Himmelblau (1972)")
 
 
-def saddle2():
+def saddle2() -> Problem:
     """x^2 - y^2 + y^4/4: a saddle at 0 that Newton's method lands on from (1, 0.1); minima at (0, +-sqrt 2)."""
     def f(x):
         return x[0] ** 2 - x[1] ** 2 + x[1] ** 4 / 4
     return Problem("saddle2", f, [1, 0.1], -1.0, [[0, 2**0.5], [0, -(2**0.5)]], [10, 0.01], "section 8.2.3")
 
 
-def saddle(n=6, negative=2, rng=0):
+def saddle(n: int = 6, negative: int = 2, rng: Random = 0) -> Problem:
     """A saddle at 0 with `negative` directions of negative curvature, in a random frame z = Q' theta.
 
     f = sum over positive directions of 1/2 l_i z_i^2, over negative ones of -1/2 l_i z_i^2 + 1/4 z_i^4, l in [1, 5].
@@ -79,7 +82,7 @@ def saddle(n=6, negative=2, rng=0):
                    "section 8.2.3; Dauphin et al. (2014)")
 
 
-def monkey_saddle():
+def monkey_saddle() -> Problem:
     """x^3 - 3 x y^2 + (x^2 + y^2)^2 / 4: the Hessian itself is zero at the saddle 0. Three minima."""
     def f(x):
         return x[0] ** 3 - 3 * x[0] * x[1] ** 2 + (x[0] ** 2 + x[1] ** 2) ** 2 / 4
@@ -87,7 +90,7 @@ def monkey_saddle():
     return Problem("monkey_saddle", f, [0.1, 0.05], -6.75, minima, [5, 4], "section 8.2.3")
 
 
-def cliff(steps=50):
+def cliff(steps: int = 50) -> Problem:
     """A one-unit recurrent net y_t = tanh(w y_{t-1} + b), y_0 = 0.5, of `steps` steps; f = (y_T - 0.7)^2 of (w, b).
 
     The product of many equal factors makes the walls of section 8.2.4 (Pascanu et al. 2013, figure 6).
@@ -102,7 +105,7 @@ def cliff(steps=50):
                    "section 8.2.4; Pascanu et al. (2013)")
 
 
-def mountain(n=1):
+def mountain(n: int = 1) -> Problem:
     """1/(1 + |theta|^2) + 0.3/(1 + exp(theta_0)): figure 8.4's mountain; no minima and no saddle, only asymptotes.
 
     Left of the mountain every descent goes left, where f -> 0.3; the infimum 0 lies to the right.
@@ -114,7 +117,7 @@ def mountain(n=1):
     return Problem(f"mountain{n}", f, start, 0.0, [], other, "figure 8.4")
 
 
-def styblinski_tang(n=4):
+def styblinski_tang(n: int = 4) -> Problem:
     """sum (x^4 - 16 x^2 + 5 x)/2: 2^n minima, concave around 0."""
     def f(x):
         return np.sum(x**4 - 16 * x**2 + 5 * x) / 2
@@ -124,7 +127,7 @@ def styblinski_tang(n=4):
                    "Styblinski and Tang (1990)")
 
 
-def log_cosh(n=8, rng=0):
+def log_cosh(n: int = 8, rng: Random = 0) -> Problem:
     """sum over 2 n random directions a_i of log cosh(a_i'(theta - c)): convex, flat curvature far away."""
     rng = np.random.default_rng(rng)
     A, c = rng.standard_normal((2 * n, n)), rng.standard_normal(n)
