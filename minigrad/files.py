@@ -41,6 +41,10 @@ STRINGS = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\Z)', re.DOTALL)
 
 class FormatError(ValueError):
     """A file is not what it should be. Has path, field (the part at fault), expected, found."""
+    path: str
+    field: str
+    expected: str
+    found: Any
 
     def __init__(self, path: FilePath, field: str, expected: str, found: Any) -> None:
         self.path, self.field, self.expected, self.found = os.fspath(path), field, expected, found

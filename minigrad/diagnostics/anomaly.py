@@ -33,10 +33,12 @@ class detect_anomaly:
     (the engine itself only notices changes made through minigrad).
     Nestable; restored after exceptions. NumPy's own warnings are silent inside.
     """
+    lines: dict[Any, Any]
+    sums: dict[Any, Any]
 
     def __init__(self, infinities: bool = True) -> None:
         infinities = flag("detect_anomaly", "infinities", infinities)
-        self.bad = (lambda a: not np.isfinite(a).all()) if infinities else (lambda a: np.isnan(a).any())
+        self.bad: Any = (lambda a: not np.isfinite(a).all()) if infinities else (lambda a: np.isnan(a).any())
         self.lines, self.sums = {}, {}    # creation number of a node -> where it was called, what it saved
 
     def __enter__(self) -> Self:

@@ -45,6 +45,10 @@ class CurvatureMonitor:
     The training itself is the same to the bit.
     records: list of `StepRecord`; monitor["gg"]: one figure of all records, (k,).
     """
+    every: int
+    records: list[StepRecord]
+    k: int
+    local: Local
 
     def __init__(self, J: Any = None, every: int = 1) -> None:
         self.J, self.every, self.records = J, count("CurvatureMonitor", "every", every), []

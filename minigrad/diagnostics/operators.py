@@ -25,11 +25,16 @@ class Local:
 
     `products` counts the products taken.
     """
+    theta: Any
+    who: str
+    products: int
+    value: Any
+    g: Array
 
     def __init__(self, J: Any, theta: Array | None, who: str) -> None:
         self.J, self.theta, self.who, self.products = J, theta, who, 0
         if hasattr(J, "linearize"):
-            self.at = J.linearize(theta)
+            self.at: Any = J.linearize(theta)
             self.value, self.g = float(self.at.value), self.at.grad()
         else:
             self.at = None

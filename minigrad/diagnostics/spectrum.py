@@ -96,14 +96,16 @@ class Spectrum:
     (`error_bound`, rounding included). values, weights: nodes and weights (summing to 1) of the density. products: how
     many were taken. n: size of H.
     """
+    n: int
+    products: int
 
     def __init__(self, n: int, runs: Any, lowest: Any, highest: Any, products: int) -> None:
         self.n, self.products = n, products
         (self.lowest, self.lowest_error), (self.highest, self.highest_error) = lowest, highest
         values = np.concatenate([values for values, _ in runs])
         order = np.argsort(values)
-        self.values = values[order]
-        self.weights = np.concatenate([weights for _, weights in runs])[order] / len(runs)
+        self.values: Array = values[order]
+        self.weights: Array = np.concatenate([weights for _, weights in runs])[order] / len(runs)
 
     @property
     def trace(self) -> float:

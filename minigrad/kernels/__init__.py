@@ -35,7 +35,7 @@ class Twin(NamedTuple):
     compiled: object
 
 
-TWINS = {}
+TWINS: dict[str, Twin] = {}
 
 
 def _switch(name, *values):
@@ -73,8 +73,8 @@ if _required and not _modules:
     raise ImportError(f"MINIGRAD_REQUIRE_EXT=1, but {reason}")
 _runtime, _memory = _modules.get("runtime"), _modules.get("memory")
 
-missing = [name for name, module in _modules.items() if module is None]
-compiled = bool(_modules) and not missing
+missing: list[str] = [name for name, module in _modules.items() if module is None]
+compiled: bool = bool(_modules) and not missing
 isa = _runtime.isa() if _runtime else "numpy"
 _browser = sys.platform in ("emscripten", "wasi")        # no compiler there to tell of, nor threads
 if not compiled and not _switched_off and not _browser:
@@ -93,7 +93,7 @@ def _kept_memory():
     return int(wish) << 20
 
 
-empty = np.empty                             # where ops get the arrays they return: shape (a tuple), dtype
+empty: Any = np.empty                        # where ops get the arrays they return: shape (a tuple), dtype
 if _memory and _kept_memory():
     _memory.use(np.empty, np.ndarray)
     _memory.keep(_kept_memory())

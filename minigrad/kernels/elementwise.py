@@ -5,12 +5,14 @@ compiled pass was no faster.
 """
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from minigrad.kernels import kernel
 from minigrad.typing import Array
 
-LOWEST = {np.dtype("f4"): -87.33, np.dtype("f8"): -708.39}
+LOWEST: dict[np.dtype[Any], float] = {np.dtype("f4"): -87.33, np.dtype("f8"): -708.39}
 
 
 def exp_negative(d: Array) -> Array:

@@ -34,6 +34,10 @@ class Conv1d(Module):
     W is (size, inputs / groups, outputs). size, stride, dilation: integers; padding: an integer, (before, after) or
     "same", see `ops.conv1d`. groups, bias, weights, biases, padding_mode, rng: as in Conv2d.
     """
+    stride: int
+    dilation: int
+    padding: Any
+    groups: int
 
     b: Parameter | None
 
@@ -44,7 +48,7 @@ class Conv1d(Module):
         inside, size = grouped("Conv1d", inputs, outputs, groups), count("Conv1d", "size", size)
         self.stride, self.dilation = count("Conv1d", "stride", stride), count("Conv1d", "dilation", dilation)
         self.padding, self.groups = ends("Conv1d", padding), groups
-        self.padding_mode = padding_of("Conv1d", padding_mode)
+        self.padding_mode: str = padding_of("Conv1d", padding_mode)
         rng = generator(rng)
         self.w: Parameter = initial("Conv1d", (size, inside, outputs), rng, dtype, weights=weights)
         self.b = initial("Conv1d", (outputs,), rng, dtype, biases=biases) if has_bias("Conv1d", bias) else None
@@ -70,6 +74,11 @@ class ConvTranspose1d(Module):
     W is (size, outputs / groups, inputs), that of the convolution the other way; its initializer is asked for
     (size, inputs / groups, outputs), so that fan_in counts what comes in. Arguments as in Conv1d, padding not "same".
     """
+    stride: int
+    dilation: int
+    padding: Any
+    output_padding: int
+    groups: int
     b: Parameter | None
     unit_axis = -2                      # and along the last axis, a unit of each group
 
@@ -100,6 +109,11 @@ class ConvTranspose1d(Module):
 
 class MaxPool1d(Module):
     """Largest number of each window: (n, l, c) -> (n, ol, c). Arguments as in MaxPool2d, each an integer."""
+    size: int
+    dilation: int
+    stride: int | None
+    ceil_mode: bool
+    padding: Any
 
     def __init__(self, size: int, stride: int | None = None, padding: int | str = 0, ceil_mode: bool = False,
                  dilation: int = 1) -> None:
@@ -139,7 +153,7 @@ class AdaptiveMaxPool1d(Module):
     pool: ClassVar[Layer] = staticmethod(ops.adaptive_max_pool1d)
 
     def __init__(self, output: int) -> None:
-        self.output = count(type(self).__name__, "output", output)
+        self.output: int = count(type(self).__name__, "output", output)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.pool(x, self.output)

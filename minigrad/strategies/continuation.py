@@ -74,14 +74,15 @@ class Blurred:
     Differs: (8.40) is the expectation; this estimate of it keeps ripples of order 1/sqrt(samples) of J's own, which
     are local minima again where they are steeper than what the blurring left.
     """
+    sigma: float
 
     def __init__(self, J: Any, sigma: float, samples: int = 100, rng: Random = None) -> None:
         self.J, self.sigma = J, number("Blurred", "sigma", sigma, "[0, inf)")
-        self.samples = count("Blurred", "samples", samples, 2)
+        self.samples: int = count("Blurred", "samples", samples, 2)
         if self.samples % 2:
             raise ValueError(f"Blurred: samples must be even (pairs z, -z), got {samples}")
         self._seed = int(random.generator(rng).integers(2**63))
-        self.z = None
+        self.z: Array | None = None
 
     def points(self, theta: Array) -> Iterator[Array]:
         """The points theta + sigma z, one after the other; (n,) each, in the dtype of theta."""

@@ -15,7 +15,7 @@ import numpy as np
 
 from minigrad import ops, random
 from minigrad.arguments import count, number
-from minigrad.typing import ArrayLike, Loss, Random
+from minigrad.typing import Array, ArrayLike, Loss, Random
 
 
 def curriculum(x: Any, y: Any, difficulty: ArrayLike, batch_size: int, pace: Any, mix: float = 0.0,
@@ -63,6 +63,13 @@ def weighted(loss: Loss) -> Loss:
 
 class Curriculum:
     """What `curriculum` returns. k: batches yielded so far; position: of them in this epoch."""
+    who: str
+    x: Any
+    y: Any
+    pace: Any
+    share: float
+    k: int
+    position: int
 
     def __init__(self, who: str, x: Any, y: Any, difficulty: ArrayLike, batch_size: int, pace: Any, share: float,
                  rng: Random) -> None:
@@ -73,9 +80,9 @@ class Curriculum:
         if difficulty.dtype.kind not in "fiu" or np.isnan(difficulty).any():
             raise ValueError(f"{who}: difficulty must be numbers and not NaN, got {difficulty.dtype}")
         self.who, self.x, self.y, self.pace, self.share = who, x, y, pace, share
-        self.batch_size = count(who, "batch_size", batch_size, 1, len(x))
-        self.order = np.argsort(difficulty, kind="stable")               # the easiest first
-        self.rng = np.random.default_rng(random.generator(rng).integers(2**63))
+        self.batch_size: int = count(who, "batch_size", batch_size, 1, len(x))
+        self.order: Array = np.argsort(difficulty, kind="stable")               # the easiest first
+        self.rng: np.random.Generator = np.random.default_rng(random.generator(rng).integers(2**63))
         self.k = self.position = 0
         self._going_on = False
         self.easiest(1)

@@ -26,7 +26,7 @@ class Ensemble(nn.Module):
     """
 
     def __init__(self, members: Any) -> None:
-        self.members = list(members)
+        self.members: list[Any] = list(members)
         if not self.members or not all(isinstance(member, nn.Module) for member in self.members):
             raise ValueError("Ensemble: members must be one or more modules, got "
                              f"{[type(member).__name__ for member in self.members]}")
@@ -77,12 +77,14 @@ class Snapshots(Callback):
     models: the copies, oldest first, at theta (not at an interim point). steps: when they were made. Checkpoints save
     them, so that a resumed run has those of its first part too.
     """
+    models: list[Any]
+    steps: list[int]
 
     def __init__(self, every: int | None = None, at: Sequence[int] = ()) -> None:
         if (every is None) == (not at):
             raise ValueError(f"Snapshots: say either every= or at=, got every={every!r} and at={at!r:.40}")
-        self.every = every if every is None else count("Snapshots", "every", every)
-        self.at = {count("Snapshots", "at", step) for step in at}
+        self.every: int | None = every if every is None else count("Snapshots", "every", every)
+        self.at: set[int] = {count("Snapshots", "at", step) for step in at}
         self.models, self.steps, self._model = [], [], None
 
     def reset(self, run: Any) -> None:

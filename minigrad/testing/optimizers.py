@@ -46,8 +46,8 @@ class LeastSquares:
 
     def __init__(self, n: int = 5, m: int = 8, rng: Random = 0) -> None:
         rng = np.random.default_rng(rng)
-        self.x = rng.standard_normal((m, n)) * np.logspace(-1, 0.5, n)
-        self.y = rng.standard_normal(m)
+        self.x: Array = rng.standard_normal((m, n)) * np.logspace(-1, 0.5, n)
+        self.y: Array = rng.standard_normal(m)
 
     def residuals(self, theta: Any) -> Array:
         return self.x @ np.asarray(theta, dtype=float) - self.y
@@ -174,6 +174,8 @@ def symbols_after_step(opt: Any, J: Any, known: Any) -> Any:
 
 class Adapter:
     """An object of anybody's with step(g) or step(theta, g), driven as `check_optimizer` drives ours."""
+    opt: Any
+    given: Array
 
     def __init__(self, opt: Any, theta: Any) -> None:
         self.opt, self.given = opt, theta
@@ -183,7 +185,7 @@ class Adapter:
             has = ", ".join(name for name in dir(opt) if name[0] != "_") or "nothing"
             hint = ": is update its step? (a FirstOrder has the loop around it)" if hasattr(opt, "update") else ""
             raise TypeError(f"{wanted}; this one has {has}{hint}")
-        self.places = len([one for one in signature(step).parameters.values() if one.default is one.empty])
+        self.places: int = len([one for one in signature(step).parameters.values() if one.default is one.empty])
         if self.places not in (1, 2):
             hint = ": the gradient is handed over, not kept by the parameters" if self.places == 0 else ""
             raise TypeError(f"{wanted}; this one is step{signature(step)}{hint}")

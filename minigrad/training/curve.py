@@ -15,7 +15,7 @@ class LearningCurve(Callback):
     """Draw the learning curve into a PNG after every epoch."""
 
     def __init__(self, path: FilePath) -> None:
-        self.path = Path(path)
+        self.path: Path = Path(path)
 
     def epoch(self, run: Run) -> None:
         draw_learning_curve(run.history, self.path)

@@ -42,6 +42,9 @@ class Silent:
 
 class Terminal(Silent):
     """A bar over the epoch, only where a person looks (a file that takes the output gets none), and a line for each."""
+    run: Run
+    epochs: int | None
+    bar: Any
 
     def __init__(self, run: Run, epochs: int | None) -> None:
         self.run, self.epochs, self.bar = run, epochs, None
@@ -72,11 +75,17 @@ class Terminal(Silent):
 
 class Notebook(Silent):
     """One bar over the whole run, and below it the table of its epochs. Nothing but the table is left at the end."""
+    run: Run
+    epochs: int | None
+    steps: int | None
+    length: int | None
+    drawn: float
+    loss: float | None
 
     def __init__(self, run: Run, epochs: int | None, steps: int | None) -> None:
         self.run, self.epochs, self.steps, self.length = run, epochs, steps, None
         self.drawn, self.loss = time.perf_counter(), None
-        self.live = notebook.Live(self.text())
+        self.live: Any = notebook.Live(self.text())
 
     @contextmanager
     def epoch(self, length: int | None) -> Iterator[Silent]:
@@ -113,7 +122,7 @@ def _visible():
     return sys.stderr.isatty()
 
 
-COLUMNS = {                              # of a history: heading, and how a figure is written
+COLUMNS: Any = {                              # of a history: heading, and how a figure is written
     "epoch": ("epoch", str),
     "loss": ("train loss", "{:.4f}".format),
     "validation_loss": ("validation loss", "{:.4f}".format),

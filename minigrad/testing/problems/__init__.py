@@ -5,6 +5,8 @@ jacobian and ggnvp. `Counting(problem)` counts the evaluations a method spends.
 """
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
 from minigrad.testing.problems import more_garbow_hillstrom as mgh
 from minigrad.testing.problems import surfaces
 from minigrad.testing.problems.more_garbow_hillstrom import (
@@ -52,7 +54,7 @@ from minigrad.testing.problems.surfaces import (
     styblinski_tang,
 )
 
-FAMILIES = [
+FAMILIES: list[Callable[[], Problem]] = [
     *(lambda n=n: rosenbrock(n) for n in (2, 10)), freudenstein_roth, powell_badly_scaled, brown_badly_scaled, beale,
     jennrich_sampson, helical_valley, bard, gaussian, meyer, gulf, box3d, powell_singular,
     lambda: powell_singular(12), wood, kowalik_osborne, brown_dennis, osborne1, biggs_exp6, osborne2, watson,

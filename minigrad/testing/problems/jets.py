@@ -13,9 +13,12 @@ np.exp(x) of a jet is a jet.
 """
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+
+from minigrad.typing import Array
 
 
 def _power(x, k):
@@ -24,7 +27,7 @@ def _power(x, k):
 
 
 # f(x) -> f, f', f''
-ELEMENTARY = {
+ELEMENTARY: dict[np.ufunc, Callable[..., Any]] = {
     np.negative: lambda x: (-x, -np.ones_like(x), np.zeros_like(x)),
     np.absolute: lambda x: (abs(x), np.sign(x), np.zeros_like(x)),
     np.square: lambda x: _power(x, 2),
@@ -37,11 +40,15 @@ ELEMENTARY = {
     np.tanh: lambda x: (np.tanh(x), 1 - np.tanh(x) ** 2, -2 * np.tanh(x) * (1 - np.tanh(x) ** 2)),
     np.arctan: lambda x: (np.arctan(x), 1 / (1 + x**2), -2 * x / (1 + x**2) ** 2),
 }
-COMPARISONS = {np.less, np.greater, np.less_equal, np.greater_equal}
+COMPARISONS: Any = {np.less, np.greater, np.less_equal, np.greater_equal}
 
 
 class Jet(np.lib.mixins.NDArrayOperatorsMixin):
     """Value and derivatives (module docstring). b and ab are None for first derivatives only."""
+    x: Array
+    a: Array
+    b: Array
+    ab: Array
     __slots__ = ("x", "a", "b", "ab")
 
     def __init__(self, x: Any, a: Any, b: Any = None, ab: Any = None) -> None:

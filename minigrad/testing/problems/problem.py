@@ -17,15 +17,19 @@ class Problem:
     lowest: the value at the best of them, or the infimum where there is none. source: where it was published.
     Overflow is a value (inf or NaN), never a warning. theta (n,) is never changed; results are fresh arrays.
     """
+    name: str
+    formula: Callable[..., Any]
+    source: str
+    lowest: float
     least_squares = False
 
     def __init__(self, name: str, formula: Callable[..., Any], start: ArrayLike, lowest: float, minima: Any = (),
                  far: Any = None, source: str = "") -> None:
         self.name, self.formula, self.source, self.lowest = name, formula, source, lowest
-        self.start = np.array(start, float)
-        self.far = 10 * self.start if far is None else np.array(far, float)
-        self.minima = [np.array(minimum, float) for minimum in minima]
-        self.n = len(self.start)
+        self.start: Array = np.array(start, float)
+        self.far: Array | None = 10 * self.start if far is None else np.array(far, float)
+        self.minima: list[Array] = [np.array(minimum, float) for minimum in minima]
+        self.n: int = len(self.start)
 
     def __repr__(self) -> str:
         return f"<{self.name}, n = {self.n}>"
@@ -113,6 +117,8 @@ class Counting:
 
     A value with its gradient counts two, a Hessian (n, n) counts as n products.
     """
+    objective: Any
+    counts: dict[str, int]
     COST = {"value": 1, "grad": 1, "value_and_grad": 2, "hvp": 1, "ggnvp": 1, "residuals": 1, "jacobian": 1}
 
     def __init__(self, objective: Any) -> None:
