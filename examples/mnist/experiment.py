@@ -68,11 +68,24 @@ def train(model, page, train_set, test_set, transform=None, callbacks=()):
 
 
 def learning_curve(run, page, name):
-    """Draw loss and error over the epochs, if matplotlib is installed."""
-    path = page.out / f"{name}.{page.options.format}"
+    """Draw loss and error over the epochs, if matplotlib is installed, into a file that tells the run by its name."""
+    path = page.out / f"{name_of(name, page)}.{page.options.format}"
+    lr = page.options.lr or OPTIMIZERS[page.options.optimizer][1]
     try:
-        training.draw_learning_curve(run.history, path)
+        training.draw_learning_curve(run.history, path, f"{name}: {page.options.optimizer}, lr {lr:g}", watched="test")
     except ImportError:
         print("no picture: matplotlib is not installed (pip install matplotlib)", file=sys.stderr)
         return
     print(f"learning curve: {path}")
+
+
+def name_of(name, page):
+    """mlp_adam_lr0.002, then whatever else is not as by default: other runs are other files."""
+    given, words = vars(page.options), []
+    for option in given.keys() - {"quick", "out", "format", "threads", "optimizer", "lr"}:
+        value = given[option]
+        if value != page.parser.get_default(option):
+            words.append(option if value is True else
+                         option + ("x".join(map(str, value)) if isinstance(value, list) else str(value)))
+    lr = page.options.lr or OPTIMIZERS[page.options.optimizer][1]
+    return "_".join([name, page.options.optimizer, f"lr{lr:g}", *sorted(words)])

@@ -22,7 +22,8 @@ SMALLEST = {
     "mnist/second_order.py": [*QUICK, "--hidden", "8"],
 }
 PICTURES = {
-    "mnist/convnet.py": ["convnet.png", "convnet_filters.png", "convnet_mistakes.png"],
+    "mnist/convnet.py": ["convnet_adam_lr0.002_epochs1_examples64.png", "convnet_filters.png", "convnet_mistakes.png"],
+    "mnist/mlp.py": ["mlp_adam_lr0.002_batch1000_epochs1_layers8.png"],
     "optimizers_on_surfaces.py": ["optimizers_on_surfaces.png", "optimizers_on_surfaces_trace.png",
                                   "optimizers_on_surfaces.gif"],
 }

@@ -377,6 +377,22 @@ def test_the_learning_curve_is_drawn(tmp_path):
         training.draw_learning_curve([], path)
 
 
+def test_the_learning_curve_puts_each_figure_where_it_was_measured(tmp_path, monkeypatch):
+    """Training loss in the middle of its epoch, what was watched at the end; the lowest error is named."""
+    figures = pytest.importorskip("matplotlib.figure")
+    kept = []
+    monkeypatch.setattr(figures.Figure, "savefig", lambda figure, path, **_: kept.append(figure))
+    history = [{"epoch": k, "loss": 1 / k, "validation_loss": 2 / k, "validation_error": error}
+               for k, error in ((1, 0.3), (2, 0.1), (3, 0.2))]
+    training.draw_learning_curve(history, tmp_path / "curve.png", "sgd, lr 0.2", watched="test")
+    loss, error = kept[0].axes
+    assert loss.get_title() == "sgd, lr 0.2" and loss.get_yscale() == "log" and "logarithmic" in loss.get_ylabel()
+    assert [list(line.get_xdata()) for line in loss.lines] == [[0.5, 1.5, 2.5], [1, 2, 3]]
+    assert [text.get_text() for text in loss.get_legend().get_texts()][1] == "test, after the epoch"
+    assert error.get_ylabel() == "test error, %" and error.texts[0].get_text() == "lowest: 10.00 %"
+    assert error.texts[0].xy == (2, 10)
+
+
 def test_a_run_stopped_by_any_callback_is_saved_one_ended_by_an_error_is_not(tmp_path):
     class Enough(training.Callback):
         def step(self, run):
