@@ -52,12 +52,14 @@ class ByExample:
             return None
         return z if z.shape[1:] == self.z.shape[1:] and _equal_to_rounding(z.data, self.z.data[i:i + 1]) else None
 
-    def rows(self, start: int, stop: int) -> list[Array]:
-        """For examples start to stop, one array (stop - start, *leaf.shape) per leaf."""
+    def rows(self, start: int, stop: int, out: list[Array] | None = None) -> list[Array]:
+        """For examples start to stop, one array (stop - start, *leaf.shape) per leaf; written into `out` if given."""
+        if out is None:
+            out = [np.empty((stop - start, *leaf.shape), leaf.dtype) for leaf in self.leaves]
         if self.parts is not None:
-            return [sum((part(start, stop) for part in parts), np.zeros((stop - start, *leaf.shape), leaf.dtype))
-                    for leaf, parts in zip(self.leaves, self.parts)]
-        out = [np.zeros((stop - start, *leaf.shape), leaf.dtype) for leaf in self.leaves]
+            for into, parts in zip(out, self.parts):
+                _sum(parts, start, stop, into)
+            return out
         for i in range(start, stop):
             if self.coupled:
                 u = np.zeros_like(self.u)
@@ -67,8 +69,8 @@ class ByExample:
                 with no_grad(enabled=True):
                     z = self.alone(i)
                 gs = grad(z, self.leaves, self.u[i:i + 1])
-            for row, g in zip(out, gs):
-                row[i - start] = g.data
+            for into, g in zip(out, gs):
+                into[i - start] = g.data
         return out
 
     def squares(self, block: int = 32) -> Any:
@@ -81,12 +83,27 @@ class ByExample:
             for k in slow:
                 for start in range(0, self.m, block):
                     stop = min(start + block, self.m)
-                    totals[k] += np.square(sum(part(start, stop) for part in self.parts[k])).sum(axis=0)
+                    rows = np.empty((stop - start, *self.leaves[k].shape), self.leaves[k].dtype)
+                    totals[k] += np.square(_sum(self.parts[k], start, stop, rows)).sum(axis=0)
         else:
             for start in range(0, self.m, block):
                 for total, rows in zip(totals, self.rows(start, min(start + block, self.m))):
                     total += np.square(rows).sum(axis=0)
         return totals
+
+
+def _sum(parts, start, stop, into):
+    """into <- the sum of the shares of examples start to stop; zeros if there is no part."""
+    if not parts:
+        into[...] = 0
+    for k, part in enumerate(parts):
+        if k == 0 and isinstance(part, Outer):
+            part.write(start, stop, into)
+        elif k == 0:
+            into[...] = part(start, stop)
+        else:
+            into += part(start, stop)
+    return into
 
 
 def _equal_to_rounding(a, b):
@@ -108,9 +125,15 @@ def example_parts(z: Tensor, leaves: Sequence[Any], u: Any, m: int) -> Sequence[
     d = dict(zip(nodes, grad(z, [wrap(node.data, node) for node in nodes], u, retain_graph=True)))
     parts = []
     for leaf, use in zip(leaves, uses):
-        parts.append([_share_of_use(node, position, d[node].data, leaf, m) for node, position in use])
+        parts.append([_share_of_use(node, position, d[node].data, leaf, m)
+                      or _share_through(z, node, position, u, leaf, m) for node, position in use])
         if None in parts[-1]:
             return None
+        outer = [part for part in parts[-1] if isinstance(part, Outer)]
+        if len(outer) > 1:                                  # a layer that is used at every step of a sequence
+            parts[-1] = [Outer(np.concatenate([part.h for part in outer], axis=1),
+                               np.concatenate([part.d for part in outer], axis=1)),
+                         *(part for part in parts[-1] if not isinstance(part, Outer))]
     return parts
 
 
@@ -122,13 +145,30 @@ def _share_of_use(node, position, d, leaf, m):
         return Outer(h, d) if h is not None and d is not None else None
     if name in ("conv2d", "conv2d_bias") and position == 1 and len(d) == m:
         return lambda start, stop: _rule_by_example(node, position, d, start, stop)
-    if (name, position) in (("linear", 2), ("conv2d_bias", 2)) or name in ("add", "subtract", "multiply", "divide"):
+    if (name, position) in (("linear", 2), ("conv2d_bias", 2), ("layer_norm", 1), ("layer_norm", 2)) or name in \
+            ("add", "subtract", "multiply", "divide"):
         terms = node.op.rules[position](d, node.data, *values)
         broadcast = terms.ndim > leaf.ndim and terms.shape[terms.ndim - leaf.ndim:] == leaf.shape
         if broadcast and terms.size % (m * max(leaf.size, 1)) == 0:
             terms = terms.reshape(m, -1, *leaf.shape)
             return lambda start, stop: terms[start:stop].sum(axis=1)
     return None
+
+
+def _share_through(z, node, position, u, leaf, m):
+    """One use of a leaf by an op that knows no examples yet, as gamma / sigma in batch norm at test time: the share of
+    what the op makes of it, through the op's rule; None if not understood."""
+    if node.data.size != leaf.size or node is z.node:
+        return None
+    parts = example_parts(z, [wrap(node.data, node)], u, m)
+    rule, values = node.op.rules[position], node.values
+    if parts is None or np.shape(rule(node.data, node.data, *values)) != leaf.shape:
+        return None
+
+    def share(start, stop):
+        rows = _sum(parts[0], start, stop, np.empty((stop - start, *node.data.shape), node.data.dtype))
+        return np.stack([rule(row, node.data, *values) for row in rows])
+    return share
 
 
 def _by_example(a, m):
@@ -147,6 +187,13 @@ class Outer:
 
     def __call__(self, start: int, stop: int) -> Array:
         return np.matmul(self.h[start:stop].swapaxes(1, 2), self.d[start:stop])
+
+    def write(self, start: int, stop: int, into: Array) -> None:
+        """into <- the matrices, (stop - start, inputs, outputs)."""
+        if self.h.shape[1] == 1:                            # one product of two numbers each: as fast as memory is
+            np.multiply(self.h[start:stop, 0, :, None], self.d[start:stop], out=into)
+        else:
+            np.matmul(self.h[start:stop].swapaxes(1, 2), self.d[start:stop], out=into)
 
     def squares(self) -> Any:
         """The sum over the examples of the squares, (h*h)' (d*d) if r = 1; else None."""

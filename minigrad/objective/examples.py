@@ -28,13 +28,13 @@ class Examples:
         """
         m = len(self.x.data)
         self.refuse_large("example_grads", m, largest)
+        out = np.zeros((m, self.parameters.n), self.dtype)
         with self.on_copies(theta) as leaves:
             each, penalty = self._by_example(leaves)
-            rows = [row.reshape(m, -1) for row in each.rows(0, m)]
-        out = np.zeros((m, self.parameters.n), self.dtype)
-        for part, row in zip(self.free_slices(), rows):
-            out[:, part] = row
-        return out + penalty
+            each.rows(0, m, [out[:, part].reshape(m, *leaf.shape) for part, leaf in zip(self.free_slices(), leaves)])
+        if penalty.any():
+            out += penalty
+        return out
 
     def example_grad_squares(self, theta: Array | None = None) -> Array:
         """The mean over the examples of the squares of their gradients, (n,), without forming the (m, n) gradients."""
