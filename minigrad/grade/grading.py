@@ -141,8 +141,9 @@ def grade_suite(assignment, tests, sandbox, workers=1):
 
     solution = assignment.right
     with ThreadPoolExecutor(workers) as pool:
+        suite.message = refused([run(solution)])
         others = [restate(solution), *map(assignment.mutated, assignment.equivalents)]
-        suite.message = refused(pool.map(run, [solution, *others]))
+        suite.message = suite.message or refused(pool.map(run, others))
         found = [] if suite.message else list(pool.map(run, map(assignment.mutated, assignment.mutants)))
         suite.message = suite.message or refused([run(solution)])
     if suite.message:

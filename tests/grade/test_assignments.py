@@ -314,6 +314,19 @@ WRONG = {
                                  "rows, rows_in = overlap(dx.shape[1], 0, shape[0])")],
                                {"2.3": "the image begins behind them", "4.2": "gradient by x"}),
     },
+    "05_momentum": {
+        "the rate outside, as other libraries have it": (
+            [("        self.v = self.momentum * self.v - self.lr * g\n        self.theta = self.theta + self.v\n",
+              "        self.v = self.momentum * self.v + g\n        self.theta = self.theta - self.lr * self.v\n")],
+            {"1.1": "so the first v is -epsilon g", "1.2": "old gradients count", "3.2": "at theta~",
+             "3.3": "a function of the step"}),
+        "taken at theta": ([('at = opt.point() if hasattr(opt, "point") else opt.theta', "at = opt.theta")],
+                            {"3.2": "computes the gradient at theta~", "3.3": "before each step"}),
+        "in place": (
+            [("self.v = self.momentum * self.v - self.lr * g\n        self.theta = self.theta + self.v\n",
+              "g *= self.lr\n        self.v *= self.momentum\n        self.v -= g\n        self.theta += self.v\n")],
+            {"1.3": "must not write into g"}),
+    },
     "06_adaptive": {
         "r does not sum": ([("self.r = self.r + g * g", "self.r = g * g")],
                            {"1.2": "sum of all squared gradients", "1.3": "delta", "1.4": "equally fast"}),

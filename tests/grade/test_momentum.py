@@ -1,4 +1,8 @@
-"""The assignment 05_momentum, the model of the others: stub, solution, every step between, plausible mistakes."""
+"""The assignment 05_momentum, the model of the others, behind the walls: stub, solution, every step between, mistakes.
+
+What is between stub and solution runs in the tests' own process for all assignments (test_assignments.py); here it is
+long.
+"""
 import inspect
 import re
 import shutil
@@ -29,7 +33,7 @@ def passed(record):
     return {one.number for one in record.tests if one.status == "passed"}
 
 
-@pytest.mark.parametrize("solved", [0, 1, 2, 3, 4])
+@pytest.mark.parametrize("solved", [0, *(pytest.param(k, marks=pytest.mark.long) for k in (1, 2, 3)), 4])
 def test_each_task_is_gradable_with_only_the_earlier_ones_solved(solved, sandbox, tmp_path):
     """The stub (0 solved) has no points, the solution (4) has all of them."""
     record = graded(sandbox, tmp_path, sandbox.assignment.text(set(range(1, solved + 1))))
@@ -56,6 +60,7 @@ WRONG = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", WRONG)
 def test_a_plausible_mistake_is_graded_as_it_should_be(name, sandbox, tmp_path):
     old, new, right, number, message = WRONG[name]
@@ -67,6 +72,7 @@ def test_a_plausible_mistake_is_graded_as_it_should_be(name, sandbox, tmp_path):
     assert passed(record) == right
 
 
+@pytest.mark.long
 def test_the_reference_tests_kill_every_mutant(sandbox, tmp_path):
     assignment = sandbox.assignment
     record = graded(sandbox, tmp_path, assignment.text(), (assignment.folder / "test_mine.py").read_text())

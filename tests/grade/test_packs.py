@@ -177,7 +177,8 @@ def test_the_classroom_workflow_is_yaml(packed):
     assert steps[-1]["with"] == {"runners": "public"} and set(steps[-1]["env"]) == {"PUBLIC_RESULTS"}
 
 
-@pytest.mark.parametrize("text, fraction", [(SOLUTION, 1), ('"""\n\\ {{ 1 }}', 2 / 7)])
+@pytest.mark.parametrize("text, fraction", [
+    pytest.param(SOLUTION, 1, marks=pytest.mark.long), ('"""\n\\ {{ 1 }}', 2 / 7)])
 def test_coderunner(text, fraction, packed, tmp_path):
     """The template, filled in as Twig's escaper for Python does it, beside its support file and an attachment."""
     unpack(packed("coderunner"), tmp_path)
