@@ -39,6 +39,7 @@ class Case:
 
         inputs: arrays, numbers, booleans, None, text and lists of those. Raises Outcome where no data come back.
         """
+        __tracebackhide__ = True
         return self._ask(function, inputs, self.public)
 
     def close(self, got, want, message, tolerance=1e-9):

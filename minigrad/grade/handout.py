@@ -14,6 +14,18 @@ from minigrad.grade.local import check
 '''
 
 
+HAND_IN = """
+## To begin with, and to hand in
+
+You need Python 3.11 or newer with minigrad and pytest, and the files that came with this page, in one folder. Before
+you begin each public test fails with the number of its task. The grader runs the public tests with the same numbers,
+and hidden ones with others; how many seconds a test may take stands in its report.
+
+Hand in {mine}, and `adapter.py` if you changed it. Answers to questions, and what you would tell a reader, are comments
+or docstrings in `{module}.py`: a human reads them.
+"""
+
+
 def public_checks(source):
     """checks.py without its hidden tests, and without every helper that no public test uses."""
     tree = ast.parse(source)
@@ -82,8 +94,17 @@ def public_files(assignment) -> dict[str, str]:
 
 def student_files(assignment) -> dict[str, str]:
     """name -> text: what a student begins with."""
-    own = {name: (assignment.folder / name).read_text() for name in ("adapter.py", "handout.md")}
+    own = {"adapter.py": (assignment.folder / "adapter.py").read_text(), "handout.md": handout(assignment)}
     return public_files(assignment) | own | given(assignment) | {f"{assignment.module}.py": assignment.text()}
+
+
+def handout(assignment) -> str:
+    """handout.md, and what is the same for every assignment: what is needed, and what is handed in."""
+    mine = [f"`{assignment.module}.py`"]
+    if assignment.mutant_points and not assignment.subject:
+        mine.append("`test_mine.py`")
+    return (assignment.folder / "handout.md").read_text() + HAND_IN.format(
+        module=assignment.module, mine=" and ".join(mine))
 
 
 def given(assignment) -> dict[str, str]:
@@ -104,4 +125,5 @@ def test_file(assignment):
 def markers(assignment):
     """pytest.ini: `pytest -m task1` runs the public tests of task 1."""
     groups = sorted({one.group for one in assignment.tasks})
-    return "[pytest]\nmarkers =\n" + "".join(f"    task{group}: the public tests of task {group}\n" for group in groups)
+    return "[pytest]\naddopts = --tb=short\nmarkers =\n" + "".join(
+        f"    task{group}: the public tests of task {group}\n" for group in groups)

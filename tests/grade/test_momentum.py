@@ -98,6 +98,8 @@ def test_the_student_s_folder_runs_its_public_tests(tmp_path):
     student = out / "student"
     assert {path.name for path in student.iterdir()} == {
         "adapter.py", "drive.py", "handout.md", "momentum.py", "public_checks.py", "pytest.ini", "test_public.py"}
+    handout = (student / "handout.md").read_text()
+    assert "rubric" not in handout and "Hand in `momentum.py` and `test_mine.py`" in handout
     for path in student.iterdir():
         assert "SOLUTION" not in path.read_text() and "ten_steps" not in path.read_text()
         assert "self.momentum * self.v - self.lr * g" not in path.read_text()
