@@ -31,7 +31,7 @@ import numpy as np
 
 import minigrad as mg
 from minigrad import Tensor, data, init, losses, nn, optim, training
-from minigrad.compare.spread import process_pool, spread, workers_option
+from minigrad.compare.spread import Unreadable, process_pool, spread, workers_option
 from minigrad.figures.page import COLORS, Page, positive
 
 WIDTH, LAYERS, LR, BATCH = 64, 6, 0.05, 100
@@ -166,7 +166,7 @@ def main(argv=None, executor=None):
     try:
         with executor or process_pool(arguments.workers) as pool:
             results = spread(run, jobs, arguments.out / "init_search", pool)
-    except ValueError as error:
+    except Unreadable as error:
         page.parser.error(str(error))
     except KeyboardInterrupt:
         page.parser.exit(130, "interrupted: the same command goes on from here\n")

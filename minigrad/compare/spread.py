@@ -14,6 +14,10 @@ from minigrad import kernels
 from minigrad.figures.page import positive
 
 
+class Unreadable(ValueError):
+    """A file in the place of a result that is none, or is another job's."""
+
+
 def process_pool(workers: int) -> ProcessPoolExecutor:
     """Processes with one thread each, started afresh ("spawn", as on Windows), deaf to Ctrl-C. The BLAS of NumPy, which
     some methods use, learns it from the environment that they inherit, unless that says otherwise."""
@@ -33,7 +37,8 @@ def spread(function: Callable[..., dict], jobs: list[dict], folder: Path, execut
     jobs: dicts of plain values (what JSON can hold). function: importable, returns plain values too. executor: any
     concurrent.futures.Executor: a process pool, `dask.distributed.Client(...).get_executor()`,
     `mpi4py.futures.MPIPoolExecutor()`. Every result goes to a file of its own in `folder`, whole or not at all, as soon
-    as it is there, so that a run that was broken off goes on where it was. ValueError for a file that cannot be read.
+    as it is there, so that a run that was broken off goes on where it was. What a job raises is raised here, the others
+    are called off. Unreadable, a ValueError, for a file that is no result of its job.
     """
     folder.mkdir(parents=True, exist_ok=True)
     paths = [folder / f"{name_of(job)}.json" for job in jobs]
@@ -62,7 +67,7 @@ def name_of(job: dict) -> str:
 
 
 def stored(path: Path, job: dict) -> dict | None:
-    """The result kept in `path`, None if there is none. ValueError if it is not one of this job."""
+    """The result kept in `path`, None if there is none. Unreadable if it is not one of this job."""
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
@@ -74,7 +79,7 @@ def stored(path: Path, job: dict) -> dict | None:
         problem = "it is the result of another job"
     except (ValueError, TypeError, KeyError) as error:
         problem = f"{type(error).__name__}: {error}"
-    raise ValueError(f"{path} is not a result kept by an earlier run ({problem}): delete it to make that run anew")
+    raise Unreadable(f"{path} is not a result kept by an earlier run ({problem}): delete it to make that run anew")
 
 
 def store(path: Path, job: dict, result: dict) -> None:

@@ -284,6 +284,14 @@ def test_a_class_that_is_none_is_one_line(tmp_path, capsys, name, words):
     assert stop.value.code == 2 and words in heard.err and len(heard.err.splitlines()) == 1 and heard.out == ""
 
 
+def test_an_error_in_a_class_of_ones_own_comes_with_the_line_that_made_it(tmp_path):
+    file = tmp_path / "mine.py"
+    file.write_text(OWN.replace("self.lr * g", "self.lr * g[:-1]"))
+    with pytest.raises(ValueError, match="broadcast") as raised:
+        run(tmp_path, "--quick", "--tasks", "logistic", "--optimizers", "sgd", "--class", f"{file}:Mine")
+    assert any(entry.path == file for entry in raised.traceback)
+
+
 @pytest.mark.parametrize("options", [["--digits", "60000"], ["--digits", "99"], ["--optimizers", "adamant"],
                                      ["--tasks", "cifar"], ["--seeds", "0"], ["--passes", "-1"]])
 def test_wrong_options_are_one_line(tmp_path, capsys, options):
