@@ -105,6 +105,21 @@ def say(text: str) -> None:
     print(textwrap.fill(text, 120, initial_indent="  ", subsequent_indent="    "))
 
 
+def cells(row: Row, error: float) -> list[str]:
+    """The cells of a method's line; `error`: the one to which time is taken."""
+    first = [row.short, f"{row.method.tuned} {row.value:g}{'*' if row.starred else ''}"]
+    if not row.sound:
+        return [*first, "diverged on every seed"]
+    ends = [result["points"][-1] for result in row.sound]
+    seeds, lost, times = len(row.results), len(row.results) - len(row.sound), row.seconds_to(error)
+    return [*first, spread_of([end[LOSS] for end in ends], "#.3g"), spread_of([end[ERROR] for end in ends], ".2f"),
+            spread_of([result["test_error"] for result in row.sound], ".2f"),
+            f"{np.mean([end[STEPS] for end in ends]):.0f}", f"{np.mean([end[CLOCK] for end in ends]):.2f}",
+            (spread_of(times, ".2f") if times else "not reached")
+            + f" on {len(times)} of {seeds} seeds" * (0 < len(times) < seeds)
+            + f"; {lost} of {seeds} seeds diverged" * bool(lost)]
+
+
 def table(task: str, rows: list[Row], job: dict, seeds: list[int], tuned: int, error: float,
           decay: str = "constant") -> None:
     """Print the task, its budget and its grid, then a row for each method, best first."""
@@ -126,26 +141,12 @@ def table(task: str, rows: list[Row], job: dict, seeds: list[int], tuned: int, e
     else:
         say(f"not tuned: one value for each method, {named(seeds)}; only a tuned comparison says which is better")
     error, excuse = goal(rows, error)
-    wide = max(len(row.short) for row in rows) + 2
-    what = "tuned value" if tuned > 1 else "value"
-    timed = f"seconds to {error:g} %"
-    print(f"  {'method':{wide}}{what:>15}  {'training loss':26}{'validation error, %':24}{'test error, %':24}"
-          f"{'steps':>7}{'seconds':>9}  {timed}")
-    for row in sorted(rows, key=Row.order):
-        value = f"{row.method.tuned} {row.value:g}{'*' if row.starred else ' '}"
-        lost = len(row.results) - len(row.sound)
-        if not row.sound:
-            print(f"  {row.short:{wide}}{value:>15}  diverged on every seed")
-            continue
-        ends = [result["points"][-1] for result in row.sound]
-        times = row.seconds_to(error)
-        some = f" on {len(times)} of {len(row.results)} seeds" if 0 < len(times) < len(row.results) else ""
-        print(f"  {row.short:{wide}}{value:>15}  {spread_of([end[LOSS] for end in ends], '#.3g'):26}"
-              f"{spread_of([end[ERROR] for end in ends], '.2f'):24}"
-              f"{spread_of([result['test_error'] for result in row.sound], '.2f'):24}"
-              f"{np.mean([end[STEPS] for end in ends]):7.0f}{np.mean([end[CLOCK] for end in ends]):9.2f}  "
-              f"{spread_of(times, '.2f') + some if times else 'not reached'}"
-              + f"; {lost} of {len(row.results)} seeds diverged" * bool(lost))
+    lines = [["method", "tuned value" if tuned > 1 else "value", "training loss", "validation error, %",
+              "test error, %", "steps", "seconds", f"seconds to {error:g} %"]]
+    lines += [cells(row, error) for row in sorted(rows, key=Row.order)]
+    widths = [max(len(line[i]) for line in lines if i < len(line)) + 2 for i in range(len(lines[0]))]
+    for line in lines:
+        print("  " + "".join(f"{cell:{width}}" for cell, width in zip(line, widths)).rstrip())
     if any(row.starred for row in rows):
         say("* an end of the grid: the best may lie beyond")
     if excuse:
@@ -196,7 +197,8 @@ def picture(figure, task: str, rows: list[Row], job: dict, error: float) -> None
             for ax in line:
                 ax.axhline(start, color="0.4", linestyle=":", linewidth=1)
             line[0].annotate("before the first step", (0.98, start), xycoords=("axes fraction", "data"), va="top",
-                             ha="right", fontsize=8, color="0.3")
+                             ha="right", fontsize=8, color="0.3",
+                             bbox={"facecolor": "white", "alpha": 0.7, "linewidth": 0, "pad": 1})
     axes[2, 0].annotate(f"{error:g} %", (0.02, error), xycoords=("axes fraction", "data"), va="bottom", fontsize=8,
                         color="0.3")
     stars = "; * an end of the grid" if any(row.starred for row in rows) else ""
