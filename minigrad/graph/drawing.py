@@ -61,7 +61,7 @@ def draw(y: Tensor, path: str | os.PathLike | None = None, names: dict[str, Tens
     elif path is not None:
         _write(dot(y, names, made[:step]), os.fspath(path))
     number = {node: i for i, node in enumerate(nodes, 1)}
-    rows = [("", "op", "result", "arguments")]
+    rows: list[tuple[str, ...]] = [("", "op", "result", "arguments")]
     for node in nodes[-limit:]:
         name = f"{node.op.name} = {label[node]}" if node in label else node.op.name
         arguments = [constant(value) if parent is None else called(parent, label, number)
@@ -69,7 +69,7 @@ def draw(y: Tensor, path: str | os.PathLike | None = None, names: dict[str, Tens
         rows.append((f"#{number[node]}", name, shape_text(node.data.shape), ", ".join(arguments)))
     if step is not None:
         progress = _progress(nodes[-limit:], made, step)
-        rows = [(*row[:3], now, row[3]) for row, now in zip(rows, ["norm of gradient", *progress])]
+        rows = [(*row[:3], norm, row[3]) for row, norm in zip(rows, ["norm of gradient", *progress])]
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]) - 1)]
     lines = ["  ".join([f"{cell:<{width}}" for cell, width in zip(row, widths)] + [row[-1]]).rstrip() for row in rows]
     if len(nodes) > limit:
@@ -83,7 +83,7 @@ def draw(y: Tensor, path: str | os.PathLike | None = None, names: dict[str, Tens
     return drawing
 
 
-def _progress(nodes, made, step):
+def _progress(nodes: list[Any], made: list[Step], step: int) -> list[str]:
     """How far the gradient of each op's result is after the step: its norm, > at the op at hand, "so far" if more
     will be added to it, "" before anything has arrived."""
     totals = {made[0].node: made[0].g}
@@ -95,11 +95,11 @@ def _progress(nodes, made, step):
             if node in totals else "" for node in nodes]
 
 
-def _numbers(step, label, number):
+def _numbers(step: Step, label: dict[Any, str], number: dict[Any, int]) -> list[str]:
     """The lines of one step: g, and what each argument is given, by which rule."""
     node = step.node
 
-    def lines(head, array):
+    def lines(head: str, array: np.ndarray) -> list[str]:
         text = np.array2string(array, precision=4, threshold=60, edgeitems=3, max_line_width=110, suppress_small=True)
         return [head, textwrap.indent(text, "    ")]
     found = lines(f"g, the gradient of #{number[node]} {shape_text(step.g.shape)}:", step.g)
@@ -124,7 +124,8 @@ def dot(y: Tensor, names: dict[str, Tensor] | None = None, made: Sequence[Step] 
     look = {parent: f", {DONE}" for one in made for parent in [one.node, *one.share]}
     look |= {one.node: f", {NOW}" for one in made[-1:]}
     lines = ["digraph minigrad {", "  rankdir=TB;", '  node [fontname="Helvetica", fontsize=11];']
-    leaves, constants = {}, 0
+    leaves: dict[Any, str] = {}
+    constants = 0
     edges = []
     for node in nodes:
         name = f"{label[node]}\n" if node in label else ""
@@ -148,11 +149,11 @@ def dot(y: Tensor, names: dict[str, Tensor] | None = None, made: Sequence[Step] 
     return "\n".join([*lines, *edges, "}", ""])
 
 
-def _quoted(text):
+def _quoted(text: str) -> str:
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'
 
 
-def _write(source, path):
+def _write(source: str, path: str) -> None:
     """The source itself for .dot and .gv, a picture otherwise."""
     kind = os.path.splitext(path)[1][1:].lower()
     if kind in ("dot", "gv"):

@@ -5,7 +5,7 @@ Transactions on Systems, Man and Cybernetics 11 (1981): layers by the longest pa
 a place of their own in each, the order within a layer by the mean of the neighbours, then coordinates.
 """
 from collections.abc import Hashable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -13,21 +13,27 @@ GAP, LAYER, HEIGHT = 26.0, 84.0, 44.0                     # between nodes, from 
 SWEEPS = 12
 
 
+Edge = tuple[Hashable, Hashable]
+Rows = list[list[Hashable]]
+Neighbours = dict[Hashable, list[Hashable]]
+
+
 class Layout(NamedTuple):
     """centre: node -> (x, y). bends: (from, to) -> the points that an edge passes, its ends included. size: (w, h)."""
     centre: dict[Hashable, tuple[float, float]]
-    bends: dict[tuple[Hashable, Hashable], list[tuple[float, float]]]
+    bends: dict[Edge, list[tuple[float, float]]]
     size: tuple[float, float]
 
 
-def layered(nodes: Sequence[Hashable], edges: Sequence[tuple[Hashable, Hashable]],
+def layered(nodes: Sequence[Hashable], edges: Sequence[Edge],
             width: dict[Hashable, float]) -> Layout:
     """A Layout. nodes: such that every edge leads from an earlier to a later one. width: of each node, in pixels."""
     layer = _layers(nodes, edges)
-    rows: list[list[Hashable]] = [[] for _ in range(max(layer.values()) + 1)]
+    rows: Rows = [[] for _ in range(max(layer.values()) + 1)]
     for node in nodes:
         rows[layer[node]].append(node)
-    chains, width = {}, dict(width)
+    chains: dict[Edge, list[Any]] = {}
+    width = dict(width)
     for edge in dict.fromkeys(edges):                     # each once, although an op may take one argument twice
         a, b = edge
         chain = [a, *[("bend", edge, row) for row in range(layer[a] + 1, layer[b])], b]
@@ -35,8 +41,8 @@ def layered(nodes: Sequence[Hashable], edges: Sequence[tuple[Hashable, Hashable]
             rows[row].append(bend)
             width[bend] = 6.0
         chains[edge] = chain
-    above: dict[Hashable, list[Hashable]] = {node: [] for row in rows for node in row}
-    below: dict[Hashable, list[Hashable]] = {node: [] for row in rows for node in row}
+    above: Neighbours = {node: [] for row in rows for node in row}
+    below: Neighbours = {node: [] for row in rows for node in row}
     for chain in chains.values():
         for a, b in zip(chain, chain[1:]):
             above[b].append(a)
@@ -50,10 +56,10 @@ def layered(nodes: Sequence[Hashable], edges: Sequence[tuple[Hashable, Hashable]
     return Layout(centre, bends, (right, LAYER * (len(rows) - 1) + 2 * HEIGHT))
 
 
-def _layers(nodes, edges):
+def _layers(nodes: Sequence[Hashable], edges: Sequence[Edge]) -> dict[Hashable, int]:
     """The longest path from a beginning; beginnings stand just above the first node that they lead to."""
-    came: dict[Hashable, list[Hashable]] = {node: [] for node in nodes}
-    leads: dict[Hashable, list[Hashable]] = {node: [] for node in nodes}
+    came: Neighbours = {node: [] for node in nodes}
+    leads: Neighbours = {node: [] for node in nodes}
     for a, b in edges:
         came[b].append(a)
         leads[a].append(b)
@@ -66,7 +72,7 @@ def _layers(nodes, edges):
     return layer
 
 
-def _order(rows, above, below):
+def _order(rows: Rows, above: Neighbours, below: Neighbours) -> None:
     """Sort each row by the mean place of its neighbours in the row before, downwards and upwards in turn; the order
     with the fewest crossings is kept."""
     best, fewest = [list(row) for row in rows], _crossings(rows, below)
@@ -76,15 +82,15 @@ def _order(rows, above, below):
             other = rows[i - 1] if sweep % 2 == 0 else rows[i + 1]
             place = {node: k for k, node in enumerate(other)}
             own = {node: k for k, node in enumerate(rows[i])}
-            rows[i].sort(key=lambda node, near=near, place=place, own=own:
-                         np.mean([place[a] for a in near[node]]) if near[node] else own[node])
+            wished = {node: float(np.mean([place[a] for a in near[node]] or [own[node]])) for node in rows[i]}
+            rows[i].sort(key=wished.__getitem__)
         crossings = _crossings(rows, below)
         if crossings < fewest:
             best, fewest = [list(row) for row in rows], crossings
     rows[:] = best
 
 
-def _crossings(rows, below):
+def _crossings(rows: Rows, below: Neighbours) -> int:
     """How many pairs of edges between neighbouring rows cross."""
     total = 0
     for row, under in zip(rows, rows[1:]):
@@ -94,9 +100,9 @@ def _crossings(rows, below):
     return total
 
 
-def _places(rows, above, below, width):
+def _places(rows: Rows, above: Neighbours, below: Neighbours, width: dict[Hashable, float]) -> dict[Hashable, float]:
     """x of every node: near the mean of its neighbours, in the row's order, GAP apart."""
-    x = {}
+    x: dict[Hashable, float] = {}
     for row in rows:
         for node, at in zip(row, _offsets(row, width)):
             x[node] = at
@@ -109,13 +115,13 @@ def _places(rows, above, below, width):
     return x
 
 
-def _offsets(row, width):
+def _offsets(row: list[Hashable], width: dict[Hashable, float]) -> np.ndarray:
     """How far from the first node of a row the others lie at least."""
     widths = np.array([width[node] for node in row])
     return np.concatenate([[0.0], np.cumsum((widths[1:] + widths[:-1]) / 2 + GAP)])
 
 
-def _nondecreasing(wished):
+def _nondecreasing(wished: np.ndarray) -> np.ndarray:
     """The sequence that never falls nearest to `wished` in least squares: neighbours that fall are pooled."""
     pools: list[tuple[float, int]] = []
     for value in wished.tolist():

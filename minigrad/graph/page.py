@@ -41,10 +41,13 @@ def page(y: Tensor, g: Any = None, names: dict[str, Tensor] | None = None, limit
 class _Drawing:
     """The graph as SVG: ops, the leaves and arrays that they take, and what lies before the first op shown."""
 
-    def __init__(self, ops, label, number):
-        self.id, self.lines, self.kind, edges = {}, {}, {}, []
-        constants = 0
-        inside, order = set(ops), []
+    def __init__(self, ops: list[Any], label: dict[Any, str], number: dict[Any, int]) -> None:
+        self.id: dict[Any, str] = {}
+        self.lines: dict[Any, list[str]] = {}
+        self.kind: dict[Any, str] = {}
+        inside, constants = set(ops), 0
+        order: list[Any] = []
+        edges: list[tuple[Any, Any]] = []
         for node in ops:
             for value, parent in zip(node.values, node.parents):
                 if parent is None:
@@ -63,11 +66,11 @@ class _Drawing:
         self.width = {node: 24 + 8.0 * max(map(len, lines)) for node, lines in self.lines.items()}
         self.layout = layered(order, edges, self.width)
 
-    def _add(self, order, node, kind, lines):
+    def _add(self, order: list[Any], node: Any, kind: str, lines: list[str]) -> None:
         order.append(node)
         self.id[node], self.lines[node], self.kind[node] = f"n{len(self.id) + 1}", lines, kind
 
-    def svg(self):
+    def svg(self) -> str:
         width, height = self.layout.size
         parts = [f'<svg id="graph" viewBox="0 0 {width:.0f} {height:.0f}" width="{width:.0f}" height="{height:.0f}" '
                  'role="img" aria-label="the computational graph, arguments above results">']
@@ -84,7 +87,7 @@ class _Drawing:
         return "\n".join([*parts, "</svg>"])
 
 
-def _curve(points):
+def _curve(points: list[tuple[float, float]]) -> str:
     """A path through the points, leaving and reaching each of them straight down."""
     (x, y), *rest = points
     y += HEIGHT / 2
@@ -97,11 +100,13 @@ def _curve(points):
     return "".join(path)
 
 
-def _step(step: Step, label, number, drawing):
+def _step(step: Step, label: dict[Any, str], number: dict[Any, int], drawing: _Drawing) -> dict[str, Any]:
     """One step as the page's script wants it."""
     node = step.node
     arguments = [name.strip() for name in node.op.arguments.split(",")]
-    takes, gives, seen = [], [], set()
+    takes: list[dict[str, Any]] = []
+    gives: list[dict[str, Any]] = []
+    seen: set[Any] = set()
     for i, (parent, value) in enumerate(zip(node.parents, node.values)):
         name = arguments[min(i, len(arguments) - 1)].lstrip("*")
         what = constant(value) if parent is None else called(parent, label, number)
@@ -118,7 +123,7 @@ def _step(step: Step, label, number, drawing):
             "y": _numbers(node.data), "g": _numbers(step.g)}
 
 
-def _numbers(value):
+def _numbers(value: Any) -> dict[str, Any] | None:
     """The corner of an array as rows of [text, colour -1 ... 1], its shape, and how large its entries are."""
     array = np.asarray(value)
     if array.dtype.kind not in "fiub" or not isinstance(value, np.ndarray | np.generic | int | float):
@@ -132,6 +137,6 @@ def _numbers(value):
             "size": f"largest |entry| {top:.3g}" if array.size > 1 else ""}
 
 
-def _shade(entry, top):
+def _shade(entry: float, top: float) -> float | None:
     """entry / top in [-1, 1]; None for what is not finite."""
     return round(entry / top, 3) if top and np.isfinite(entry) else 0.0 if np.isfinite(entry) else None
