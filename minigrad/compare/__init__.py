@@ -118,11 +118,13 @@ class Comparison:
         seconds = 0.0
         for task in self.tasks:
             job = self.job(task, "adam", METHODS["adam"].lr, 0)
-            for _ in range(2):                              # the first one reads the data
-                short = learn(**job | {"passes": 0.1, "marks": 2})
+            passes = job["passes"]
+            job |= {"passes": 0.1, "marks": 2}
+            learn(**job)                                    # reads the data
+            short = learn(**job)
             of_learning = max(short["points"][-1][2], 1e-3)
             measuring = max(short["seconds"] - of_learning, 0) / 3
-            seconds += runs * (of_learning / 0.1 * job["passes"] * share + measuring * (MARKS + 2))
+            seconds += runs * (of_learning / 0.1 * passes * share + measuring * (MARKS + 2))
         workers = self.page.options.workers
         minutes = seconds / workers / 60
         print(f"about {f'{minutes:.0f} minutes' if minutes >= 1.5 else 'a minute'} on {workers} "

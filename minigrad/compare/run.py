@@ -54,7 +54,8 @@ class Run:
         if method.tuned == "lr":
             lr["lr"] = schedules.Power(10 * value, 0.5) if decay == "root" else value
         self.opt = method.make(self.model.parameters(), **lr)
-        self.batches = data.batches(*self.examples.train, batch_size=self.task.batch if lr else value, rng=seed)
+        self.batches = data.batches(*self.examples.train, batch_size=self.task.batch if lr else int(value),
+                                    rng=seed)
         self.draws = any(True for _ in self.model.generators())
         self.steps, self.work, self.clock = 0, 0.0, 0.0
         self.points, self.end = [], ""
@@ -106,6 +107,7 @@ class Run:
         J = self.objective(x, y)
         before = J.evaluations
         step = self.opt.step(J)
+        assert step is not None                             # what a step on an objective returns
         if not math.isfinite(step):
             return 1, "diverged"
         if self.draws:                                      # the masks of the next step, see `training.fit`
@@ -136,7 +138,9 @@ class Run:
         return True
 
     def error(self, examples) -> float:
-        return 100 * training.evaluate(self.seen, losses.cross_entropy, *examples).error
+        wrong = training.evaluate(self.seen, losses.cross_entropy, *examples).error
+        assert wrong is not None                            # the labels are classes
+        return 100 * wrong
 
 
 class Counted(Objective):

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable
 from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
 from pathlib import Path
+from typing import Any
 
 from minigrad import kernels
 from minigrad.figures.page import positive
@@ -42,7 +43,7 @@ def spread(function: Callable[..., dict], jobs: list[dict], folder: Path, execut
     """
     folder.mkdir(parents=True, exist_ok=True)
     paths = [folder / f"{name_of(job)}.json" for job in jobs]
-    results = [stored(path, job) for path, job in zip(paths, jobs)]
+    results: list[Any] = [stored(path, job) for path, job in zip(paths, jobs)]
     waiting = {executor.submit(function, **job): i for i, job in enumerate(jobs) if results[i] is None}
     if len(waiting) < len(jobs):
         print(f"{len(jobs) - len(waiting)} of {len(jobs)} runs were done before (in {folder})")

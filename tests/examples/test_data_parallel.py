@@ -135,11 +135,25 @@ def test_without_mpi_it_says_what_is_missing(monkeypatch, capsys):
     assert stop.value.code == 2 and "openmpi-bin" in heard and ".[mpi]" in heard and len(heard.splitlines()) == 1
 
 
-def test_what_the_page_shows_with_mpi(tmp_path, capsys):
-    """1, 2 and 4 processes, both accidents, real workers: some ten starts of mpirun."""
+@pytest.fixture
+def mpirun():
     pytest.importorskip("mpi4py")
-    if page.launcher() is None:
-        pytest.skip("there is no mpirun")
+    return page.launcher() or pytest.skip("there is no mpirun")
+
+
+def test_two_processes_of_mpi_make_the_steps_of_one(mpirun, tmp_path):
+    whole, error = page.learn("whole", 0, 256, 1)
+    done = page.start(mpirun, 2, job="learn", norm="synchronized", seeds=1, examples=256, epochs=1,
+                      found=tmp_path / "found.npz")
+    assert done.returncode == 0, done.stderr
+    with np.load(tmp_path / "found.npz") as kept:
+        assert np.abs(kept["synchronized 0"] - whole).max() < 1e-13 * np.abs(whole).max()
+    assert f"synchronized 0: test error {error:.2f} %" in done.stdout
+
+
+@pytest.mark.long
+def test_what_the_page_shows_with_mpi(mpirun, tmp_path, capsys):
+    """1, 2 and 4 processes, both accidents, real workers: some ten starts of mpirun."""
     page.main(["--quick", "--out", str(tmp_path)])
     said = capsys.readouterr().out
     rows = {line.split()[0]: [float(text) for text in re.findall(r"(\d\.\de[-+]\d+),", line)]
