@@ -1,15 +1,17 @@
 """Builds the ladder for this machine: `build(folder)` returns the compiled module.
 
-As Cython's `cythonize` and setuptools do it for any extension, with two options: -O3, and -march=native, which lets the
-compiler use whatever this processor has (the library itself must run everywhere and asks at run time instead).
+As Cython's `cythonize` and setuptools do it for any extension, with two options: -O3, and -march=native (on ARM
+-mcpu=native), which lets the compiler use whatever this processor has; the library itself must run everywhere and asks
+at run time instead.
 """
 import importlib.util
+import platform
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 DIRECTIVES = {"language_level": "3", "boundscheck": False, "wraparound": False, "cdivision": True,
               "initializedcheck": False}
-OPTIONS = ("-O3", "-march=native", "-g0")
+OPTIONS = ("-O3", f"-m{'arch' if platform.machine() in ('x86_64', 'AMD64') else 'cpu'}=native", "-g0")
 
 
 def build(folder, options=OPTIONS):

@@ -19,6 +19,9 @@ cdef extern from *:
     #elif defined(__AVX2__)
     #define LANES 8
     #define ROWS 6
+    #elif defined(__aarch64__)
+    #define LANES 4
+    #define ROWS 12
     #else
     #define LANES 4
     #define ROWS 4
