@@ -15,6 +15,7 @@ import pytest
 
 from minigrad.grade import load
 from minigrad.grade.__main__ import main
+from minigrad.grade.assignment import shelf
 from minigrad.grade.packs import PACKS, pack
 from minigrad.grade.packs.wheel import archive, digest, wheel
 
@@ -120,6 +121,32 @@ def test_gradescope(text, points, autograder):
     assert data["score"] == points and [one["number"] for one in data["tests"]] == ["1.1", "1.2", "S"]
     assert data["extra_data"]["record"]["student"] == "ada@example.org,bob@example.org"
     assert "RuntimeWarning" not in json.dumps(data)              # that the kernels are NumPy's is no news to a student
+
+
+def test_every_assignment_can_be_graded_by_the_packed_library(autograder, tmp_path):
+    """What is blocked is there to be blocked, also where no kernel is compiled."""
+    code = ("import sys, pathlib\nfrom minigrad.grade import load\nfrom minigrad.grade.library import strip\n"
+            "for name in sys.argv[2:]:\n"
+            "    strip(pathlib.Path(sys.argv[1]) / pathlib.Path(name).name, load(name).blocked)\n")
+    folders = [str(path.parent) for path in shelf().glob("*/checks.py")]
+    run([sys.executable, "-c", code, str(tmp_path), *folders], tmp_path, MINIGRAD_KERNELS="numpy",
+        PYTHONPATH=str(autograder / "source" / "lib"))
+    assert len(list(tmp_path.iterdir())) == len(folders) > 10
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", sorted(path.parent.name for path in shelf().glob("*/checks.py")))
+def test_a_solution_gets_every_point_from_its_pack(name, tmp_path):
+    """On Gradescope, with NumPy's kernels."""
+    assignment, root = load(name), tmp_path / "autograder"
+    source = unpack(zipfile.ZipFile(io.BytesIO(pack(assignment, "gradescope"))), root / "source")
+    run(["./setup.sh"], source)
+    (root / "submission").mkdir()
+    (root / "submission" / f"{assignment.module}.py").write_text(assignment.text("all"))
+    (root / "submission" / "test_mine.py").write_text(assignment.tests)
+    run([str(source / "run_autograder")], root, AUTOGRADER=str(root))
+    data = json.loads((root / "results" / "results.json").read_text())
+    assert data["score"] == assignment.points, [one for one in data["tests"] if one["status"] == "failed"]
 
 
 def test_gradescope_shows_an_error_where_the_grader_fails(autograder):
