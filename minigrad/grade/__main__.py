@@ -59,7 +59,7 @@ def main(arguments):
 def do_list(_):
     for folder in sorted(one.parent for one in shelf().glob("*/checks.py")):
         one = load(folder)
-        print(f"{one.name:<24}{one.points:>4g} points{one.minutes:>5} min  {one.title} ({one.sections})")
+        print(f"{one.name:<26}{one.points:>4g} points{one.minutes:>5} min  {one.title} ({one.sections})")
 
 
 def do_make(options):
