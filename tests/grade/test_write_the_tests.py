@@ -37,6 +37,18 @@ def test_a_worthless_suite_gets_nothing(text, said, sandbox, tmp_path):
     assert said in record.suite.message
 
 
+def test_tests_that_compare_the_program_with_the_given_text_get_nothing(sandbox, tmp_path):
+    """They look into the frames of the drive, and fail whatever reads otherwise: right programs too."""
+    looks = ("import sys\nGIVEN = {given!r}\ndef test_{name}():\n    frame = sys._getframe()\n"
+             "    while 'texts' not in frame.f_locals:\n        frame = frame.f_back\n"
+             "    assert frame.f_locals['text'] == GIVEN\n")
+    (tmp_path / "test_mine.py").write_text("\n".join(
+        looks.format(given=sandbox.assignment.right, name=name) for name in NAMES))
+    record = grade(sandbox.assignment, tmp_path, "ada", sandbox=sandbox, workers=2)
+    assert record.points == 0, record
+    assert all("fails a right program" in one.message for one in record.tests), record.tests
+
+
 def test_tests_that_find_nothing_get_nothing(sandbox, tmp_path):
     """They pass every program, right or wrong: no task, and no share of the matrix."""
     (tmp_path / "test_mine.py").write_text("\n".join(f"def test_{name}():\n    pass\n" for name in NAMES))

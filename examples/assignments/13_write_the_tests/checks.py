@@ -4,6 +4,7 @@ for the points of the whole suite: its report is the matrix of tests and wrong p
 from pathlib import Path
 
 from minigrad.grade import Assignment, task
+from minigrad.grade.restate import restate
 
 assignment = Assignment(
     title="Write the tests", sections="8.1.3, 8.2.4, 8.3.2", minutes=90, module="test_mine", subject="training",
@@ -20,7 +21,7 @@ def program(old="", new=""):
 
 def judged(case, prefix, wrong, right=()):
     """wrong: (old, new, what is wrong in it); right: (old, new). Tests must pass the right and fail the wrong ones."""
-    programs = [(program(), "")] + [(program(*one), "") for one in right]
+    programs = [(program(), ""), (restate(program()), "")] + [(program(*one), "") for one in right]
     programs += [(program(old, new), message) for old, new, message in wrong]
     order = case.rng.permutation(len(programs))
     passed = case.ask("judge", texts=[programs[at][0] for at in order], prefix=prefix)["passed"]
