@@ -25,6 +25,13 @@ def lint(session):
 
 
 @nox.session(default=False)
+def docs(session):
+    """The site, with its links checked, into build/site."""
+    session.install("-e", ".[docs]")
+    session.run("python", "website/build.py", "--quick", "--check", *session.posargs)
+
+
+@nox.session(default=False)
 def wheels(session):
     """A source distribution, a wheel with kernels and a wheel of Python alone, into dist/."""
     session.install("build")

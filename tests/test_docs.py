@@ -11,8 +11,9 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 def examples():
-    """(file, code, what follows it in the text) of every Python block in README and CONTRIBUTING."""
-    for name in ("README.md", "CONTRIBUTING.md"):
+    """(file, code, what follows it in the text) of every Python block in README, CONTRIBUTING and the tutorials."""
+    tutorials = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "docs" / "tutorials").glob("*.md"))
+    for name in ("README.md", "CONTRIBUTING.md", *tutorials):
         text = (ROOT / name).read_text()
         for match in re.finditer(r"```python\n(.*?)```(.*?)(?=```|\Z)", text, re.S):
             yield pytest.param(match[1], match[2], id=f"{name}-{text[:match.start()].count(chr(10)) + 1}")

@@ -120,7 +120,9 @@ def test_a_learning_curve_shows_itself(kernel, tmp_path):
     (picture, _), = kernel
     assert picture["data"][:4] == b"\x89PNG" and picture["alt"] == "loss; 0-1 error"
     training.draw_learning_curve(run.history, tmp_path / "curve.png")
-    assert len(kernel) == 1 and (tmp_path / "curve.png").exists()
+    assert len(kernel) == 2 and (tmp_path / "curve.png").exists()           # saved, and shown
+    training.LearningCurve(tmp_path / "each.png").epoch(run)
+    assert len(kernel) == 2 and (tmp_path / "each.png").exists()            # after every epoch: saved alone
 
 
 def test_outside_a_notebook_a_learning_curve_wants_a_path():

@@ -105,5 +105,6 @@ class Page:
         self.written.append(path)
         if in_notebook():
             show(figure)
-        print(f"wrote {path}")
+        else:
+            print(f"wrote {path}")
         return figure

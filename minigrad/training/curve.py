@@ -20,7 +20,7 @@ class LearningCurve(Callback):
         self.path: Path = Path(path)
 
     def epoch(self, run: Run) -> None:
-        draw_learning_curve(run.history, self.path)
+        _save(_picture(run.history), self.path)
 
 
 def draw_learning_curve(history: Any, path: FilePath | None = None, title: str = "",
@@ -32,12 +32,24 @@ def draw_learning_curve(history: Any, path: FilePath | None = None, title: str =
     A training loss is the mean over its epoch and stands in the middle of it; what was measured after the epoch stands
     at its end. The loss is drawn logarithmically unless it is somewhere 0 or less. The lowest error is marked.
     """
+    if path is None and not in_notebook():
+        raise ValueError("draw_learning_curve: say where to: a path (only a notebook shows the picture without one)")
+    figure = _picture(getattr(history, "history", history), title, watched)
+    if path is not None:
+        _save(figure, path)
+    if in_notebook():
+        show(figure)
+
+
+def _save(figure, path):
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=120)
+
+
+def _picture(history, title="", watched="validation"):
     from matplotlib.figure import Figure  # without pyplot: whatever backend the user has stays as it is
     from matplotlib.ticker import FuncFormatter
 
-    history = getattr(history, "history", history)
-    if path is None and not in_notebook():
-        raise ValueError("draw_learning_curve: say where to: a path (only a notebook shows the picture without one)")
     if not history:
         raise ValueError("draw_learning_curve: the history is empty: no epoch was finished")
 
@@ -73,9 +85,4 @@ def draw_learning_curve(history: Any, path: FilePath | None = None, title: str =
     for one in axes:
         one.grid(alpha=0.3)
         one.xaxis.get_major_locator().set_params(integer=True)
-        one.set_xlim(0, epochs[-1] + 0.5)
-    if path is None:
-        show(figure)
-        return
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=120)
+    return figure
