@@ -6,7 +6,7 @@ docs/, the README's and CONTRIBUTING, a page for every example with what it prin
 MyST-NB), the reference (reference.py) and the laboratory (lab.py). Then Sphinx, with warnings as errors.
 
 --quick: the examples in their small versions (two minutes); without it as their texts speak of them (ten minutes).
-What ran before and has not changed is remembered in build/site/ran. --check: links are looked at too.
+The laboratory wants Pyodide and NumPy for it in html/pyodide, or --pyodide with an address that has them. What ran before and has not changed is remembered in build/site/ran. --check: links are looked at too.
 """
 import argparse
 import re
@@ -94,6 +94,8 @@ def main(argv=None):
     parser.add_argument("--quick", action="store_true", help="the examples in their small versions")
     parser.add_argument("--out", type=Path, default=ROOT / "build" / "site", help="folder (default: build/site)")
     parser.add_argument("--check", action="store_true", help="then look at every link inside the site")
+    parser.add_argument("--pyodide", default="pyodide/", metavar="URL",
+                        help="where the laboratory finds Pyodide with NumPy (default: pyodide/, beside the pages)")
     options = parser.parse_args(argv)
     pages, html = options.out / "pages", options.out / "html"
     shutil.rmtree(pages, ignore_errors=True)
@@ -101,7 +103,7 @@ def main(argv=None):
     examples = gallery.write(ROOT, pages, options.out / "ran", options.quick)
     notebooks = copy_notebooks(pages)
     reference.write(ROOT, pages)
-    lab.write(ROOT, pages)
+    lab.write(ROOT, pages, options.pyodide)
     shutil.copytree(ROOT / "docs" / "pictures", pages / "docs" / "pictures")
     for name in TEXTS:
         copy_text(name, pages, examples)
@@ -110,6 +112,7 @@ def main(argv=None):
     index = INDEX.replace("NOTEBOOKS", "\n".join(notebooks)).replace("OTHERS", "\n".join(others))
     (pages / "index.md").write_text(index, encoding="utf-8")
     done = subprocess.run([sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", "-c", str(ROOT / "website"),
+                           "-D", f"html_static_path={ROOT / 'website' / 'static'},{pages / 'static'}",
                            str(pages), str(html)], check=False)
     if done.returncode == 0 and options.check:
         broken = check_links(html)
