@@ -6,7 +6,8 @@ docs/, the README's and CONTRIBUTING, a page for every example with what it prin
 MyST-NB), the reference (reference.py) and the laboratory (lab.py). Then Sphinx, with warnings as errors.
 
 --quick: the examples in their small versions (two minutes); without it as their texts speak of them (ten minutes).
-The laboratory wants Pyodide and NumPy for it in html/pyodide, or --pyodide with an address that has them. What ran before and has not changed is remembered in build/site/ran. --check: links are looked at too.
+The laboratory wants Pyodide and NumPy for it in html/pyodide, or --pyodide with an address that has them. What ran
+before and has not changed is remembered in build/site/ran. --check: links are looked at too.
 """
 import argparse
 import re

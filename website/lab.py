@@ -26,7 +26,8 @@ nothing you write here leaves it. Tick methods, turn their numbers, click on the
 <div id="lab" data-pyodide="{pyodide}" data-minigrad="_static/minigrad.zip" data-lab="_static/lab.py">
 <p id="lab-status" role="status"></p>
 <p><label>surface <select id="lab-surface">{options}</select></label>
-<label>steps <input id="lab-steps" type="range" min="1" max="200" value="40"> <output id="lab-steps-said">40</output></label>
+<label>steps <input id="lab-steps" type="range" min="1" max="200" value="40"></label>
+<output id="lab-steps-said">40</output>
 </p>
 <div class="lab-two">
 <canvas id="lab-map" width="560" height="420" role="img" aria-label="The surface from above, with the paths"></canvas>
@@ -40,8 +41,8 @@ nothing you write here leaves it. Tick methods, turn their numbers, click on the
 
 ## A net learns
 
-Ten digits drawn as curves of 40 numbers (MNIST-1D), 4,000 of them, a net of 5,110 parameters, Adam. Blue is the training
-loss, orange the share of wrong answers on 1,000 other digits.
+Ten digits drawn as curves of 40 numbers (MNIST-1D), 4,000 of them, a net of 5,110 parameters, Adam. Blue is the
+training loss, orange the share of wrong answers on 1,000 other digits.
 
 <p><button id="lab-train">Train it</button> <span id="lab-trained" role="status"></span></p>
 <canvas id="lab-learning" width="620" height="240" role="img" aria-label="Loss and error over the epochs"></canvas>

@@ -1,4 +1,4 @@
-"""The laboratory's Python: optimizers on surfaces, and a net that learns MNIST-1D. lab.js calls `call` in the browser."""
+"""The laboratory's Python: optimizers on surfaces, a net that learns MNIST-1D. In the browser lab.js calls `call`."""
 import inspect
 import json
 import time
@@ -16,9 +16,9 @@ SURFACES = {                                     # name: (problem, window x0, x1
     "saddle": (problems.saddle2(), (-1.5, 1.5, -1.5, 1.5)),
     "monkey saddle": (problems.monkey_saddle(), (-4, 4, -4, 4)),
 }
-METHODS = ("SGD", "Momentum", "Nesterov", "AdaGrad", "RMSProp", "RMSPropNesterov", "AdaDelta", "Adam", "AdaMax", "AdamW",
-           "AMSGrad", "NAdam", "RAdam", "Lion", "DeltaBarDelta", "Rprop", "RpropMinus", "ConjugateGradient", "BFGS",
-           "LBFGS", "Newton", "DampedNewton", "SaddleFreeNewton", "NewtonCG", "TrustRegion")
+METHODS = ("SGD", "Momentum", "Nesterov", "AdaGrad", "RMSProp", "RMSPropNesterov", "AdaDelta", "Adam", "AdaMax",
+           "AdamW", "AMSGrad", "NAdam", "RAdam", "Lion", "DeltaBarDelta", "Rprop", "RpropMinus", "ConjugateGradient",
+           "BFGS", "LBFGS", "Newton", "DampedNewton", "SaddleFreeNewton", "NewtonCG", "TrustRegion")
 SLIDERS = {                                      # name: (least, most, on a logarithmic scale?)
     "lr": (1e-4, 10.0, True), "momentum": (0.0, 0.99, False), "rho": (0.0, 0.999, False), "rho1": (0.0, 0.99, False),
     "rho2": (0.0, 0.9999, False), "delta": (1e-10, 1.0, True), "weight_decay": (0.0, 0.5, False),
