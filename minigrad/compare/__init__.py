@@ -24,7 +24,7 @@ from concurrent.futures import Executor
 
 from minigrad.compare.run import learn
 from minigrad.compare.methods import METHODS, MORE, absolute, digest, method_of, own_class
-from minigrad.compare.report import Row, chosen, families, picture, table
+from minigrad.compare.report import Row, chosen, picture, size_of, table
 from minigrad.compare.spread import Unreadable, process_pool, spread, workers_option
 from minigrad.compare.tasks import LARGEST, TASKS, USUAL
 from minigrad.figures.page import Page, positive
@@ -158,7 +158,7 @@ def main(argv=None, executor: Executor | None = None) -> int:
         name = next(iter(comparison.methods))
         job, tuned = comparison.job(task, name, 0, 0), len(comparison.grid(name))
         table(task, found, job, comparison.seeds, tuned, arguments.error, arguments.decay)
-        size = (2 + 4 * len(families(found)), 11)
         suffix = "" if arguments.decay == "constant" else f"_{arguments.decay}"
-        page.draw(f"compare_{task}{suffix}", picture, task, found, job, arguments.error, size=size)
+        page.draw(f"compare_{task}{suffix}", picture, task, found, job, arguments.error,
+                  size=size_of(found))
     return 0

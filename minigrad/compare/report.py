@@ -164,13 +164,23 @@ def families(rows: list[Row]) -> dict[str, list[Row]]:
     return {name: [row for row in best_first if row.method.family == name] for name in names}
 
 
+def size_of(rows: list[Row]) -> tuple[float, float]:
+    """Width and height of the picture, inches."""
+    panels = len(families(rows))
+    return (16, 5.4) if panels == 1 else (2 + 4 * panels, 11)
+
+
 def picture(figure, task: str, rows: list[Row], job: dict, error: float) -> None:
-    """Loss against steps and seconds, validation error against seconds; a column for each family of methods.
+    """Loss against steps and seconds, validation error against seconds; a column for each family of methods, or side by
+    side if all are in one panel.
 
     Lines are means over the seeds, bands go from the lowest to the highest. The best method of all is drawn in every
     column. The axes are logarithmic and set by the runs that learned."""
     panels, marks, passes = families(rows), job["marks"], job["passes"]
-    axes = figure.subplots(3, len(panels), sharey="row", sharex="row", squeeze=False)
+    if len(panels) == 1:
+        axes = figure.subplots(1, 3).reshape(3, 1)
+    else:
+        axes = figure.subplots(3, len(panels), sharey="row", sharex="row")
     error, _ = goal(rows, error)
     views = ((STEPS, LOSS, "steps", "training loss"), (CLOCK, LOSS, "seconds of one processor", "training loss"),
              (CLOCK, ERROR, "seconds of one processor", "validation error, %"))
