@@ -61,7 +61,8 @@ def _reduce(name, values, reduction):
 
 def _prediction(name, x):
     """x in floating point: Tensors and arrays of floats as they are, lists and integers as float64."""
-    if isinstance(x, (Tensor, np.ndarray)) and x.dtype.kind == "f":
+    values = data_of(x)
+    if isinstance(values, np.ndarray) and values.dtype.kind == "f":
         return x
     values = _array(name, "the prediction", x)
     if values.dtype.kind not in "fiub":
@@ -198,8 +199,8 @@ def cross_entropy(logits: X, labels: TensorLike, label_smoothing: float = 0.0, w
     """
     logits = _prediction("cross_entropy", logits)
     labels = labels if labels.__class__ is np.ndarray or isinstance(labels, Tensor) else np.asarray(labels)
-    if (label_smoothing.__class__ in (float, int) and label_smoothing == 0 and weights is None and reduction == "mean"
-            and ignore_index is None and logits.ndim <= 2 and labels.dtype.kind != "f"):
+    if (weights is None and ignore_index is None and label_smoothing.__class__ in (float, int) and label_smoothing == 0
+            and reduction == "mean" and data_of(logits).ndim <= 2 and data_of(labels).dtype.kind != "f"):
         return ops.softmax_cross_entropy(logits, labels)
     if labels.dtype.kind == "f" and labels.shape == logits.shape and logits.ndim > 1:
         return _cross_entropy_of(labels, logits, label_smoothing, weights, reduction, ignore_index)

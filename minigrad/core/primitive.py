@@ -137,7 +137,8 @@ def _of_one(op):
 
 
 def _of_two(op):
-    """The same for two of one dtype, or one and a number: a small product takes 0.9 us instead of 1.6 to 4.8."""
+    """The same for two of one dtype, for one and a number (a small product takes 0.9 us instead of 1.6 to 4.8), and for
+    one and what is not differentiated: labels, an axis, a shape."""
     forward = op.forward
 
     def call(a, b):
@@ -148,7 +149,7 @@ def _of_two(op):
                     other = b._data
                     if (parent is not None or b.node is not None) and array.dtype is other.dtype:
                         return record(op, forward(array, other), (array, other), (parent, b.node))
-                elif parent is not None and (b.__class__ is float or b.__class__ is int or (
+                elif parent is not None and (b.__class__ is float or b.__class__ is int or op.rules[1:] == (None,) or (
                         b.__class__ is ndarray and b.dtype is array.dtype and b.flags.aligned)):
                     return record(op, forward(array, b), (array, b), (parent, None))
             elif not isinstance(b, Tensor):

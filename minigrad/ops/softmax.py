@@ -98,8 +98,8 @@ def softmax_cross_entropy(x: X, labels: TensorLike) -> X:
 
     x (m, k): logits. labels (m,): integers in [0, k), not differentiated. Raises ValueError if a label is out of range.
     """
-    shape, labels = shape_of(x), class_labels("cross_entropy", x, labels)
-    if shape[0] == 0 or shape[1] == 0:
+    labels, shape = class_labels("cross_entropy", x, labels), shape_of(x)
+    if 0 in shape:
         raise ValueError(f"cross_entropy: no examples or no classes (logits {shape})")
     return _softmax_cross_entropy(x, labels)
 
