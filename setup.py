@@ -7,6 +7,9 @@
     MINIGRAD_ONLY=a,b     only these .pyx files
     MINIGRAD_PURE=1       no kernels and no minigrad_ext: a wheel for every place without a compiler, such as a browser
 
+Six files of minigrad itself are compiled as they are (minigrad/texts.py says which, and what happens when they are
+edited); not into a wheel of the stable ABI, where they would gain nothing: there they run as text.
+
 From Python 3.12 on the kernels keep to the stable ABI: one wheel serves every later Python. They do not on 3.11, whose
 stable ABI knows no vectorcall (every call of a kernel would take 20 % more time; on 3.12 it takes the same), nor where
 there is no global lock, which the stable ABI has no word for.
@@ -18,6 +21,7 @@ import os
 import sys
 import sysconfig
 from importlib.machinery import EXTENSION_SUFFIXES
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
 from setuptools import Extension, find_packages, setup
@@ -53,6 +57,11 @@ DIRECTIVES = {
     "embedsignature.format": "clinic",
 }
 
+ENGINE_DIRECTIVES = {                 # Python's own meaning of every line, and of annotations that they mean nothing
+    "language_level": "3",
+    "annotation_typing": False,
+}
+
 # compiler type -> (optimise, debug, for POSIX threads when compiling and linking)
 # -fno-math-errno and -fno-trapping-math let loops with sqrt and comparisons vectorise; both keep NaN and Inf.
 FLAGS = {
@@ -71,6 +80,17 @@ def stamp():
     return str(path)
 
 
+def load_texts():
+    """minigrad/texts.py by itself: the rest of minigrad needs NumPy."""
+    spec = spec_from_file_location("texts", "minigrad/texts.py")
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+texts = load_texts()
+
+
 def extensions():
     if PURE:
         return []
@@ -87,9 +107,19 @@ def extensions():
         [Extension(f"minigrad_ext.{stem}", [f"minigrad_ext/{stem}.pyx"], include_dirs=["minigrad_ext"],
                    define_macros=macros, depends=depends, py_limited_api=STABLE_ABI) for stem in stems],
         compiler_directives=DIRECTIVES, build_dir="build/cython-debug" if DEBUG else "build/cython", quiet=True)
+    if not ONLY and (not STABLE_ABI or "--inplace" in sys.argv):
+        modules += cythonize([Extension(name, [f"minigrad/{texts.file_of(name)}"]) for name in texts.ENGINE],
+                             compiler_directives=ENGINE_DIRECTIVES, build_dir="build/cython", quiet=True)
     for module in modules:
         module.optional = True        # cythonize forgets it
     return modules
+
+
+def compiled_from(name):
+    """The text of all that a kernel module is compiled from."""
+    parts = [Path(f"{name.replace('.', '/')}.pyx"), *sorted(Path("minigrad_ext").glob("*.pxd")),
+             *sorted(Path("minigrad_ext").glob("*.h"))]
+    return "".join(part.read_text(encoding="utf-8") for part in parts)
 
 
 def remove_namesakes(built):
@@ -121,10 +151,26 @@ class BuildKernels(build_ext):
                    if not Path(self.get_ext_fullpath(module.name)).exists()]
         if missing:
             print(f"minigrad: not compiled: {', '.join(missing)}; their NumPy twins will run")
+        self.record([module for module in self.extensions if module.name not in missing])
         if self.inplace:
             for module in self.extensions:
                 if module.name not in missing:
                     remove_namesakes(Path(self.get_ext_fullpath(module.name)))
+
+    def record(self, compiled):
+        """Write down which texts were compiled, where minigrad/texts.py looks for it."""
+        place = (Path() if self.inplace else Path(self.build_lib)) / "minigrad_ext" / texts.RECORD.name
+        before, names = texts.read(place), []
+        for module in compiled:
+            text = Path(f"minigrad/{texts.file_of(module.name)}")
+            text = text if module.name in texts.ENGINE else Path(f"{module.name.replace('.', '/')}.pyx")
+            if Path(self.get_ext_fullpath(module.name)).stat().st_mtime >= text.stat().st_mtime:
+                names.append(module.name)         # else it was left by a build before, and this one failed
+        engine = [name for name in names if name in texts.ENGINE]
+        sources = {name.removeprefix("minigrad_ext."): compiled_from(name) for name in names if name not in engine}
+        lines = texts.record({} if self.force else before, sources, engine)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text(texts.written(before | lines if ONLY else lines), encoding="utf-8")
 
 
 setup(

@@ -7,6 +7,7 @@ __version__ = "0.1.0"
 
 from typing import TYPE_CHECKING
 
+from minigrad import texts              # first: it sees to it that edits of the modules below take effect
 from minigrad import core, kernels, ops
 from minigrad.core import Tensor, default_dtype, grad, is_recording, no_grad, tensor
 from minigrad.kernels import get_num_threads, set_num_threads

@@ -32,6 +32,7 @@ def report() -> list[tuple[str, Any]]:
     lines = [
         ("minigrad", minigrad.__version__),
         ("compiled kernels", built),
+        ("engine", "text" if minigrad.core.sweep.__file__.endswith(".py") else "compiled"),
         ("instruction set", kernels.isa),
         ("threads", f"{kernels.get_num_threads()}{'' if kernels.threaded() else ' (the kernels use no more)'}"),
         ("NumPy", np.__version__),

@@ -6,12 +6,12 @@ import pytest
 
 ROOT = Path(__file__).parents[1] / "minigrad"
 BASE = {"random"}                                          # NumPy only; who draws numbers may ask for a generator
-COMMON = {"arguments", "notebook", "typing"}               # what an argument must be, what a notebook sees: for all
+COMMON = {"arguments", "notebook", "texts", "typing"}      # what an argument is, a notebook sees, an edit does: for all
 MODELS = {"core", "ops", "init", "nn", "losses"} | BASE
 ABOVE = MODELS | {"derivatives", "graph", "objective", "kernels", "data", "files", "optim", "testing"}
 # room -> the rooms of minigrad it may import, besides itself
 TABLE = {
-    "arguments": set(), "notebook": set(), "typing": {"core"},
+    "arguments": set(), "notebook": set(), "texts": set(), "typing": {"core"},
     "random": set(), "kernels": set(), "core": set(), "files": set(),
     "data": {"files"} | BASE,                              # a broken file is the same FormatError everywhere
     "ops": {"core", "kernels"} | BASE,

@@ -1,8 +1,8 @@
 """The kernels: every one a NumPy function, replaced by its compiled namesake from `minigrad_ext` where that is built.
 
 The NumPy function is the definition: it is what the tests compare the compiled one with, and what runs where no
-compiler was found. `MINIGRAD_KERNELS=numpy` switches the compiled ones off (whoever edits an optimizer's `update`
-wants that); `MINIGRAD_REQUIRE_EXT=1` turns a missing extension into an error.
+compiler was found, or where it was edited since the build (see `minigrad.texts`). `MINIGRAD_KERNELS=numpy` switches
+the compiled ones off; `MINIGRAD_REQUIRE_EXT=1` turns a missing extension into an error.
 
     compiled             True if every family that has a source is built and switched on
     isa                  "avx512", "avx2", "baseline", or "numpy" where nothing is compiled
@@ -21,9 +21,11 @@ import os
 import sys
 import warnings
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+
+from minigrad import texts
 
 FAMILIES = ("matmul", "softmax", "elementwise", "optim", "conv", "pool", "norm")
 
@@ -58,6 +60,8 @@ def _sources():
 
 def _load(name):
     try:
+        if name in FAMILIES and f"source {name}" not in texts.built():
+            raise ImportError(f"it is not known from which texts it was built ({texts.RECORD}); build again")
         return importlib.import_module(f"minigrad_ext.{name}")
     except ImportError as error:
         if _required:
@@ -100,15 +104,20 @@ if _memory and _kept_memory():
     empty = _memory.empty
 
 
-def kernel(family: str) -> Any:
-    """Decorator: register a NumPy kernel and return its compiled namesake from `minigrad_ext.<family>`, if built."""
+def kernel(family: str, text: Any = None) -> Any:
+    """Decorator: register a NumPy kernel and return its compiled namesake from `minigrad_ext.<family>`, if that is
+    built, and built for this text.
+
+    text: the function that was written, where the decorated one is made from it.
+    """
     if family not in FAMILIES:
         raise ValueError(f"kernel: family must be one of {', '.join(FAMILIES)}, got {family!r}")
 
     def choose(function):
-        fast = getattr(_modules.get(family), function.__name__, None)
-        TWINS[function.__name__] = Twin(family, function, fast)
-        return fast or function
+        name = function.__name__
+        fast = getattr(_modules.get(family), name, None)
+        TWINS[name] = Twin(family, function, fast)
+        return function if fast is None or not texts.is_twin(text or function, name) else fast
     return choose
 
 

@@ -44,7 +44,8 @@ def compiled_as(signature: str) -> Callable[[F], F]:
 
     registers the kernel `momentum(theta, g, v, lr, momentum)` of minigrad_ext.optim with this text as its NumPy twin.
     The arrays come first and are updated in place (but g); then the hyperparameters; `t` counts the steps from 1. A
-    last argument `out` receives what the method returns. The function gets `.arguments`, and `.kernel` (None: none).
+    last argument `out` receives what the method returns. The function gets `.arguments`, and `.kernel` (None: none,
+    or built for another text, see `minigrad.texts`).
     """
     name, _, names = signature.rstrip(")").partition("(")
     names = tuple(names.split(", "))
@@ -58,10 +59,10 @@ def compiled_as(signature: str) -> Callable[[F], F]:
                 method(box, box.g)
                 box.forget_subnormals()
         definition.__name__, definition.__doc__ = name, f"{signature}: {method.__qualname__}"
-        kernel("optim")(definition)
+        chosen = kernel("optim", method)(definition)
         compiled = TWINS[name].compiled
         if compiled is not None and compiled.arguments != names:
             raise ValueError(f"compiled_as: {signature} is compiled as {compiled} (minigrad_ext/updates.h)")
-        method.kernel, method.arguments = compiled, names
+        method.kernel, method.arguments = None if chosen is definition else chosen, names
         return method
     return register

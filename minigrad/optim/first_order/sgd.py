@@ -1,7 +1,7 @@
 """Stochastic gradient descent, momentum and Nesterov momentum (algorithms 8.1-8.3), then the forms of other texts.
 
-What runs is the compiled form of each `update`; the text below is its definition. After an edit here set
-MINIGRAD_KERNELS=numpy, then the text runs. A subclass with an `update` of its own runs as written.
+What runs is the compiled form of each `update`; the text below is its definition. After an edit here
+the text runs, and a warning says so. A subclass with an `update` of its own runs as written.
 """
 from __future__ import annotations
 
