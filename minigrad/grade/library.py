@@ -42,10 +42,11 @@ def strip(into, blocked=()):
     """
     package = Path(__file__).resolve().parents[1]
     compiled = package.parent / "minigrad_ext"
-    leave = shutil.ignore_patterns("__pycache__", "*.pyc", "*.pyx", "*.c", "*.h", "*.pxd")
-    for source in (package, compiled):
+    leave = ["__pycache__", "*.pyc", "*.pyx", "*.c", "*.h", "*.pxd"]
+    # the engine goes as text: a compiled file cannot be stripped of a function
+    for source, more in ((package, ["*.so", "*.pyd"]), (compiled, [])):
         if source.is_dir():
-            shutil.copytree(source, into / source.name, ignore=leave)
+            shutil.copytree(source, into / source.name, ignore=shutil.ignore_patterns(*leave, *more))
     for name in NEVER:
         remove(into, name)
     for name in blocked:

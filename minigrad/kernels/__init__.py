@@ -14,7 +14,6 @@ the compiled ones off; `MINIGRAD_REQUIRE_EXT=1` turns a missing extension into a
 """
 from __future__ import annotations
 
-from typing import Any
 import importlib
 import importlib.util
 import os
