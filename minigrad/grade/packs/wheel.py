@@ -22,7 +22,8 @@ def wheel() -> tuple[str, bytes]:
     """(the file's name, its bytes) of this minigrad."""
     files = {f"minigrad/{path.relative_to(PACKAGE).as_posix()}": path.read_bytes()
              for path in sorted(PACKAGE.rglob("*"))
-             if path.is_file() and "__pycache__" not in path.parts and LEFT_OUT.isdisjoint(path.parents)}
+             if path.is_file() and path.suffix not in (".so", ".pyd") and "__pycache__" not in path.parts
+             and LEFT_OUT.isdisjoint(path.parents)}
     info = f"minigrad_book-{__version__}.dist-info"
     files |= {f"{info}/METADATA": METADATA.encode(), f"{info}/WHEEL": TAGS.encode()}
     record = [f"{name},sha256={digest(data)},{len(data)}" for name, data in files.items()]
