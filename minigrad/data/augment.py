@@ -116,6 +116,24 @@ def scale(x: Array, factor: Any = 1.1, rng: Random = None, fill: float = 0.0) ->
     return scale_by(x, np.exp(rng.uniform(-np.log(factor), np.log(factor), size=n)), fill)
 
 
+def stretch_by(x: Array, down: Any, right: Any, fill: float = 0.0) -> Array:
+    """Stretch each image about its centre within its frame, by one factor for its height (down) and one for its width
+    (right), each one number or one per image; factors below 1 squeeze."""
+    x = _images("stretch_by", x, floats=True)
+    factors = np.stack([_per_image("stretch_by", factor, len(x)) for factor in (down, right)], axis=-1)
+    if not (factors > 0).all():
+        raise ValueError(f"stretch_by: factors must be > 0, got {factors.min()}")
+    return _linear_map(x, np.eye(2) / factors[:, :, None], fill)
+
+
+def stretch(x: Array, factor: Any = 1.1, rng: Random = None, fill: float = 0.0) -> Array:
+    """Stretch or squeeze each image by up to `factor` >= 1 in height and, independently, in width (log-uniform between
+    1/factor and factor)."""
+    n, rng = len(_images("stretch", x, floats=True)), random.generator(rng)
+    number("stretch", "factor", factor, "[1, inf)")
+    return stretch_by(x, *np.exp(rng.uniform(-np.log(factor), np.log(factor), size=(2, n))), fill)
+
+
 def flip(x: Array, rng: Random = None, p: float = 0.5, vertical: bool = False) -> Array:
     """Mirror each image left to right (vertical: top to bottom) with probability p.
 
@@ -147,6 +165,40 @@ def crop(x: Array, size: Pair, rng: Random = None, pad: int = 0, fill: float = 0
     n, h, w, _ = x.shape
     height, width = _window("crop", x, size)
     return crop_at(x, rng.integers(0, h - height + 1, size=n), rng.integers(0, w - width + 1, size=n), size)
+
+
+def resize(x: Array, size: Pair, antialias: bool = True) -> Array:
+    """The images at another size (height, width) or one number, bilinear: (n, h, w, c) -> (n, height, width, c).
+
+    The corners of the images stay corners. antialias: where an axis shrinks, each new pixel is a mean of all that it
+    covers (a triangle as wide as two new pixels), as Pillow and other programs have it; without, of the two nearest
+    ones, which leaves out pixels and lets fine patterns come out as coarse ones.
+    """
+    x = _images("resize", x, floats=True)
+    height, width = pair("resize", "size", size)
+    if 0 in x.shape[1:3]:
+        raise ValueError(f"resize: images without pixels, {x.shape}")
+    rows, columns = (_resampling(new, old, antialias).astype(x.dtype) for new, old in zip((height, width), x.shape[1:]))
+    y = np.tensordot(rows, x, (1, 1))                                    # (height, n, w, c)
+    return np.ascontiguousarray(np.tensordot(columns, y, (1, 2)).transpose(2, 1, 0, 3))
+
+
+def _resampling(new, old, antialias):
+    """(new, old) matrix of rows that sum to 1: the weight of each old pixel in each new one"""
+    wide = max(old / new, 1) if antialias else 1
+    places = (np.arange(new) + 0.5) * (old / new) - 0.5
+    if not antialias:
+        places = places.clip(0, old - 1)
+    weights = np.maximum(1 - np.abs(np.arange(old) - places[:, None]) / wide, 0)
+    return weights / weights.sum(axis=1, keepdims=True)
+
+
+def resize_short_side(x: Array, length: int, antialias: bool = True) -> Array:
+    """`resize` to a short side of so many pixels, the proportions kept (the long side to the nearest pixel)."""
+    x, length = _images("resize_short_side", x, floats=True), count("resize_short_side", "length", length)
+    short = max(min(x.shape[1:3]), 1)
+    height, width = (max(length, round(side * length / short)) for side in x.shape[1:3])
+    return resize(x, (height, width), antialias)
 
 
 def elastic(x: Array, alpha: float = 34.0, sigma: float = 4.0, rng: Random = None, fill: float = 0.0) -> Array:
@@ -247,6 +299,41 @@ def average(predict: Callable[[Any], Any], views: Callable[[Any], Any]) -> Array
     if not predictions:
         raise ValueError("average: there are no views")
     return np.mean(predictions, axis=0, dtype=np.float64).astype(predictions[0].dtype)
+
+
+def resnet(size: int = 224, learning: Pair = (256, 480), testing: Sequence[int] = (224, 256, 384, 480, 640),
+           flips: bool = True) -> tuple[Callable[..., Array], Callable[[Array], list[Array]]]:
+    """The recipe of the course notes (He et al. 2016): (transform for learning, views for testing).
+
+        transform, views = augment.resnet(size=24, learning=(26, 36), testing=(24, 28, 32, 36, 40))
+        for x, y in data.batches(x_train, y_train, batch_size=128, rng=0, transform=transform): ...
+        p = augment.average(predict, views(x_test))
+
+    transform(x, rng=None): each image's short side is resized to a length drawn from `learning` (both ends included),
+    then a random window of size x size is cut out, mirrored in half of the cases. views(x): for every short side in
+    `testing` the `ten_crops` (flips=False: five): 50 batches of (n, size, size, c). The defaults are those of
+    photographs. flips=False: no mirror images, as digits and letters want it.
+    Differs: the notes do not mirror while learning, the paper does; they write 224 x 244 once, and mean 224.
+    """
+    size, (shortest, longest) = count("resnet", "size", size), pair("resnet", "learning", learning)
+    sides = [count("resnet", "testing", side) for side in testing]
+    if shortest > longest or size > min(shortest, *sides):
+        raise ValueError("resnet: wanted size <= learning[0] <= learning[1], and size <= every side in testing, got "
+                         f"size {size}, learning {learning}, testing {testing}")
+
+    def transform(x: Array, rng: Random = None) -> Array:
+        x, rng = _images("resnet", x, floats=True), random.generator(rng)
+        drawn = rng.integers(shortest, longest + 1, size=len(x))
+        y = np.empty((len(x), size, size, x.shape[3]), x.dtype)
+        for length in np.unique(drawn):
+            rows = drawn == length
+            y[rows] = crop(resize_short_side(x[rows], int(length)), size, rng)
+        return flip(y, rng) if flips else y
+
+    def views(x: Array) -> list[Array]:
+        return [view for side in sides for view in ten_crops(resize_short_side(x, side), size, flips)]
+
+    return transform, views
 
 
 # --- checks

@@ -11,7 +11,7 @@ SQUARE = np.random.default_rng(1).random((4, 8, 8, 1))
 COMPONENTS = augment.color_components(X)
 RANDOM = {
     "shift": partial(augment.shift, pixels=2), "shift by parts": partial(augment.shift, pixels=2, whole=False),
-    "rotate": augment.rotate, "scale": augment.scale, "flip": augment.flip,
+    "rotate": augment.rotate, "scale": augment.scale, "stretch": augment.stretch, "flip": augment.flip,
     "crop": partial(augment.crop, size=(7, 6), pad=2),
     "elastic": augment.elastic, "color_jitter": augment.color_jitter,
     "pca_noise": partial(augment.pca_noise, components=COMPONENTS),
@@ -19,6 +19,7 @@ RANDOM = {
 NOTHING = {                                             # the amount at which nothing happens
     "shift": partial(augment.shift, pixels=0), "shift by parts": partial(augment.shift, pixels=0, whole=False),
     "rotate": partial(augment.rotate, degrees=0), "scale": partial(augment.scale, factor=1),
+    "stretch": partial(augment.stretch, factor=1),
     "flip": partial(augment.flip, p=0), "crop": partial(augment.crop, size=(7, 6)),
     "elastic": partial(augment.elastic, alpha=0),
     "color_jitter": partial(augment.color_jitter, brightness=0, contrast=0, saturation=0),
@@ -47,7 +48,7 @@ def test_the_amount_at_which_nothing_happens(name):
         assert np.array_equal(NOTHING[name](X, rng=0), X)
 
 
-@pytest.mark.parametrize("name", ["shift", "rotate", "scale", "flip", "elastic", "color_jitter"])
+@pytest.mark.parametrize("name", ["shift", "rotate", "scale", "stretch", "flip", "elastic", "color_jitter"])
 def test_each_image_is_drawn_on_its_own(name):
     same = np.repeat(X[:1], 12, axis=0)
     y = RANDOM[name](same, rng=0)
@@ -212,3 +213,87 @@ def test_ten_crops_and_scales_and_their_average():
 def test_misuse(call, words):
     with pytest.raises(ValueError, match=words):
         call()
+
+
+# --- sizes
+
+SIZES = [(5, 7), (10, 12), (11, 3), (3, 4), (1, 1), (16, 5)]
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("antialias", [True, False])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_resizing_equals_pytorch(size, antialias, dtype):
+    torch = pytest.importorskip("torch")
+    x = X.astype(dtype)
+    expected = torch.nn.functional.interpolate(torch.tensor(x).permute(0, 3, 1, 2), size, mode="bilinear",
+                                               align_corners=False, antialias=antialias).permute(0, 2, 3, 1).numpy()
+    y = augment.resize(x, size, antialias)
+    assert y.dtype == dtype and y.flags.c_contiguous
+    np.testing.assert_allclose(y, expected, atol=1e-6 if dtype is np.float32 else 1e-12)
+
+
+@pytest.mark.parametrize("size", [(5, 7), (12, 15), (4, 3)])
+def test_resizing_equals_pillow(size):
+    image = pytest.importorskip("PIL.Image")
+    x = X[0, :, :, 0].astype(np.float32)
+    expected = np.asarray(image.fromarray(x, "F").resize(size[::-1], image.Resampling.BILINEAR))
+    np.testing.assert_allclose(augment.resize(x[None, :, :, None], size)[0, :, :, 0], expected, atol=1e-6)
+
+
+def test_resizing_keeps_constants_and_the_mean_of_whole_blocks():
+    np.testing.assert_allclose(augment.resize(np.full((2, 9, 8, 1), 0.3), (4, 13)), 0.3, atol=1e-15)
+    assert np.array_equal(augment.resize(X, X.shape[1:3]), X)
+    assert augment.resize(X[:0], 3).shape == (0, 3, 3, 3)
+
+
+def test_the_short_side_gets_the_length_and_the_proportions_stay():
+    assert augment.resize_short_side(np.zeros((1, 20, 30, 1)), 10).shape == (1, 10, 15, 1)
+    assert augment.resize_short_side(np.zeros((1, 31, 20, 1)), 30).shape == (1, 46, 30, 1)
+    x = np.random.default_rng(0).random((2, 7, 9, 1))
+    np.testing.assert_array_equal(augment.resize_short_side(x, 14), augment.resize(x, (14, 18)))
+
+
+def test_stretching_is_scaling_of_each_axis_by_itself():
+    np.testing.assert_allclose(augment.stretch_by(SQUARE, 1.3, 1.3), augment.scale_by(SQUARE, 1.3), atol=1e-15)
+    y = augment.stretch_by(X, 2.0, 1.0)
+    np.testing.assert_allclose(y[:, :, 2], augment.stretch_by(X[:, :, 2:3], 2.0, 1.0)[:, :, 0], atol=1e-15)
+    ramp = np.tile(np.arange(8.0)[:, None, None], (1, 1, 6, 1))                # twice as high: half as steep
+    np.testing.assert_allclose(augment.stretch_by(ramp, 2.0, 1.0)[0, :, 0, 0], (np.arange(8) - 3.5) / 2 + 3.5)
+    with pytest.raises(ValueError, match="stretch_by: factors must be > 0"):
+        augment.stretch_by(X, 0, 1)
+
+
+def test_the_resnet_recipe_learns_from_windows_and_is_tested_on_fifty_views():
+    x = np.random.default_rng(0).random((6, 12, 16, 3))
+    transform, views = augment.resnet(size=8, learning=(9, 14), testing=(8, 9, 12, 15, 20))
+    y = transform(x, rng=0)
+    assert y.shape == (6, 8, 8, 3) and np.array_equal(y, transform(x, rng=0))
+    assert not np.array_equal(y, transform(x, rng=1))
+    found = views(x)
+    assert len(found) == 50 and {view.shape for view in found} == {(6, 8, 8, 3)}
+    expected = augment.ten_crops(augment.resize(x, (12, 16)), 8)
+    for view, other in zip(found[20:30], expected):
+        np.testing.assert_array_equal(view, other)
+    np.testing.assert_allclose(augment.average(lambda view: view.mean((1, 2)), found),
+                               np.mean([view.mean((1, 2)) for view in found], axis=0))
+    assert len(augment.resnet(8, (9, 14), (8, 9), flips=False)[1](x)) == 10
+
+
+def test_every_window_of_the_recipe_is_one_of_a_resized_image():
+    x = np.random.default_rng(1).random((1, 6, 7, 1))
+    transform, _ = augment.resnet(size=5, learning=(6, 7), testing=(5,), flips=False)
+    windows = set()
+    for length in (6, 7):
+        big = augment.resize_short_side(x, length)
+        places = np.ndindex(big.shape[1] - 4, big.shape[2] - 4)
+        windows |= {big[:, i:i + 5, j:j + 5].tobytes() for i, j in places}
+    drawn = {transform(x, rng=seed).tobytes() for seed in range(60)}
+    assert drawn <= windows and len(drawn) > 10
+
+
+@pytest.mark.parametrize("options", [{"size": 9, "learning": (8, 12)}, {"size": 8, "learning": (12, 9)},
+                                     {"size": 8, "learning": (8, 9), "testing": (7,)}])
+def test_a_recipe_that_cannot_be_is_refused(options):
+    with pytest.raises(ValueError, match="resnet: wanted size <= learning"):
+        augment.resnet(**{"testing": (16,), **options})

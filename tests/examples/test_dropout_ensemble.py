@@ -1,0 +1,46 @@
+"""Dropout as an ensemble: weight scaling is the geometric mean where only a softmax follows, and the arithmetic mean is
+what nn.Dropout's masks give on average."""
+import importlib.util
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from minigrad import ops
+
+
+@pytest.fixture(scope="module")
+def page():
+    path = Path(__file__).parents[2] / "examples" / "dropout_ensemble.py"
+    spec = importlib.util.spec_from_file_location("dropout_ensemble", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("p", [0.2, 0.5])
+def test_weight_scaling_is_the_geometric_mean_of_a_softmax_net(page, p):
+    x = np.random.default_rng(0).standard_normal((9, 36)).astype(np.float32)
+    arithmetic, geometric, rule = page.ensemble(page.network(False, 0, p), x, p)
+    np.testing.assert_allclose(rule, geometric, atol=1e-6)
+    assert np.abs(rule - arithmetic).max() > 1e-3
+    arithmetic, geometric, rule = page.ensemble(page.network(True, 0, p), x, p)
+    assert np.abs(rule - geometric).max() > 1e-3
+
+
+@pytest.mark.parametrize("p", [0.2, 0.5])
+def test_the_masks_are_those_of_the_layer(page, p):
+    """4,000 passes in learning mode: each probability is known to 0.5/sqrt(4000) = 0.008."""
+    x = np.random.default_rng(1).standard_normal((3, 36)).astype(np.float32)
+    model = page.network(True, 0, p)
+    arithmetic, _, _ = page.ensemble(model, x, p)
+    seen = np.exp(ops.log_softmax(model(np.repeat(x, 4000, axis=0))).data).reshape(3, 4000, 10).mean(axis=1)
+    np.testing.assert_allclose(seen, arithmetic, atol=0.03)
+    assert np.exp(page.every_mask(model, x, p)[1]).sum() == pytest.approx(1)
+
+
+def test_the_page_runs_and_draws(page, tmp_path, capsys):
+    pytest.importorskip("matplotlib")
+    page.main(["--quick", "--out", str(tmp_path)])
+    assert "geometric" in capsys.readouterr().out
+    assert (tmp_path / "dropout_ensemble.png").read_bytes()[:4] == b"\x89PNG"

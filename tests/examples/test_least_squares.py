@@ -1,0 +1,50 @@
+"""Squared errors of a net: J is the sum of the squared residuals, and the first step of Levenberg-Marquardt solves the
+damped normal equations."""
+import importlib.util
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from minigrad import optim
+
+
+@pytest.fixture(scope="module")
+def page():
+    path = Path(__file__).parents[2] / "examples" / "least_squares.py"
+    spec = importlib.util.spec_from_file_location("least_squares", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_page_s_cost_is_a_sum_of_squares(page):
+    J = page.problem(0, 50)
+    r, A = J.residuals(), J.jacobian()
+    assert A.shape == (500, 386) and J.value() == pytest.approx(r @ r, rel=1e-12)
+    np.testing.assert_allclose(J.grad(), 2 * A.T @ r, atol=1e-12)
+
+
+def test_each_step_of_levenberg_marquardt_is_some_damped_least_squares_step(page):
+    """(A'A + alpha D) step = -A'r for an alpha >= 0: with D = I, A'A step + A'r is a multiple of step."""
+    J = page.problem(1, 50)
+    theta, r, A = J.parameters.theta.copy(), J.residuals(), J.jacobian()
+    opt = optim.LevenbergMarquardt(J.parameters)
+    opt.step(J)
+    step = J.parameters.theta - theta
+    rest = -(A.T @ (A @ step) + A.T @ r)
+    alpha = rest @ step / (step @ step)
+    assert alpha > 0 and np.linalg.norm(rest - alpha * step) < 1e-6 * np.linalg.norm(A.T @ r)
+
+
+def test_levenberg_marquardt_needs_fewer_steps_than_scaled_conjugate_gradients(page):
+    lm, scg = (page.learn(name, 0, 100, share)[20, 0] for name, share in (("Levenberg-Marquardt", 0.4),
+                                                                          ("scaled conjugate gradients", 0.04)))
+    assert lm < 0.5 * scg
+
+
+def test_the_page_runs_and_draws(page, tmp_path, capsys):
+    pytest.importorskip("matplotlib")
+    page.main(["--quick", "--out", str(tmp_path)])
+    assert "scaled conjugate gradients" in capsys.readouterr().out
+    assert (tmp_path / "least_squares.png").read_bytes()[:4] == b"\x89PNG"
