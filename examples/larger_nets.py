@@ -75,7 +75,7 @@ def network(inputs, width, seed):
         return rng.standard_normal(shape).astype(dtype) * 0.5
 
     return nn.Sequential(nn.Linear(inputs, width, weights=init.he_normal, biases=biases, rng=rng, dtype=np.float64),
-                         nn.ReLU(), nn.Linear(width, 1, rng=rng, dtype=np.float64))
+                         nn.ReLU(), nn.Linear(width, 1, weights=init.fan_in_uniform, rng=rng, dtype=np.float64))
 
 
 def costs(name, width, starts, steps=300):

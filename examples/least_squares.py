@@ -11,7 +11,10 @@
 # 300 digits of 6 x 6 pixels, 36-8-10 with tanh: 3,000 residuals, 386 weights, beside conjugate gradients and L-BFGS
 # with their line searches.
 #
-# **What to look at.** J against steps and against seconds. @FOUND@
+# **What to look at.** J against steps and against seconds. After 20 steps Levenberg-Marquardt is at 0.0233 +- 0.0023,
+# all others at 0.039 to 0.040; but one of its steps takes as long as 180 to 290 of theirs (0.15 s), and by the clock
+# it is behind all the time. In the end scaled conjugate gradients (0.0192 +- 0.0014), conjugate gradients (0.0189)
+# and L-BFGS (0.0196) arrive at about the same cost, below that of Levenberg-Marquardt after 30 steps (0.0224).
 #
 # **Try.** 36-30-10, four times as many weights: which curve moves most? float32 for all of them.
 

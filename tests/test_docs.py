@@ -61,6 +61,51 @@ def reading_guide():
                                re.findall(r"`([\w/]+\.py)", cells[3]), id=cells[0].replace(" ", "-")[:40])
 
 
+def rows_of_the_reading_guide():
+    """(columns, cells) of every row of the tables that lead from a section to a name, a test and an example."""
+    columns = None
+    for line in (ROOT / "docs" / "chapter8.md").read_text().splitlines():
+        cells = [cell.strip() for cell in line.removeprefix("|").removesuffix("|").split("|")]
+        if not line.startswith("|"):
+            columns = None
+        elif "tested by" in cells:
+            columns = cells
+        elif columns and not set(line) <= set("|-"):
+            yield columns, cells
+
+
+def test_the_reading_guide_has_no_empty_cell():
+    rows = list(rows_of_the_reading_guide())
+    assert len(rows) > 70
+    for columns, cells in rows:
+        assert columns[1:] == ["open", "tested by", "run", "look at"] and len(cells) == 5, cells[0]
+        assert all(cells) and "none yet" not in " ".join(cells), f"{cells[0]}: an empty cell"
+
+
+def test_names_and_files_in_the_reading_guide_are_links_to_what_they_name():
+    for _, cells in rows_of_the_reading_guide():
+        for column, cell in zip(("open", "tested by", "run"), cells[1:4]):
+            links = re.findall(r"\[`([^`]+)`\]\(\.\./([^)]+)\)", cell)
+            assert links and len(links) == cell.count("`") // 2, f"{cells[0]}: {column} has names that are no links"
+            for name, path in links:
+                assert (ROOT / path).is_file(), path
+                if column == "open":
+                    own, text = name.split(".")[-1], (ROOT / path).read_text()
+                    itself = Path(path).stem in (own, "__init__")
+                    assert itself or re.search(rf"\b(class|def) {own}\b", text), f"no {name} in {path}"
+                else:
+                    assert name.split()[0] == path
+
+
+def test_every_section_of_the_chapter_and_of_the_notes_has_a_row():
+    sections = " ".join(cells[0] for _, cells in rows_of_the_reading_guide())
+    wanted = ["8.1.1", "8.1.3", *(f"8.2.{i}" for i in range(1, 9)), "8.3.1", "8.3.2", "8.3.3",
+              *(f"8.5.{i}" for i in range(1, 5)), "8.6.1", "8.6.2", "8.6.3",
+              *(f"8.7.{i}" for i in range(1, 7)), "weight space symmetry",
+              "halving", "dropout", "augmentation", "ResNet", "transfer", "ensembles"]
+    assert not [section for section in wanted if section not in sections]
+
+
 def used(path, seen=None):
     """Every name that the code of a file uses, and the code of the examples that it imports: not what it mentions."""
     seen = set() if seen is None else seen

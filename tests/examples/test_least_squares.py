@@ -38,9 +38,9 @@ def test_each_step_of_levenberg_marquardt_is_some_damped_least_squares_step(page
 
 
 def test_levenberg_marquardt_needs_fewer_steps_than_scaled_conjugate_gradients(page):
-    lm, scg = (page.learn(name, 0, 100, share)[20, 0] for name, share in (("Levenberg-Marquardt", 0.4),
+    lm, scg = (page.learn(name, 0, 100, share)[20, 0] for name, share in (("Levenberg-Marquardt", 0.7),
                                                                           ("scaled conjugate gradients", 0.04)))
-    assert lm < 0.5 * scg
+    assert lm < 0.7 * scg
 
 
 def test_the_page_runs_and_draws(page, tmp_path, capsys):

@@ -1,0 +1,33 @@
+"""Augmentation: every kind gives images of one size, the test sees 25 views, and what does nothing changes nothing."""
+import importlib.util
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from minigrad import data
+
+
+@pytest.fixture(scope="module")
+def page():
+    path = Path(__file__).parents[2] / "examples" / "augmentation.py"
+    spec = importlib.util.spec_from_file_location("augmentation", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_all_kinds_give_images_of_one_size_and_the_first_only_cuts(page):
+    (x, _), _ = data.mnist()
+    made = {kind: page.prepare(x[:3], rng=np.random.default_rng(0), kind=kind) for kind in page.KINDS}
+    assert {one.shape for one in made.values()} == {(3, 24, 24, 1)}
+    np.testing.assert_array_equal(made["nothing"], x[:3, 2:26, 2:26])
+    assert all(not np.array_equal(one, made["nothing"]) for kind, one in made.items() if kind != "nothing")
+    assert len(page.VIEWS(x[:1])) == 25
+
+
+def test_the_page_runs_and_draws(page, tmp_path, capsys):
+    pytest.importorskip("matplotlib")
+    page.main(["--quick", "--out", str(tmp_path)])
+    assert "25 views" in capsys.readouterr().out
+    assert (tmp_path / "augmentation.png").read_bytes()[:4] == b"\x89PNG"
