@@ -26,15 +26,18 @@ def test_the_page_s_cost_is_a_sum_of_squares(page):
 
 
 def test_each_step_of_levenberg_marquardt_is_some_damped_least_squares_step(page):
-    """(A'A + alpha D) step = -A'r for an alpha >= 0: with D = I, A'A step + A'r is a multiple of step."""
+    """(A'A + alpha D^2) step = -A'r with alpha >= 0, D the norms of A's columns (1 where one is 0): the rest
+    -A'(r + A step) is a multiple of D^2 step."""
     J = page.problem(1, 50)
     theta, r, A = J.parameters.theta.copy(), J.residuals(), J.jacobian()
     opt = optim.LevenbergMarquardt(J.parameters)
     opt.step(J)
     step = J.parameters.theta - theta
     rest = -(A.T @ (A @ step) + A.T @ r)
-    alpha = rest @ step / (step @ step)
-    assert alpha > 0 and np.linalg.norm(rest - alpha * step) < 1e-6 * np.linalg.norm(A.T @ r)
+    scale = np.linalg.norm(A, axis=0)
+    scaled = np.where(scale > 0, scale, 1) ** 2 * step
+    alpha = rest @ scaled / (scaled @ scaled)
+    assert alpha >= 0 and np.linalg.norm(rest - alpha * scaled) < 1e-6 * np.linalg.norm(A.T @ r)
 
 
 def test_levenberg_marquardt_needs_fewer_steps_than_scaled_conjugate_gradients(page):
