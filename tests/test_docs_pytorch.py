@@ -15,7 +15,7 @@ EXPRESSIONS = [expression for cell in CELLS for expression in re.findall(r"`([^`
 
 def test_the_script_learns(capsys):
     script = re.search(r"```python\n(.*?)```", PAGE, re.S)[1]
-    names = {}
+    names = {"training": training}
     exec(script, names)
     assert float(capsys.readouterr().out) > 0.8
     for line in re.findall(r"`(training\.[^`]*)`", PAGE):

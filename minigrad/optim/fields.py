@@ -123,13 +123,14 @@ def declare(cls: Any, name: str, field: Any) -> Any:
 class Made(type):
     """Making an optimizer: arguments that it does not have are refused, and from then on new attributes are."""
 
-    def __call__(cls, *args: Any, **given: Any) -> Any:
-        refuse_unknown(cls, given)
-        opt = super().__call__(*args, **given)
-        if "_state" not in opt.__dict__:
-            raise AttributeError(f"{cls.__name__}.__init__ must call super().__init__(params, ...)")
-        opt._made = True
-        return opt
+    if not TYPE_CHECKING:                                       # a type checker is to read the class's own arguments
+        def __call__(cls, *args, **given):
+            refuse_unknown(cls, given)
+            opt = super().__call__(*args, **given)
+            if "_state" not in opt.__dict__:
+                raise AttributeError(f"{cls.__name__}.__init__ must call super().__init__(params, ...)")
+            opt._made = True
+            return opt
 
 
 @dataclass_transform(eq_default=False, field_specifiers=(state,))

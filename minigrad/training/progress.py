@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -122,7 +122,7 @@ def _visible():
     return sys.stderr.isatty()
 
 
-COLUMNS: Any = {                              # of a history: heading, and how a figure is written
+COLUMNS: dict[str, tuple[str, Callable[[Any], str]]] = {         # of a history: heading, and how a figure is written
     "epoch": ("epoch", str),
     "loss": ("train loss", "{:.4f}".format),
     "validation_loss": ("validation loss", "{:.4f}".format),

@@ -6,7 +6,7 @@ jacobian and ggnvp. `Counting(problem)` counts the evaluations a method spends.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+
 from minigrad.testing.problems import more_garbow_hillstrom as mgh
 from minigrad.testing.problems import surfaces
 from minigrad.testing.problems.more_garbow_hillstrom import (
