@@ -19,6 +19,11 @@ Every run is kept in OUT/compare: what was broken off, by Ctrl-C or otherwise, g
 twice is made once. Rooms: `methods` and `tasks` (what is compared on what), `run` (one run), `spread` (many, on any
 Executor), `report` (the tables and the picture).
 """
+from __future__ import annotations
+
+from minigrad.compare.methods import Method
+from typing import Any
+from collections.abc import Sequence
 import time
 from concurrent.futures import Executor
 
@@ -33,7 +38,7 @@ MARKS = 24                                  # measurements on the way
 LONGER = 2.5                                # times as long as Adam methods with batches of their own take for a pass
 
 
-def options(parser):
+def options(parser: Any) -> None:
     parser.add_argument("--tasks", nargs="+", choices=[*TASKS, "all"], default=list(USUAL), metavar="TASK",
                         help=f"some of {', '.join(TASKS)}, or all")
     parser.add_argument("--optimizers", nargs="+", choices=[*METHODS, *MORE, "all"], metavar="NAME",
@@ -55,20 +60,22 @@ def options(parser):
 
 class Comparison:
     """What the options ask for, as jobs; their results; what is made of them."""
+    page: Page
+    executor: Executor
 
-    def __init__(self, page: Page, executor: Executor):
+    def __init__(self, page: Page, executor: Executor) -> None:
         self.page, self.executor, arguments = page, executor, page.options
-        self.tasks = list(TASKS) if "all" in arguments.tasks else list(dict.fromkeys(arguments.tasks))
+        self.tasks: list[str] = list(TASKS) if "all" in arguments.tasks else list(dict.fromkeys(arguments.tasks))
         named = arguments.optimizers or list(METHODS)
         known = [*METHODS, *MORE] if "all" in named else list(dict.fromkeys(named))
-        self.methods = {name: method_of(name) for name in known}
+        self.methods: dict[str, Method] = {name: method_of(name) for name in known}
         own = [absolute(name) for name in dict.fromkeys(arguments.classes)]
-        self.own = {name: method_of(name, arguments.class_lr) for name in own}
+        self.own: dict[str, Method] = {name: method_of(name, arguments.class_lr) for name in own}
         self.methods |= self.own
         self.digits = 600 if page.quick else arguments.digits
-        self.seeds = list(range(1, 1 + (2 if page.quick else arguments.seeds)))
+        self.seeds: list[int] = list(range(1, 1 + (2 if page.quick else arguments.seeds)))
 
-    def job(self, task, name, value, seed):
+    def job(self, task: Any, name: Any, value: Any, seed: Any) -> dict[str, Any]:
         job = {"task": task, "method": name, "value": value, "seed": seed, "digits": self.digits,
                "passes": self.page.options.passes or (2 if self.page.quick else TASKS[task].passes),
                "marks": 8 if self.page.quick else MARKS}
@@ -78,14 +85,14 @@ class Comparison:
             job |= {"lr": self.own[name].lr, "file": digest(name)}
         return job
 
-    def grid(self, name):
+    def grid(self, name: Any) -> Any:
         method = self.methods[name]
         return [method.usual(self.digits)] if self.page.quick else method.grid(self.digits)
 
-    def run(self, jobs):
+    def run(self, jobs: Any) -> Any:
         return spread(learn, jobs, self.page.out / "compare", self.executor)
 
-    def tune(self) -> dict:
+    def tune(self) -> dict[str, Any]:
         """{(task, method): (value, end of the grid?)}; what is tried is one seed of its own."""
         pairs = [(task, name) for task in self.tasks for name in self.methods]
         if self.page.quick:
@@ -95,11 +102,11 @@ class Comparison:
         return {(task, name): chosen(self.grid(name), [next(results) for _ in self.grid(name)], self.methods[name])
                 for task, name in pairs}
 
-    def rows(self, found: dict) -> dict:
+    def rows(self, found: dict[str, Any]) -> dict[str, Any]:
         """{task: its rows}, from the runs with the values found."""
         jobs = [self.job(task, name, value, seed) for (task, name), (value, _) in found.items() for seed in self.seeds]
         results = iter(self.run(jobs))
-        rows: dict = {task: [] for task in self.tasks}
+        rows: dict[str, Any] = {task: [] for task in self.tasks}
         for (task, name), (value, end) in found.items():
             rows[task].append(Row(name, self.methods[name], value, end, [next(results) for _ in self.seeds]))
         return rows
@@ -132,7 +139,7 @@ class Comparison:
               flush=True)
 
 
-def main(argv=None, executor: Executor | None = None) -> int:
+def main(argv: Sequence[str] | None = None, executor: Executor | None = None) -> int:
     """The command. executor: any concurrent.futures.Executor; by default a process pool of --workers."""
     page = Page(__doc__, argv, options)
     arguments = page.options

@@ -3,6 +3,8 @@
 For most it is the learning rate. Methods that find their step length themselves have none; what they are sensitive to
 is how many examples they see in a step (8.1.3), so that is their number.
 """
+from __future__ import annotations
+
 import hashlib
 import importlib.util
 import sys
@@ -33,7 +35,7 @@ class Method:
     def tuned(self) -> str:
         return "batch" if self.lr is None else "lr"
 
-    def grid(self, examples: int) -> list:
+    def grid(self, examples: int) -> list[Any]:
         """The values that are tried, in ascending order."""
         if self.lr is None:
             return [max(1, round(examples * share)) for share in SHARES]
@@ -44,7 +46,7 @@ class Method:
         return self.grid(examples)[2]
 
 
-def delta_bar_delta(parameters, lr):
+def delta_bar_delta(parameters: Any, lr: Any) -> optim.DeltaBarDelta:
     """Its rates grow by a tenth of the first one a step."""
     return optim.DeltaBarDelta(parameters, lr=lr, kappa=lr / 10)
 

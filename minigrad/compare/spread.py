@@ -1,4 +1,6 @@
 """Many runs on any concurrent.futures.Executor, each result kept in a file: what was broken off goes on."""
+from __future__ import annotations
+
 import hashlib
 import json
 import multiprocessing
@@ -32,7 +34,8 @@ def quiet_worker() -> None:
     kernels.set_num_threads(1)
 
 
-def spread(function: Callable[..., dict], jobs: list[dict], folder: Path, executor: Executor) -> list[dict]:
+def spread(function: Callable[..., Any], jobs: list[dict[str, Any]], folder: Path,
+           executor: Executor) -> list[dict[str, Any]]:
     """function(**job) for every job, wherever the executor runs it. Returns the results in the order of the jobs.
 
     jobs: dicts of plain values (what JSON can hold). function: importable, returns plain values too. executor: any
@@ -61,13 +64,13 @@ def spread(function: Callable[..., dict], jobs: list[dict], folder: Path, execut
     return results
 
 
-def name_of(job: dict) -> str:
+def name_of(job: dict[str, Any]) -> str:
     """A file name that says what the job is, and differs for jobs that differ in anything."""
     words = "-".join(re.sub(r"[^\w.-]+", "_", value)[-40:] for value in job.values() if isinstance(value, str))
     return f"{words}-{hashlib.sha256(json.dumps(job, sort_keys=True).encode()).hexdigest()[:10]}"
 
 
-def stored(path: Path, job: dict) -> dict | None:
+def stored(path: Path, job: dict[str, Any]) -> dict[str, Any] | None:
     """The result kept in `path`, None if there is none. Unreadable if it is not one of this job."""
     try:
         text = path.read_text(encoding="utf-8")
@@ -83,14 +86,14 @@ def stored(path: Path, job: dict) -> dict | None:
     raise Unreadable(f"{path} is not a result kept by an earlier run ({problem}): delete it to make that run anew")
 
 
-def store(path: Path, job: dict, result: dict) -> None:
+def store(path: Path, job: dict[str, Any], result: dict[str, Any]) -> None:
     """Write the file beside its place, then move it there: nobody ever sees half of it."""
     new = path.with_suffix(".new")
     new.write_text(json.dumps({"job": job, "result": result}, allow_nan=False), encoding="utf-8")
     os.replace(new, path)
 
 
-def workers_option(parser) -> None:
+def workers_option(parser: Any) -> None:
     """--workers, one per processor that this process may use by default."""
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     parser.add_argument("--workers", type=positive(int), default=allowed, help="processes, with one thread each")

@@ -1,11 +1,14 @@
 """The tasks on which methods are compared: logistic regression, networks on digits, a sparse problem."""
+from __future__ import annotations
+
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from minigrad import data, init, nn
+from minigrad.typing import Random
 
 
 class Examples(NamedTuple):
@@ -26,48 +29,48 @@ class Task:
     batch: int = 100
 
 
-def logistic(rng):
+def logistic(rng: Random) -> nn.Module:
     return nn.Linear(784, 10, weights=init.zeros)
 
 
-def mlp(rng):
+def mlp(rng: Random) -> nn.Module:
     return nn.Sequential(nn.Linear(784, 128, weights=init.he_normal, rng=rng), nn.ReLU(),
                          nn.Linear(128, 10, rng=rng))
 
 
-def mlp_with_dropout(rng):
+def mlp_with_dropout(rng: Random) -> nn.Module:
     return nn.Sequential(nn.Dropout(0.2, rng=rng),
                          nn.Linear(784, 256, weights=init.he_normal, rng=rng), nn.ReLU(), nn.Dropout(0.5, rng=rng),
                          nn.Linear(256, 10, rng=rng))
 
 
-def convnet(rng):
+def convnet(rng: Random) -> nn.Module:
     he = {"weights": init.he_normal, "rng": rng}
     return nn.Sequential(nn.Conv2d(1, 8, 5, padding=2, **he), nn.ReLU(), nn.MaxPool2d(2),
                          nn.Conv2d(8, 16, 5, padding=2, **he), nn.ReLU(), nn.MaxPool2d(2),
                          nn.Flatten(), nn.Linear(784, 10, rng=rng))
 
 
-def words_classifier(rng):
+def words_classifier(rng: Random) -> nn.Module:
     return nn.Linear(WORDS, 2, weights=init.zeros)
 
 
 LARGEST, HELD_OUT = 55_000, 5000            # digits to learn from at most, and those kept for validation
 
 
-def digits(m, flat=True):
+def digits(m: int, flat: bool = True) -> Examples:
     (x, y), test = data.mnist(flat=flat)
     return Examples((x[:m], y[:m]), (x[-HELD_OUT:], y[-HELD_OUT:]), test)
 
 
-def images(m):
+def images(m: int) -> Any:
     return digits(m, flat=False)
 
 
 WORDS, STOP_WORDS = 1000, 10
 
 
-def documents(m):
+def documents(m: int) -> Examples:
     """Bags of words from a generator of its own, always the same ones; the most frequent words say nothing."""
     rng = np.random.default_rng(8)
     weights = 2 * rng.standard_normal(WORDS)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy import ndarray
 
 from minigrad.core.context import no_grad, watch, watchers
-from minigrad.core.graph import behind, changes, freed
+from minigrad.core.graph import Node, behind, changes, freed
 from minigrad.core.tensor import Tensor, data_of, wrap
 from minigrad.typing import Shape, TensorLike, X
 
@@ -152,7 +152,7 @@ def _by_fused(node, g, grads, useful):
             parent.lock.release()
 
 
-def one_step(node, g):
+def one_step(node: Node, g: Any) -> Any:
     """What one op of a backward pass hands on: {parent: its share of the gradient}, for g = dJ/d(result), an array.
 
     The op's own fused backward or rules, as in `backward`; no leaf is written to, and the node is kept.
@@ -204,7 +204,7 @@ def backward(y: Tensor, g: TensorLike | None = None, retain_graph: bool = False)
     _sweep(order, root, g, None, retain_graph)
 
 
-def seeded(y, g, name):
+def seeded(y: Tensor, g: Any, name: str) -> Any:
     """What a backward pass starts from: the ops behind y, newest first, y's node, and dJ/dy as an array."""
     root = y.node
     if root is None:

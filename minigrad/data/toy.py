@@ -8,6 +8,8 @@ values y (m, 1). dtype: of the floats. Classes in the plane are as equally large
 """
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from minigrad import random
@@ -58,7 +60,8 @@ def sine(m: int, noise: float = 0.1, rng: Random = None, dtype: DType = np.float
     return x.astype(dtype), _noisy(np.sin(x), noise, rng, dtype)
 
 
-def documents(m, weights, length=20, exponent=1.3, rng=None, dtype=np.float32):
+def documents(m: int, weights: Any, length: int = 20, exponent: float = 1.3, rng: Random = None,
+              dtype: DType = np.float32) -> tuple[Array, Array]:
     """Bags of words of very unequal frequency: x (m, n), how often each of n = len(weights) words occurs in a document
     of `length`, and labels y (m,), 1 with the probability 1/(1 + exp(-x . weights)), else 0.
 

@@ -35,7 +35,7 @@ class Report:
     vector.
     """
     verdict: str
-    reasons: list = field(default_factory=list)
+    reasons: list[Any] = field(default_factory=list)
     value: float = np.nan
     gradient_norm: float = np.nan
     curvature: float = np.nan
@@ -188,7 +188,7 @@ def _probe(local, g, norm, scale, rng):
 class Finding(NamedTuple):
     """What an examiner found: a verdict of `Report`, and the sentences that give its figures."""
     verdict: str
-    reasons: list
+    reasons: list[Any]
 
 
 def _flat(report, local, spectrum, probes, lr):

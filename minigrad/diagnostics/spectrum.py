@@ -98,6 +98,10 @@ class Spectrum:
     """
     n: int
     products: int
+    lowest: float
+    lowest_error: float
+    highest: float
+    highest_error: float
 
     def __init__(self, n: int, runs: Any, lowest: Any, highest: Any, products: int) -> None:
         self.n, self.products = n, products

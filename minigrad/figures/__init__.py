@@ -2,6 +2,10 @@
 
 One file per figure; the text at its head says what it shows, what to look at and what to try.
 """
+from __future__ import annotations
+
+from typing import Any
+from collections.abc import Sequence
 import importlib
 
 FIGURES = {
@@ -15,7 +19,7 @@ FIGURES = {
 }
 
 
-def main(argv=None):
+def main(argv: Sequence[str] | None = None) -> Any:
     """The command `python -m minigrad figures`."""
     import argparse
     import time

@@ -11,31 +11,34 @@
 
 In a notebook `main()` takes no arguments from the kernel's command line and shows its pictures where it is called.
 """
+from __future__ import annotations
+
 import argparse
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Never
 
 from minigrad.notebook import in_notebook, show
 
 # Told apart also by the colour-blind (Okabe and Ito 2008), in an order that lets the first three be read in grey.
 COLORS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"]
-STYLE = {"font.size": 10, "axes.titlesize": 11, "axes.grid": False, "legend.frameon": True, "legend.framealpha": 0.9,
-         "lines.linewidth": 1.6, "savefig.dpi": 120, "svg.hashsalt": "minigrad"}
+STYLE: dict[str, Any] = {
+    "font.size": 10, "axes.titlesize": 11, "axes.grid": False, "legend.frameon": True, "legend.framealpha": 0.9,
+    "lines.linewidth": 1.6, "savefig.dpi": 120, "svg.hashsalt": "minigrad"}
 
 
 class Parser(argparse.ArgumentParser):
     """Shows the defaults in the help; says what is wrong in one line and exits with 2."""
 
-    def __init__(self, description):
+    def __init__(self, description: str) -> None:
         super().__init__(description=description, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
 
-    def error(self, message):
+    def error(self, message: str) -> Never:
         self.exit(2, f"{self.prog}: {message} (--help lists the options)\n")
 
 
-def folder(text):
+def folder(text: str) -> Path:
     """An argparse type: a folder to write to, there or not."""
     path = Path(text)
     for part in (path, *path.parents):
@@ -73,19 +76,21 @@ class Page:
     refuse, with `parser.error`, what only turns out later.
     """
 
-    def __init__(self, title, argv=None, options=None):
+    def __init__(self, title: str, argv: Sequence[str] | None = None, options: Any = None) -> None:
         lines = [line.strip("# ").removeprefix("%% [markdown]") for line in (title or "").splitlines()]
-        self.parser = parser = Parser(next((line for line in lines if line), None))
+        parser = Parser(next((line for line in lines if line), None))
         parser.add_argument("--quick", action="store_true", help="a small version, in about two seconds")
         parser.add_argument("--out", type=folder, default=Path("out"), help="folder for the pictures")
         parser.add_argument("--format", choices=("png", "svg", "pdf"), default="png", help="of the pictures")
         if options is not None:
             options(parser)
-        self.options = parser.parse_args([] if argv is None and in_notebook() else argv)
-        self.quick, self.out = self.options.quick, self.options.out
-        self.written = []
+        self.parser: Parser = parser
+        self.options: Any = parser.parse_args([] if argv is None and in_notebook() else argv)
+        self.quick: bool = self.options.quick
+        self.out: Path = self.options.out
+        self.written: list[Any] = []
 
-    def draw(self, name, picture, *found, size=(12, 5)):
+    def draw(self, name: str, picture: Callable[..., Any], *found: Any, size: tuple[float, float] = (12, 5)) -> Any:
         """picture(figure, *found) on a new Figure of `size` inches, saved as out/name.format. Returns the Figure, or
         None where matplotlib is not installed: the numbers were printed, and that is said."""
         try:

@@ -1,9 +1,12 @@
 """`python -m minigrad.grade`: make, run, class, pack, list."""
+from __future__ import annotations
+
 import argparse
 import os
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 from minigrad.arguments import count
 from minigrad.grade.assignment import load, shelf
@@ -16,7 +19,7 @@ from minigrad.grade.reports import FORMATS, statistics
 ENDINGS = {"junit": "xml", "markdown": "md", "text": "txt", "classroom": "txt", "nbgrader": "ipynb"}
 
 
-def parser():
+def parser() -> Any:
     options = argparse.ArgumentParser(prog="python -m minigrad.grade", description=__doc__)
     commands = options.add_subparsers(dest="command", required=True)
     commands.add_parser("list", help="the assignments, their sections, points and times")
@@ -46,7 +49,7 @@ def parser():
     return options
 
 
-def main(arguments):
+def main(arguments: list[str]) -> int:
     """Returns the exit status: 0, or 2 where something was asked that cannot be. Points are no errors."""
     options = parser().parse_args(arguments)
     try:
@@ -56,18 +59,18 @@ def main(arguments):
         return 2
 
 
-def do_list(_):
+def do_list(_: Any) -> None:
     for folder in sorted(one.parent for one in shelf().glob("*/checks.py")):
         one = load(folder)
         print(f"{one.name:<26}{one.points:>4g} points{one.minutes:>5} min  {one.title} ({one.sections})")
 
 
-def do_make(options):
+def do_make(options: Any) -> None:
     assignment = load(options.assignment)
     print(f"made {make(assignment, options.out or assignment.name)}: student/, public/, teacher/")
 
 
-def do_run(options):
+def do_run(options: Any) -> None:
     if options.out:
         Path(options.out).unlink(missing_ok=True)        # an old report is no result of this run
     record = grade(load(options.assignment), options.submission, options.student, options.seed,
@@ -79,7 +82,7 @@ def do_run(options):
         print(report, end="")
 
 
-def do_pack(options):
+def do_pack(options: Any) -> None:
     assignment = load(options.assignment)
     out = Path(options.out or f"{assignment.name}-{options.service}.zip")
     data = pack(assignment, options.service, options.wheel)
@@ -87,7 +90,7 @@ def do_pack(options):
     print(f"packed {out} ({len(data) / 1e6:.1f} MB); its README.txt says what the service must have")
 
 
-def do_class(options):
+def do_class(options: Any) -> None:
     out, started = Path(options.out), time.monotonic()
     ending = ENDINGS.get(options.format, "json")
 

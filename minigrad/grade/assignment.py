@@ -10,11 +10,15 @@
 
 becomes `raise NotImplementedError("task 1: one step of algorithm 8.2")` for the student.
 """
+from __future__ import annotations
+
 import importlib.util
 import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from minigrad.arguments import number as checked
 
@@ -38,55 +42,55 @@ class Assignment:
     title: str
     sections: str = ""
     minutes: int = 60
-    blocked: tuple = ()
+    blocked: tuple[Any, ...] = ()
     module: str = ""
     subject: str = ""
     seconds: float = 5
     memory: int = 1024
     mutant_points: float = 0
     folder: Path | None = None
-    tasks: list = field(default_factory=list)
-    mutants: list = field(default_factory=list)
-    equivalents: list = field(default_factory=list)
+    tasks: list[Any] = field(default_factory=list)
+    mutants: list[Any] = field(default_factory=list)
+    equivalents: list[Any] = field(default_factory=list)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         checked("Assignment", "seconds", self.seconds, "(0, 600]")
         checked("Assignment", "memory (MiB)", self.memory, "[128, inf)")
         checked("Assignment", "mutant_points", self.mutant_points, "[0, inf)")
 
     @property
-    def name(self):
+    def name(self) -> str:
         return self.folder.name
 
     @property
-    def source(self):
+    def source(self) -> str:
         return (self.folder / "source.py").read_text()
 
     @property
-    def points(self):
+    def points(self) -> float:
         """The most that a submission can reach."""
         return sum(one.points for one in self.tasks) + self.mutant_points
 
-    def text(self, solved=()):
+    def text(self, solved: Any = ()) -> str:
         """The student's file with the tasks `solved` done; `solved="all"` is the solution, () the stub."""
         return render(self.source, solved)
 
     @property
-    def tested(self):
+    def tested(self) -> str:
         """The module that students' own tests import."""
         return self.subject or self.module
 
     @property
-    def right(self):
+    def right(self) -> str:
         """The right text of that module: the solution, or what is given."""
         return (self.folder / f"{self.subject}.py").read_text() if self.subject else self.text("all")
 
     @property
-    def tests(self):
+    def tests(self) -> str:
         """The reference tests of that module, which kill every mutant."""
         return self.text("all") if self.subject else (self.folder / "test_mine.py").read_text()
 
-    def mutated(self, mutant):
+    def mutated(self, mutant: Any) -> str:
         """The right text with one line wrong. ValueError where the old text is not there exactly once."""
         text = self.right
         if text.count(mutant.old) != 1 or mutant.old == mutant.new:
@@ -114,15 +118,15 @@ class Task:
     function: object
 
     @property
-    def id(self):
+    def id(self) -> str:
         return self.function.__name__
 
     @property
-    def group(self):
+    def group(self) -> int:
         return int(self.number.split(".")[0])
 
 
-def task(number, name, points=1, visibility="hidden"):
+def task(number: Any, name: str, points: float = 1, visibility: str = "hidden") -> Callable[..., Any]:
     """Decorator for a check in checks.py. ValueError for a visibility that is neither "public" nor "hidden"."""
     if visibility not in VISIBILITIES:
         raise ValueError(f"task {number}: visibility must be {' or '.join(VISIBILITIES)}, got {visibility!r}")
@@ -136,7 +140,7 @@ def task(number, name, points=1, visibility="hidden"):
     return register
 
 
-def render(source, solved=()):
+def render(source: str, solved: Any = ()) -> str:
     """source without its markers; regions of tasks not in `solved` raise NotImplementedError. ValueError: markers."""
     lines, kept, region = [], [], None
     for at, line in enumerate(source.splitlines(), 1):
@@ -162,13 +166,13 @@ def render(source, solved=()):
     return "\n".join(lines) + "\n"
 
 
-def regions(source):
+def regions(source: str) -> Any:
     """The numbers of the tasks that source.py asks for, in their order."""
     found = [int(match["task"]) for match in map(BEGIN.match, source.splitlines()) if match]
     return sorted(set(found))
 
 
-def load(folder):
+def load(folder: Path) -> Assignment:
     """The assignment in a folder, or of that name (or the start of it) among the examples. ValueError where none is."""
     folder = find(folder)
     checks = run_file(folder / "checks.py")
@@ -189,12 +193,12 @@ def load(folder):
     return assignment
 
 
-def shelf():
+def shelf() -> Path:
     """Where the assignments of a checkout are; they are not part of an installed library."""
     return Path(__file__).resolve().parents[2] / "examples" / "assignments"
 
 
-def find(folder):
+def find(folder: Path) -> Path:
     """The folder meant: a path, a name, or the start of a name ("05", "momentum" for 05_momentum)."""
     path = Path(folder)
     if (path / "checks.py").is_file():
@@ -207,7 +211,7 @@ def find(folder):
     return fitting[0]
 
 
-def run_file(path):
+def run_file(path: Any) -> Any:
     """A Python file as a module of its own, not left in sys.modules: two assignments may both have a checks.py."""
     spec = importlib.util.spec_from_file_location(f"{path.parent.name}_{path.stem}", path)
     module = importlib.util.module_from_spec(spec)

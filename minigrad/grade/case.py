@@ -3,15 +3,20 @@
 Everything here runs in the grader. The submission only ever returns plain arrays; it cannot see what they are compared
 with, and a comparison is no method of anything that it returns.
 """
+from __future__ import annotations
+
 import hashlib
+from typing import Any
 
 import numpy as np
 
 
 class Outcome(Exception):
     """Why a test was not passed. status: "failed", "error", "timeout", "memory" or "crash"."""
+    status: str
+    message: str
 
-    def __init__(self, status, message):
+    def __init__(self, status: str, message: str) -> None:
         super().__init__(message)
         self.status, self.message = status, message
 
@@ -23,18 +28,20 @@ class Case:
     drives that want one. Public tests are always drawn from the seed "public", so that a student sees the
     numbers of the grader. `ask`, `close`, `equal`, `true` and `picture` are what checks.py uses.
     """
+    rng: np.random.Generator
+    seed: Any
 
-    def __init__(self, asked, task, seed, images=None):
+    def __init__(self, asked: Any, task: Any, seed: Any, images: Any = None) -> None:
         self._ask, self._task = asked, task
         number = stream(task.number, "public" if self.public else seed)
         self.rng, self.seed = np.random.default_rng(number), number % 2 ** 31
-        self.pictures = [] if images is None else images
+        self.pictures: Any = [] if images is None else images
 
     @property
-    def public(self):
+    def public(self) -> bool:
         return self._task.visibility == "public"
 
-    def ask(self, function, **inputs):
+    def ask(self, function: str, **inputs: Any) -> Any:
         """drive.function(student, **inputs), run in a process of its own: a dict of arrays.
 
         inputs: arrays, numbers, booleans, None, text and lists of those. Raises Outcome where no data come back.
@@ -42,7 +49,7 @@ class Case:
         __tracebackhide__ = True
         return self._ask(function, inputs, self.public)
 
-    def close(self, got, want, message, tolerance=1e-9):
+    def close(self, got: Any, want: Any, message: str, tolerance: float = 1e-9) -> None:
         """got has want's shape and |got - want| <= tolerance (1 + |want|) everywhere; a NaN is close to nothing."""
         got, want = shaped(got, want, message)
         if got.dtype.kind not in "biuf":
@@ -52,19 +59,19 @@ class Case:
             near = np.abs(got - want) <= tolerance * (1 + np.abs(want))
         self._all(np.where(np.isfinite(want), near, got == want), got, want, message)
 
-    def equal(self, got, want, message):
+    def equal(self, got: Any, want: Any, message: str) -> None:
         """got and want are the same, shape and every value."""
         got, want = shaped(got, want, message)
         self._all(got == want, got, want, message)
 
-    def true(self, condition, message):
+    def true(self, condition: Any, message: str) -> None:
         """The condition holds: one that the check worked out, never a value that the submission returned as its own."""
         if not isinstance(condition, bool | np.bool_):
             raise TypeError(f"case.true: the condition must be True or False, got {condition!r:.60}")
         if not condition:
             raise Outcome("failed", message)
 
-    def picture(self, got, want, label="your path (red) and the right one (black)"):
+    def picture(self, got: Any, want: Any, label: str = "your path (red) and the right one (black)") -> None:
         """Two paths (steps, 2), drawn for the reports that show images. Call it before the comparison that may fail."""
         if np.asarray(got).ndim:
             self.pictures.append((label, np.array(got, dtype=float), np.array(want, dtype=float)))
@@ -78,7 +85,7 @@ class Case:
         raise Outcome("failed", message + (f" (your result{where} is {got}, wanted {want})" if self.public else ""))
 
 
-def shaped(got, want, message):
+def shaped(got: Any, want: Any, message: str) -> Any:
     """Both as arrays of one shape; Outcome where they are not."""
     got, want = np.asarray(got), np.asarray(want)
     if got.shape != want.shape:
@@ -86,6 +93,6 @@ def shaped(got, want, message):
     return got, want
 
 
-def stream(*names):
+def stream(*names: Any) -> Any:
     """A seed from names and numbers, alike on every machine."""
     return int.from_bytes(hashlib.sha256("\0".join(map(str, names)).encode()).digest()[:8], "little")

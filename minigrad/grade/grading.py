@@ -1,11 +1,15 @@
 """A submission graded: its tests, its own test suite by mutants, and a class of submissions."""
+from __future__ import annotations
+
 import os
 import stat
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
+from minigrad.grade.assignment import Assignment
 from minigrad.grade.case import Case, Outcome
 from minigrad.grade.record import Record, Result, Suite
 from minigrad.grade.restate import restate
@@ -17,7 +21,7 @@ OURS = ("drive.py", "pytest.ini")             # handed out with the stub, and so
 FILES, BYTES = 200, 8 << 20
 
 
-def collect(folder, into):
+def collect(folder: Path, into: Path) -> Any:
     """Copy what counts of a submission; returns what was left out and why.
 
     Ordinary files with known endings: no links, no devices, no compiled code, nothing that configures Python or pytest.
@@ -59,7 +63,8 @@ def collect(folder, into):
     return notes
 
 
-def grade(assignment, submission, student="", seed=None, sandbox=None, workers=1, suite=True):
+def grade(assignment: Assignment, submission: Any, student: Any = "", seed: Any = None, sandbox: Any = None,
+          workers: int = 1, suite: bool = True) -> Record:
     """The record of one submission. A test that times out, crashes or runs out of memory costs itself, nothing else.
 
     seed: of the hidden data; default: the student's name, so that each has data of their own. suite: grade the
@@ -85,7 +90,7 @@ def grade(assignment, submission, student="", seed=None, sandbox=None, workers=1
     return record
 
 
-def run_test(task, submission, seed, sandbox):
+def run_test(task: Any, submission: Any, seed: Any, sandbox: Any) -> Result:
     """One check on one submission. A mistake in the check itself is an error of the grader's, with no points lost to it
     in silence: the message says so."""
     printed, pictures, started = [], [], time.monotonic()
@@ -108,7 +113,7 @@ def run_test(task, submission, seed, sandbox):
                   [] if passed or not public else pictures)
 
 
-def grade_suite(assignment, tests, sandbox, workers=1):
+def grade_suite(assignment: Assignment, tests: Any, sandbox: Any, workers: int = 1) -> Any:
     """The student's tests by the mutants of the solution: which test fails which mutant.
 
     A suite that fails the solution, or a right solution written otherwise (by hand, or by the rules of `restate`), gets
@@ -159,7 +164,8 @@ def grade_suite(assignment, tests, sandbox, workers=1):
     return suite
 
 
-def grade_class(assignment, folder, seed=None, workers=1, said=None):
+def grade_class(assignment: Assignment, folder: Path, seed: Any = None, workers: int = 1,
+                said: Any = None) -> list[Any]:
     """The records of every folder in a folder, named as the students. said: called with each record as it is done.
 
     seed: one for the whole class; None: each student's name. What goes wrong with one submission is in its record.

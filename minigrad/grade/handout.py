@@ -3,9 +3,14 @@
 The public tests are the public checks themselves, cut out of checks.py with what they use and nothing else, so that a
 student sees the numbers that the grader uses.
 """
+from __future__ import annotations
+
 import ast
 import shutil
 from pathlib import Path
+from typing import Any
+
+from minigrad.grade.assignment import Assignment
 
 HEAD = '''"""The public tests: pytest -m task1, task2, ...; the numbers are those of the grader."""
 import pytest
@@ -26,7 +31,7 @@ or docstrings in `{module}.py`: a human reads them.
 """
 
 
-def public_checks(source):
+def public_checks(source: str) -> str:
     """checks.py without its hidden tests, and without every helper that no public test uses."""
     tree = ast.parse(source)
     lines = source.splitlines()
@@ -53,7 +58,7 @@ def public_checks(source):
     return "\n".join(kept) + "\n"
 
 
-def visibility(node):
+def visibility(node: Any) -> str:
     """ "public" or "hidden" for a check, None for anything else."""
     for one in getattr(node, "decorator_list", []):
         if isinstance(one, ast.Call) and getattr(one.func, "id", "") == "task":
@@ -63,7 +68,7 @@ def visibility(node):
     return None
 
 
-def make(assignment, into):
+def make(assignment: Assignment, into: Path) -> Path:
     """student/ (handout, stub, adapter, drive, public tests), public/ (the tests alone), teacher/ (all of it, solved).
 
     ValueError where the folder is there already: a student's work is not overwritten.
@@ -85,20 +90,20 @@ def make(assignment, into):
     return into
 
 
-def public_files(assignment) -> dict[str, str]:
+def public_files(assignment: Assignment) -> dict[str, str]:
     """name -> text: the public tests and what they need beside the student's own."""
     return {"public_checks.py": public_checks((assignment.folder / "checks.py").read_text()),
             "test_public.py": test_file(assignment), "pytest.ini": markers(assignment),
             "drive.py": (assignment.folder / "drive.py").read_text()}
 
 
-def student_files(assignment) -> dict[str, str]:
+def student_files(assignment: Assignment) -> dict[str, str]:
     """name -> text: what a student begins with."""
     own = {"adapter.py": (assignment.folder / "adapter.py").read_text(), "handout.md": handout(assignment)}
     return public_files(assignment) | own | given(assignment) | {f"{assignment.module}.py": assignment.text()}
 
 
-def handout(assignment) -> str:
+def handout(assignment: Assignment) -> str:
     """handout.md, and what is the same for every assignment: what is needed, and what is handed in."""
     mine = [f"`{assignment.module}.py`"]
     if assignment.mutant_points and not assignment.subject:
@@ -107,12 +112,12 @@ def handout(assignment) -> str:
         module=assignment.module, mine=" and ".join(mine))
 
 
-def given(assignment) -> dict[str, str]:
+def given(assignment: Assignment) -> dict[str, str]:
     """name -> text: what the students' tests are about, where tests are what is asked for."""
     return {f"{assignment.subject}.py": assignment.right} if assignment.subject else {}
 
 
-def test_file(assignment):
+def test_file(assignment: Assignment) -> str:
     """test_public.py: one function a public check, marked with its task."""
     parts = [HEAD]
     for one in assignment.tasks:
@@ -122,7 +127,7 @@ def test_file(assignment):
     return "".join(parts)
 
 
-def markers(assignment):
+def markers(assignment: Assignment) -> str:
     """pytest.ini: `pytest -m task1` runs the public tests of task 1."""
     groups = sorted({one.group for one in assignment.tasks})
     return "[pytest]\naddopts = --tb=short\nmarkers =\n" + "".join(

@@ -3,11 +3,14 @@
 A module that stands empty keeps its name: `from minigrad.optim import Adam` works, and what comes is an `Absent` that
 says so wherever it is used; so the rest of the library can still be imported.
 """
+from __future__ import annotations
+
 import ast
 import compileall
 import py_compile
 import shutil
 from pathlib import Path
+from typing import Any
 
 from minigrad.kernels import FAMILIES
 
@@ -35,7 +38,7 @@ def __getattr__(name):
 '''
 
 
-def strip(into, blocked=()):
+def strip(into: Path, blocked: Any = ()) -> list[str]:
     """Copy minigrad and minigrad_ext into a folder, `blocked` modules and functions empty. Returns the folders' paths.
 
     ValueError for a blocked name that is neither: a wrong name would leave the answer in.
@@ -58,19 +61,19 @@ def strip(into, blocked=()):
     return [str(path) for path in sorted(into.iterdir())]
 
 
-def forms(into, name):
+def forms(into: Path, name: str) -> Any:
     """The folder and the files that a module name can stand for: a.b -> a/b, a/b.py, a/b.*.so."""
     path = into.joinpath(*name.split("."))
     return [one for one in (path, path.with_name(path.name + ".py"), *path.parent.glob(path.name + ".*.so"),
                             *path.parent.glob(path.name + ".*.pyd")) if one.exists()]
 
 
-def remove(into, name):
+def remove(into: Path, name: str) -> None:
     for one in forms(into, name):
         shutil.rmtree(one) if one.is_dir() else one.unlink()
 
 
-def empty(into, name):
+def empty(into: Path, name: str) -> bool:
     """Whether there was such a module; its files and all below it now hold EMPTY."""
     found = forms(into, name)
     for one in found:
@@ -87,7 +90,7 @@ def empty(into, name):
     return bool(found)
 
 
-def withhold(into, module, name):
+def withhold(into: Path, module: str, name: str) -> Any:
     """Whether the module has such a function; it then raises, and the rules of an op (`name.vjps(...)`) are gone.
 
     For what a module defines beside much that a submission needs: one op among fifty.

@@ -1,17 +1,21 @@
 """The public tests in the student's own folder: no walls, the student's own process, the grader's numbers."""
+from __future__ import annotations
+
 import functools
 import importlib
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from minigrad.grade import wire
 from minigrad.grade.assignment import Task, run_file
 from minigrad.grade.case import Case, Outcome
+from minigrad.typing import FilePath
 
 
-def check(file, number):
+def check(file: FilePath, number: Any) -> None:
     """Run that public check on the adapter.py beside `file`. AssertionError with its message if it fails."""
     __tracebackhide__ = True                                    # of pytest: the student's own lines are what helps
     folder = Path(file).resolve().parent
@@ -25,7 +29,7 @@ def check(file, number):
         raise AssertionError(outcome.message) from None
 
 
-def ask(folder, function, inputs, public):
+def ask(folder: Path, function: str, inputs: Any, public: Any) -> Any:
     """drive.function(student, **inputs) here, the data as they come back over the wire."""
     __tracebackhide__ = True
     if str(folder) not in sys.path:

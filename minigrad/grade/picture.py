@@ -1,14 +1,19 @@
 """Two paths in the plane as a small PNG, without matplotlib: the reports that show pictures take this one."""
+from __future__ import annotations
+
 import struct
 import zlib
+from typing import Any
 
 import numpy as np
+
+from minigrad.typing import Array
 
 SIZE, MARGIN = 240, 12
 RED, BLACK = (200, 30, 30), (0, 0, 0)
 
 
-def png(got, want):
+def png(got: Any, want: Any) -> bytes:
     """got (red) over want (black), each (steps, 2) or more columns of which two are drawn: the bytes of a PNG.
 
     The scale is that of `want`; what leaves it, or is not finite, is not drawn.
@@ -27,14 +32,14 @@ def png(got, want):
         (b"IHDR", struct.pack(">IIBBBBB", SIZE, SIZE, 8, 2, 0, 0, 0)), (b"IDAT", zlib.compress(rows)), (b"IEND", b"")))
 
 
-def plane(path):
+def plane(path: Any) -> Array:
     """The first two columns of a path; a path of one column is drawn against the step."""
     path = np.asarray(path, dtype=float)
     path = path.reshape(len(path), -1) if path.size else np.zeros((0, 2))
     return path[:, :2] if path.shape[1] >= 2 else np.column_stack([np.arange(len(path)), path])
 
 
-def line(image, start, stop, color):
+def line(image: Any, start: Any, stop: Any, color: Any) -> None:
     """The pixels from start to stop that lie in the image."""
     if not np.all(np.isfinite([start, stop])) or np.max(np.abs([start, stop])) > 100 * SIZE:
         return
@@ -44,6 +49,6 @@ def line(image, start, stop, color):
     image[y, x] = color
 
 
-def chunk(kind, data):
+def chunk(kind: Any, data: Any) -> bytes:
     """length, kind, data, checksum: the unit of a PNG."""
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))

@@ -1,7 +1,10 @@
 """What grading found: one record, from which every report is written."""
+from __future__ import annotations
+
 import json
 import platform
 from dataclasses import asdict, dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -27,7 +30,7 @@ class Result:
     message: str = ""
     seconds: float = 0.0
     output: str = ""
-    images: list = field(default_factory=list)
+    images: list[Any] = field(default_factory=list)
 
 
 @dataclass
@@ -40,11 +43,11 @@ class Suite:
     most: float = 0.0
     status: str = "passed"
     message: str = ""
-    tests: list = field(default_factory=list)
-    mutants: list = field(default_factory=list)
+    tests: list[Any] = field(default_factory=list)
+    mutants: list[Any] = field(default_factory=list)
 
     @property
-    def killed(self):
+    def killed(self) -> int:
         return sum(bool(tests) for _, _, tests in self.mutants)
 
 
@@ -55,39 +58,39 @@ class Record:
     title: str
     student: str
     seed: str
-    tests: list = field(default_factory=list)
+    tests: list[Any] = field(default_factory=list)
     suite: Suite | None = None
-    notes: list = field(default_factory=list)
+    notes: list[Any] = field(default_factory=list)
     level: str = ""
-    guarantees: list = field(default_factory=list)
+    guarantees: list[Any] = field(default_factory=list)
     seconds: float = 0.0
-    versions: dict = field(default_factory=lambda: {
+    versions: dict[str, Any] = field(default_factory=lambda: {
         "minigrad": __version__, "NumPy": np.__version__, "Python": platform.python_version()})
 
     @property
-    def points(self):
+    def points(self) -> float:
         return sum(one.points for one in self.tests) + (self.suite.points if self.suite else 0)
 
     @property
-    def most(self):
+    def most(self) -> float:
         return sum(one.most for one in self.tests) + (self.suite.most if self.suite else 0)
 
-    def passed(self, visibility):
+    def passed(self, visibility: str) -> tuple[int, int]:
         """(passed, all) of the public or the hidden tests."""
         chosen = [one for one in self.tests if one.visibility == visibility]
         return sum(one.status == "passed" for one in chosen), len(chosen)
 
-    def dict(self):
+    def dict(self) -> dict[str, Any]:
         """All of it as plain data, with the totals."""
         return asdict(self) | {"points": self.points, "most": self.most}
 
 
-def write(path, text):
+def write(path: Any, text: str) -> None:
     """A file whole or not at all: whoever ends the grader half-way leaves no points behind."""
     write_atomically(path, [text.encode()])
 
 
-def as_json(data):
+def as_json(data: Any) -> str:
     """JSON with every number as itself and arrays as lists; a NaN becomes null, which every reader knows."""
     def plain(value):
         if isinstance(value, np.ndarray):
@@ -100,6 +103,6 @@ def as_json(data):
     return legible(json.dumps(plain(data), indent=1, ensure_ascii=False) + "\n")
 
 
-def legible(text):
+def legible(text: str) -> str:
     """Text that can be written: half a surrogate pair, in a file name or a student's message, becomes "?"."""
     return text.encode("utf-8", "replace").decode()

@@ -3,9 +3,12 @@
 Local variables have other names, products and comparisons their sides exchanged, comments and layout are gone. What it
 computes is the same to the last bit: a b and b a round alike.
 """
-import ast
+from __future__ import annotations
 
-FLIPPED = {ast.Lt: ast.Gt, ast.Gt: ast.Lt, ast.LtE: ast.GtE, ast.GtE: ast.LtE}
+import ast
+from typing import Any
+
+FLIPPED: dict[Any, Any] = {ast.Lt: ast.Gt, ast.Gt: ast.Lt, ast.LtE: ast.GtE, ast.GtE: ast.LtE}
 
 
 def restate(text: str) -> str:
@@ -35,24 +38,24 @@ def own_names(function: ast.FunctionDef) -> set[str]:
 class Renamed(ast.NodeTransformer):
     """Every name of a set, with an underscore behind it."""
 
-    def __init__(self, names):
+    def __init__(self, names: Any) -> None:
         self.names = names
 
-    def visit_Name(self, node):
+    def visit_Name(self, node: Any) -> Any:
         return ast.Name(node.id + "_", node.ctx) if node.id in self.names else node
 
 
 class Exchanged(ast.NodeTransformer):
     """b * a for a * b, and b > a for a < b; a text or a list times a number stays as it is."""
 
-    def visit_BinOp(self, node):
+    def visit_BinOp(self, node: Any) -> Any:
         self.generic_visit(node)
         sides = (node.left, node.right)
         plain = not any(isinstance(one, ast.List | ast.Tuple | ast.JoinedStr) or
                         isinstance(getattr(one, "value", None), str) for one in sides)
         return ast.BinOp(node.right, node.op, node.left) if isinstance(node.op, ast.Mult) and plain else node
 
-    def visit_Compare(self, node):
+    def visit_Compare(self, node: Any) -> Any:
         self.generic_visit(node)
         if len(node.ops) > 1 or type(node.ops[0]) not in FLIPPED:
             return node

@@ -2,6 +2,8 @@
 
 Only data come back. The right answer, the hidden numbers of other tests, checks.py and every comparison stay here.
 """
+from __future__ import annotations
+
 import builtins
 import json
 import os
@@ -13,12 +15,13 @@ import sysconfig
 import tempfile
 import time
 from pathlib import Path
+from typing import Any, Self
 
 import numpy as np
 
 from minigrad import kernels
 from minigrad.grade import wire
-from minigrad.grade.assignment import shelf
+from minigrad.grade.assignment import Assignment, shelf
 from minigrad.grade.case import Outcome
 from minigrad.grade.library import strip
 
@@ -45,16 +48,17 @@ class Sandbox:
     level: one of LEVELS, or None for the strongest that works here. hidden: further folders that must not be seen.
     guarantees: what holds, in sentences for the report. ValueError where not even the weakest level works.
     """
+    level: Any
 
-    def __init__(self, assignment, level=None, hidden=()):
+    def __init__(self, assignment: Assignment, level: Any = None, hidden: Any = ()) -> None:
         if os.name != "posix":
             raise ValueError("grade: submissions run on Linux (whole isolation), macOS or another POSIX system")
         self.assignment = assignment
-        self.folder = tempfile.TemporaryDirectory(prefix="minigrad-grade-")
+        self.folder: Any = tempfile.TemporaryDirectory(prefix="minigrad-grade-")
         os.chmod(self.folder.name, 0o755)
         try:
-            self.library = strip(Path(self.folder.name) / "lib", assignment.blocked) + numpy_folders()
-            self.hidden = [str(path) for path in (HERE.parent, HERE.parents[1] / "minigrad_ext", shelf(),
+            self.library: list[str] = strip(Path(self.folder.name) / "lib", assignment.blocked) + numpy_folders()
+            self.hidden: list[str] = [str(path) for path in (HERE.parent, HERE.parents[1] / "minigrad_ext", shelf(),
                                                   assignment.folder, *hidden) if path]
             self.level, reasons = None, []
             for one in LEVELS if level is None else [level]:
@@ -71,25 +75,25 @@ class Sandbox:
             raise
         limits = f"processor {assignment.seconds:g} s, wall clock {3 * assignment.seconds:g} s, " \
                  f"{assignment.memory} MiB of memory a process, files of 16 MiB"
-        self.guarantees = [*ALWAYS, limits, *GUARANTEES[self.level]]
+        self.guarantees: list[str] = [*ALWAYS, limits, *GUARANTEES[self.level]]
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: Any) -> None:
         self.close()
 
-    def close(self):
+    def close(self) -> None:
         self.folder.cleanup()
 
-    def probe(self, level):
+    def probe(self, level: Any) -> None:
         """Run nothing at this level. OSError where its walls cannot be built."""
         with tempfile.TemporaryDirectory(dir=self.folder.name) as empty:
             os.chmod(empty, 0o755)
             (Path(empty) / "adapter.py").write_text("")
             self.run(empty, {"drive.py": "def nothing(student):\n    return {}\n"}, "nothing", {}, level=level)
 
-    def ask(self, submission, function, inputs, public=False, output=None):
+    def ask(self, submission: Any, function: str, inputs: Any, public: Any = False, output: Any = None) -> Any:
         """drive.function(student, **inputs) of the submission in a folder: a dict of arrays, or Outcome says why not.
 
         public: whether the message may quote the student's exception; a hidden test tells its type and line only, for
@@ -100,13 +104,14 @@ class Sandbox:
             drive["pytest.py"] = (HERE / "pytest_stand_in.py").read_text()
         return self.run(submission, drive, function, inputs, public=public, output=output)
 
-    def suite(self, folder, seconds):
+    def suite(self, folder: Path, seconds: float) -> dict[str, bool]:
         """Each test of test_mine.py in a folder, beside the module there: name -> passed. Outcome if it cannot run."""
         drive = {"suite.py": (HERE / "suite.py").read_text(), "pytest.py": (HERE / "pytest_stand_in.py").read_text()}
         return {name: bool(passed) for name, passed in
                 self.run(folder, drive, "", {}, public=True, seconds=seconds).items()}
 
-    def run(self, submission, drive, function, inputs, level=None, public=False, output=None, seconds=None):
+    def run(self, submission: Any, drive: Any, function: str, inputs: Any, level: Any = None, public: Any = False,
+            output: Any = None, seconds: float | None = None) -> Any:
         """One question, whole: start, wait, end what is left, and read the answer."""
         seconds = seconds or self.assignment.seconds
         plain = {name: value for name, value in inputs.items() if not isinstance(value, np.ndarray | np.generic)}
@@ -128,14 +133,14 @@ class Sandbox:
             raise OSError(ended["broken"])
         return read(data, ended, seconds, public, Path(submission))
 
-    def masked(self):
+    def masked(self) -> Any:
         """Folders that may lie below a shown one, and must not be seen: other packages, ours, the assignments."""
         others = [os.path.join(base, name) for base in (*python_folders(), "/usr/lib/python3", "/usr/local/lib/python3")
                   for name in ("site-packages", "dist-packages")]
         return [*others, *self.hidden]
 
 
-def talk(request, printed, seconds):
+def talk(request: Any, printed: Any, seconds: float) -> Any:
     """(the message, how it ended) of one child. Its process group, by its recorded number, is ended in every case."""
     result, result_end = os.pipe()
     status, status_end = os.pipe()
@@ -162,7 +167,7 @@ def talk(request, printed, seconds):
         os.close(status)
 
 
-def listen(result, status, deadline):
+def listen(result: Any, status: Any, deadline: float) -> Any:
     """Read both pipes until the status is closed or time is up; of the result no more than one message."""
     data, lines, open_ends = bytearray(), bytearray(), {result, status}
     while status in open_ends:
@@ -193,7 +198,7 @@ def listen(result, status, deadline):
     return bytes(data), ended
 
 
-def wanted(data):
+def wanted(data: Any) -> Any:
     """The bytes that the message so far says it has; what is no message ends at its first 24."""
     if len(data) < wire.FRONT.size:
         return wire.FRONT.size
@@ -203,7 +208,7 @@ def wanted(data):
         return wire.FRONT.size
 
 
-def read(data, ended, seconds, public, submission):
+def read(data: Any, ended: Any, seconds: float, public: Any, submission: Any) -> Any:
     """The arrays, or the Outcome that says why there are none."""
     code = ended.get("code")
     if ended.get("timeout") or code == -signal.SIGXCPU or (code == -signal.SIGKILL and ended["cpu"] >= seconds - 0.5):
@@ -229,7 +234,7 @@ def read(data, ended, seconds, public, submission):
     raise Outcome("error", f"{name}{': ' if message else ''}{message}{place(plain.get('at'), submission)}")
 
 
-def place(at, submission):
+def place(at: Any, submission: Any) -> str:
     """Where it happened, read from our copy: what the child says is trusted for a name that we know and a number."""
     try:
         name, number = at
@@ -240,13 +245,13 @@ def place(at, submission):
     return f" (in {name}, line {number}: {line})"
 
 
-def python_folders():
+def python_folders() -> list[str]:
     """The folders of Python's own library: what a child has for `sys.path` before ours."""
     compiled = [name for name in sys.path if os.path.basename(name) == "lib-dynload"]
     return [sysconfig.get_path("stdlib"), *compiled]
 
 
-def numpy_folders():
+def numpy_folders() -> list[str]:
     """NumPy, and the libraries that its wheel brings along."""
     home = Path(np.__file__).resolve().parent
     beside = [home.parent / "numpy.libs"]

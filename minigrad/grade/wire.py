@@ -7,8 +7,11 @@
 
 Also read by the child, which has no minigrad but the copy it is given: this file imports only NumPy.
 """
+from __future__ import annotations
+
 import json
 import struct
+from typing import Any
 
 import numpy as np
 
@@ -22,7 +25,7 @@ class WireError(ValueError):
     """What came is not what this file writes, or is too large."""
 
 
-def plain_array(name, value):
+def plain_array(name: str, value: Any) -> Any:
     """value as one of the five types that travel: floats f4 or f8, integers i8, booleans b1, bytes u1."""
     array = np.asarray(value)
     kind = array.dtype.kind
@@ -33,7 +36,7 @@ def plain_array(name, value):
     return name_of_type, np.ascontiguousarray(array, dtype=TYPES[name_of_type]).reshape(array.shape)
 
 
-def pack(plain, arrays):
+def pack(plain: Any, arrays: Any) -> bytes:
     """The bytes of a message. plain: what JSON can say; arrays: name -> array. WireError for anything else."""
     if not isinstance(arrays, dict):
         raise WireError(f"a drive returns a dict of arrays, got {type(arrays).__name__}")
@@ -49,7 +52,7 @@ def pack(plain, arrays):
     return FRONT.pack(MAGIC, len(header), len(body)) + header + body
 
 
-def unpack(data):
+def unpack(data: Any) -> tuple[Any, Any]:
     """(plain, arrays) of a message. WireError for anything that `pack` would not have written."""
     header_size, body_size = front(data)
     if len(data) != FRONT.size + header_size + body_size:
@@ -77,7 +80,7 @@ def unpack(data):
     return plain, arrays
 
 
-def front(data):
+def front(data: Any) -> tuple[int, int]:
     """(bytes of the header, bytes of the body) from the first 24 bytes. WireError if they are not ours or too many."""
     if len(data) < FRONT.size:
         raise WireError("no message")

@@ -14,6 +14,7 @@ from minigrad.graph.backward import Step, rule_text, steps
 from minigrad.graph.page import page
 from minigrad.graph.reading import called, constant, named, shape_text
 from minigrad.notebook import in_notebook
+from minigrad.typing import FilePath
 
 PICTURES = ("png", "svg", "pdf")
 MOST_DRAWN = 100                         # ops: of a picture of more, a notebook's reader sees nothing
@@ -34,7 +35,7 @@ class Drawing(str):
         return f"<pre>{escape(self)}</pre>"
 
 
-def draw(y: Tensor, path: str | os.PathLike | None = None, names: dict[str, Tensor] | None = None, limit: int = 200,
+def draw(y: Tensor, path: FilePath | None = None, names: dict[str, Tensor] | None = None, limit: int = 200,
          step: int | None = None, g: Any = None) -> Drawing:
     """The graph behind a Tensor as text: number, op, shape of the result, and where each argument comes from.
 

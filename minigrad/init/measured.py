@@ -27,7 +27,7 @@ class Found(NamedTuple):
     outcome: str
 
 
-class Table(list):
+class Table(list[Any]):
     """A list of named tuples that prints as a table, one line each."""
 
     def __str__(self) -> str:

@@ -229,7 +229,7 @@ class AvgPool2d(MaxPool2d):
     def __init__(self, size: Pair, stride: Pair | None = None, padding: Pair | str = 0, ceil_mode: bool = False,
                  count_include_pad: bool = True) -> None:
         self.window(size, stride, padding, ceil_mode)
-        self.count_include_pad = flag("AvgPool2d", "count_include_pad", count_include_pad)
+        self.count_include_pad: bool = flag("AvgPool2d", "count_include_pad", count_include_pad)
 
     def forward(self, x: Tensor) -> Tensor:
         return ops.avg_pool2d(x, self.size, self.stride, self.padding, self.ceil_mode, self.count_include_pad)

@@ -142,7 +142,7 @@ class AvgPool1d(MaxPool1d):
     def __init__(self, size: int, stride: int | None = None, padding: int | str = 0, ceil_mode: bool = False,
                  count_include_pad: bool = True) -> None:
         self.window(size, stride, padding, ceil_mode)
-        self.count_include_pad = flag("AvgPool1d", "count_include_pad", count_include_pad)
+        self.count_include_pad: bool = flag("AvgPool1d", "count_include_pad", count_include_pad)
 
     def forward(self, x: Tensor) -> Tensor:
         return ops.avg_pool1d(x, self.size, self.stride, self.padding, self.ceil_mode, self.count_include_pad)

@@ -100,7 +100,7 @@ def pair(name: str, what: str, value: Any, least: int) -> tuple[int, int]:
     return both
 
 
-def sides(name, padding, sizes, spans, stride):
+def sides(name: str, padding: Any, sizes: Any, spans: Any, stride: Any) -> tuple[tuple[int, int], ...]:
     """Zeros around: ((top, bottom), (left, right)) for padding = a number, a pair, such a pair of pairs, or "same"."""
     if isinstance(padding, str):
         if padding != "same":

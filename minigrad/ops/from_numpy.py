@@ -22,11 +22,13 @@ UFUNCS = {getattr(np, name): op for name, op in (vars(elementwise) | vars(circul
           if isinstance(getattr(np, name, None), np.ufunc)}
 UFUNCS |= {np.fabs: elementwise.abs, np.rint: elementwise.round, np.positive: operator.pos, np.matmul: linalg.matmul}
 
-TRUTH = {np.less, np.less_equal, np.greater, np.greater_equal, np.equal, np.not_equal, np.logical_and, np.logical_or,
-         np.logical_xor, np.logical_not, np.isnan, np.isinf, np.isfinite, np.signbit}
-OF_VALUES = {np.shape, np.ndim, np.size, np.zeros_like, np.ones_like, np.full_like, np.empty_like, np.allclose,
-             np.isclose, np.array_equal, np.any, np.all, np.count_nonzero, np.nonzero, np.argsort, np.result_type,
-             np.may_share_memory, np.shares_memory, np.array_repr, np.array_str, np.array2string}
+TRUTH: set[np.ufunc] = {
+    np.less, np.less_equal, np.greater, np.greater_equal, np.equal, np.not_equal, np.logical_and, np.logical_or,
+    np.logical_xor, np.logical_not, np.isnan, np.isinf, np.isfinite, np.signbit}
+OF_VALUES: set[Callable[..., Any]] = {
+    np.shape, np.ndim, np.size, np.zeros_like, np.ones_like, np.full_like, np.empty_like, np.allclose, np.isclose,
+    np.array_equal, np.any, np.all, np.count_nonzero, np.nonzero, np.argsort, np.result_type, np.may_share_memory,
+    np.shares_memory, np.array_repr, np.array_str, np.array2string}
 INSTEAD = {
     "add.reduce": "ops.sum(x, axis=0)", "multiply.reduce": "ops.prod(x, axis=0)",
     "take": "x.ravel()[index]", "maximum.reduce": "ops.max(x, axis=0)",
@@ -174,7 +176,7 @@ def _swapaxes(x, axis1, axis2):
     return shape.swapaxes(x, axis1, axis2)
 
 
-FUNCTIONS = {
+FUNCTIONS: dict[Any, Callable[..., Any]] = {
     function: _named(function, op, *names.split()) for function, op, names in (
         (np.sum, reduce.sum, "axis keepdims dtype"), (np.prod, reduce.prod, "axis keepdims dtype"),
         (np.mean, reduce.mean, "axis keepdims dtype"), (np.max, reduce.max, "axis keepdims"),

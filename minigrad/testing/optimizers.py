@@ -32,8 +32,8 @@ class Disagreement(AssertionError):
 class Report:
     """steps made; for every symbol compared the largest difference, relative to 1 + its size."""
     steps: int
-    differences: dict = field(default_factory=dict)
-    skipped: tuple = ()
+    differences: dict[str, Any] = field(default_factory=dict)
+    skipped: tuple[Any, ...] = ()
 
     def __repr__(self) -> str:
         found = ", ".join(f"{symbol} {difference:.1e}" for symbol, difference in self.differences.items())

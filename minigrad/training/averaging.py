@@ -1,7 +1,7 @@
 """Polyak averaging during a run (8.7.3), and batch norm's running averages for the averaged parameters (8.7.1)."""
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -24,7 +24,8 @@ class Averaging(Callback):
 
     def __init__(self, average: Any, since: int = 1) -> None:
         self.average, self.since = average, since
-        self.state_dict, self.load_state_dict = average.state_dict, average.load_state_dict
+        self.state_dict: Callable[[], dict[str, Any]] = average.state_dict
+        self.load_state_dict: Callable[[dict[str, Any]], None] = average.load_state_dict
 
     def reset(self, run: Run) -> None:
         self.average.reset()

@@ -5,6 +5,11 @@ and nothing is fetched while it grades. Where students hold what is graded (GitH
 nbgrader's notebooks, which run tests in the student's process) the pack has the public tests only; hidden tests and the
 tests of students' tests are then graded at home, with `class`.
 """
+from __future__ import annotations
+
+from minigrad.grade.assignment import Assignment
+from minigrad.typing import FilePath
+from collections.abc import Iterable
 from pathlib import Path
 
 from minigrad.grade.packs.classroom import classroom
@@ -19,7 +24,7 @@ PACKS = {"gradescope": gradescope, "prairielearn": prairielearn, "classroom": cl
          "otter": otter, "nbgrader": nbgrader}
 
 
-def pack(assignment, service: str, wheels=()) -> bytes:
+def pack(assignment: Assignment, service: str, wheels: Iterable[FilePath] = ()) -> bytes:
     """The zip. wheels: files to go in too: NumPy's, or a minigrad with compiled kernels in place of ours.
 
     ValueError for a file that is no wheel.

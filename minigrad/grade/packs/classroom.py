@@ -1,4 +1,9 @@
 """GitHub Classroom: the template repository. It is the student's, so it has the public tests and nothing else."""
+from __future__ import annotations
+
+from typing import Any
+
+from minigrad.grade.assignment import Assignment
 from minigrad.grade.handout import student_files
 from minigrad.grade.packs.parts import NEEDS, kernels, packed, public
 
@@ -40,7 +45,7 @@ own, with `python -m minigrad.grade class` on the cloned repositories, and leave
 '''
 
 
-def classroom(assignment, wheels):
+def classroom(assignment: Assignment, wheels: dict[str, bytes]) -> dict[str, Any]:
     below = ".github/grading"
     return {**student_files(assignment), ".github/workflows/classroom.yml": WORKFLOW, "README-teacher.txt": README,
             f"{below}/grade.sh": RUN.format(name=assignment.name, kernels=kernels(wheels)),

@@ -1,8 +1,12 @@
 """Moodle's CodeRunner: question.xml to import, with a template that grades and one support file, the grader."""
+from __future__ import annotations
+
 import base64
 import html
 import xml.etree.ElementTree as tree
+from typing import Any
 
+from minigrad.grade.assignment import Assignment
 from minigrad.grade.packs.parts import NEEDS, packed, whole
 from minigrad.grade.packs.wheel import archive
 
@@ -42,7 +46,7 @@ privileges: the isolation is the audit hook alone. What must not leak should be 
 '''
 
 
-def coderunner(assignment, wheels):
+def coderunner(assignment: Assignment, wheels: dict[str, bytes]) -> dict[str, Any]:
     compiled = not any(name.startswith("minigrad_book-") and name.endswith("-none-any.whl") for name in wheels)
     template = TEMPLATE.format(module=assignment.module, name=assignment.name,
                                kernels="" if compiled else ', "MINIGRAD_KERNELS": "numpy"')

@@ -1,4 +1,9 @@
 """Gradescope: setup.sh when the image is built (with a network), run_autograder for every submission (without)."""
+from __future__ import annotations
+
+from typing import Any
+
+from minigrad.grade.assignment import Assignment
 from minigrad.grade.packs.parts import NEEDS, kernels, packed, whole
 
 SETUP = f'''#!/usr/bin/env bash
@@ -47,7 +52,7 @@ Give the container as much time as it needs: see the timeout in the assignment's
 '''
 
 
-def gradescope(assignment, wheels):
+def gradescope(assignment: Assignment, wheels: dict[str, bytes]) -> dict[str, Any]:
     run = RUN.format(name=assignment.name, kernels=kernels(wheels))
     return {"setup.sh": SETUP, "run_autograder": run, "student.py": STUDENT, "README.txt": README,
             **whole(assignment, "assignment"), **packed(wheels, "wheels")}

@@ -3,8 +3,12 @@
 A notebook's tests run in the kernel that runs the student's code. So a hidden test is a cell that says 0, and
 `grade_hidden.py` puts the points of the isolated grader in its place, in the gradebook.
 """
-import json
+from __future__ import annotations
 
+import json
+from typing import Any
+
+from minigrad.grade.assignment import Assignment
 from minigrad.grade.handout import student_files
 from minigrad.grade.packs.parts import NEEDS, packed, whole
 from minigrad.grade.reports.notebook import cell_of_test, code, free, markdown, notebook, own_tests
@@ -62,7 +66,7 @@ grader/ holds the hidden tests and the solution.
 '''
 
 
-def nbgrader(assignment, wheels):
+def nbgrader(assignment: Assignment, wheels: dict[str, bytes]) -> dict[str, Any]:
     name, files = assignment.module, student_files(assignment)
     source = f"%%writefile {name}.py\n" + assignment.source
     for marker in ("# BEGIN SOLUTION", "# END SOLUTION"):

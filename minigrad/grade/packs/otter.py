@@ -3,6 +3,11 @@
 otter runs its tests in the process that holds the student's code: so they are the public ones, with the numbers that
 the student has anyway. Hidden ones are graded behind walls; `run --format otter` writes what otter reads as results.
 """
+from __future__ import annotations
+
+from typing import Any
+
+from minigrad.grade.assignment import Assignment
 from minigrad.grade.handout import student_files
 from minigrad.grade.packs.parts import NEEDS, packed
 
@@ -27,7 +32,7 @@ with `python -m minigrad.grade class`; `--format otter` writes results for otter
 '''
 
 
-def otter(assignment, wheels):
+def otter(assignment: Assignment, wheels: dict[str, bytes]) -> dict[str, Any]:
     files = {f"student/{name}": text for name, text in student_files(assignment).items()}
     for group in sorted({one.group for one in assignment.tasks}):
         cases = [one for one in assignment.tasks if one.group == group and one.visibility == "public"]

@@ -1,7 +1,11 @@
 """PrairieLearn: a question with an external grader, whose tests/ holds the grader; the image has Python and NumPy."""
+from __future__ import annotations
+
 import json
 import uuid
+from typing import Any
 
+from minigrad.grade.assignment import Assignment
 from minigrad.grade.handout import student_files
 from minigrad.grade.packs.parts import NEEDS, kernels, packed, whole
 from minigrad.grade.packs.wheel import archive
@@ -43,7 +47,7 @@ its name stands in info.json. Nothing is fetched while it grades, and the contai
 '''
 
 
-def prairielearn(assignment, wheels):
+def prairielearn(assignment: Assignment, wheels: dict[str, bytes]) -> dict[str, Any]:
     below = f"questions/{assignment.name}"
     info = {"uuid": str(uuid.uuid5(uuid.NAMESPACE_URL, f"minigrad/{assignment.name}")), "title": assignment.title,
             "topic": f"Chapter 8, sections {assignment.sections}", "tags": ["minigrad"], "type": "v3",

@@ -1,16 +1,20 @@
 """JUnit XML, as continuous integration reads it."""
+from __future__ import annotations
+
 import re
 import xml.etree.ElementTree as tree
+
+from minigrad.grade.record import Record
 
 FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-def clean(text):
+def clean(text: str) -> str:
     """Without the characters that XML 1.0 has no way to write."""
     return FORBIDDEN.sub("\ufffd", str(text))
 
 
-def junit(record):
+def junit(record: Record) -> str:
     """One testsuite: failed tests are failures, everything else that was not passed is an error."""
     failures = sum(one.status == "failed" for one in record.tests)
     errors = sum(one.status not in ("passed", "failed") for one in record.tests)

@@ -1,8 +1,12 @@
 """A record as a page to read: text for a terminal, Markdown for everything else."""
-from minigrad.grade.record import legible
+from __future__ import annotations
+
+from typing import Any
+
+from minigrad.grade.record import Record, legible
 
 
-def summary(record):
+def summary(record: Record) -> str:
     """One sentence. Public and hidden tests are told apart: "all passed" is said of neither alone."""
     parts = []
     for visibility in ("public", "hidden"):
@@ -14,7 +18,7 @@ def summary(record):
     return "; ".join(parts)
 
 
-def text(record):
+def text(record: Record) -> str:
     """For a terminal."""
     lines = [f"{record.title} ({record.assignment})" + (f": {record.student}" if record.student else ""),
              f"{record.points:g} of {record.most:g} points. {summary(record)}", ""]
@@ -31,13 +35,13 @@ def text(record):
     return legible("\n".join(lines) + "\n")
 
 
-def cell(said):
+def cell(said: Any) -> str:
     """Text that stays in its cell of a table, and is no markup."""
     said = str(said).replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;").replace("`", "'")
     return " ".join(said.split())
 
 
-def markdown(record):
+def markdown(record: Record) -> str:
     """For a page."""
     lines = [f"# {record.title}" + (f": {cell(record.student)}" if record.student else ""), "",
              f"**{record.points:g} of {record.most:g} points.** {summary(record)}.", "",

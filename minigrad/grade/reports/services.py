@@ -1,13 +1,16 @@
 """The JSON of the services that show grades: Gradescope, PrairieLearn, GitHub Classroom, CodeRunner, otter-grader."""
+from __future__ import annotations
+
 import base64
 import html
+from typing import Any
 
 from minigrad.grade.picture import png
-from minigrad.grade.record import as_json
+from minigrad.grade.record import Record, as_json
 from minigrad.grade.reports.page import markdown, summary
 
 
-def rows(record):
+def rows(record: Record) -> Any:
     """(number, name, points, most, passed, visibility, message) of every test, the student's own suite as the last."""
     found = [(one.number, one.name, one.points, one.most, one.status == "passed", one.visibility,
               one.message or one.status) for one in record.tests]
@@ -19,20 +22,20 @@ def rows(record):
     return found
 
 
-def images(one):
+def images(one: Any) -> Any:
     """The pictures of a test as PrairieLearn wants them: a label, and the PNG as an address of its own."""
     return [{"label": label, "url": "data:image/png;base64," + base64.b64encode(png(got, want)).decode()}
             for label, got, want in one.images]
 
 
-def as_html(message, pictures):
+def as_html(message: str, pictures: Any) -> str:
     """A message and the pictures under it, for what shows HTML."""
     return f"<pre>{html.escape(message)}</pre>" + "".join(
         f'<p>{html.escape(one["label"])}<br><img src="{one["url"]}" alt="{html.escape(one["label"])}"></p>'
         for one in pictures)
 
 
-def gradescope(record):
+def gradescope(record: Record) -> str:
     """results.json. Hidden tests stay hidden; while there are any, Gradescope shows the student no total.
 
     A test with a picture is HTML.
@@ -50,7 +53,7 @@ def gradescope(record):
         "output_format": "text", "tests": tests, "extra_data": {"record": record.dict()}})
 
 
-def prairielearn(record):
+def prairielearn(record: Record) -> str:
     """results.json. Every student sees all of it, so a hidden test is one line without its message."""
     pictures = {one.number: images(one) for one in record.tests}
     tests = [{"name": f"{number} {name} ({visibility})", "points": points, "max_points": most,
@@ -60,7 +63,7 @@ def prairielearn(record):
                     "message": summary(record), "output": "\n".join(record.notes), "tests": tests})
 
 
-def classroom(record):
+def classroom(record: Record) -> str:
     """The `result` of a step: base64 of version 3. An output holds at most 500 characters."""
     found = rows(record)
     passed = all(one[4] for one in found)
@@ -74,7 +77,7 @@ def classroom(record):
     return base64.b64encode(as_json(data).encode()).decode() + "\n"
 
 
-def coderunner(record):
+def coderunner(record: Record) -> str:
     """What a combinator template grader prints. `ishidden` rows are shown to teachers only."""
     pictures = [(f"{one.number} {one.name}", images(one)) for one in record.tests if one.images]
     table = [["iscorrect", "Test", "Points", "What it says", "ishidden"]]
@@ -86,7 +89,7 @@ def coderunner(record):
                     "instructorhtml": f"<pre>{html.escape(markdown(record))}</pre>"})
 
 
-def otter(record):
+def otter(record: Record) -> str:
     """The JSON that otter-grader reads as results (GradingResults.from_ottr_json): a file a test, a case in each.
 
     A suite that found some of the wrong solutions has that share: a case each.

@@ -1,18 +1,21 @@
 """A class on one page: the points, each test's share of right answers, what the own tests found, what went wrong."""
-from statistics import mean, median, quantiles
+from __future__ import annotations
 
-from minigrad.grade.record import STATUSES, legible
+from statistics import mean, median, quantiles
+from typing import Any
+
+from minigrad.grade.record import STATUSES, Record, legible
 from minigrad.grade.reports.page import cell
 
 
-def correlation(x, y):
+def correlation(x: Any, y: Any) -> float | None:
     """Pearson's, or None where one of the two does not vary."""
     mx, my = mean(x), mean(y)
     xx, yy = sum((one - mx) ** 2 for one in x), sum((one - my) ** 2 for one in y)
     return None if xx == 0 or yy == 0 else sum((a - mx) * (b - my) for a, b in zip(x, y)) / (xx * yy) ** 0.5
 
 
-def statistics(records):
+def statistics(records: list[Record]) -> str:
     """Markdown. A test's discrimination is the correlation of its points with those of all other tests together."""
     whole = [one for one in records if one.tests]
     lines = [f"# {records[0].title}: {len(records)} submissions", ""]
@@ -46,7 +49,7 @@ def statistics(records):
     return legible("\n".join(lines) + "\n")
 
 
-def histogram(points, most):
+def histogram(points: Any, most: Any) -> list[str]:
     """Ten bars of text, from 0 to the most."""
     bars = [0] * 10
     for one in points:
@@ -54,7 +57,7 @@ def histogram(points, most):
     return ["```", *(f"{most * at / 10:6.1f} {'#' * count}" for at, count in enumerate(bars)), "```"]
 
 
-def suites(found):
+def suites(found: Any) -> list[str]:
     """The mutants, each with the share of the suites that found it: the hardest first."""
     graded = [one for one in found if not one.message]
     if not graded:

@@ -21,6 +21,7 @@ from minigrad.typing import Array
 class Group:
     """One group: `group["lr"] = 0.01` assigns, validated; group["lr"] is its own value or else the optimizer's."""
     label: str
+    opt: Any
     intervals: Any
     own: dict[str, Any]
     frozen: bool

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -24,6 +24,7 @@ class InterimPoint(Optimizer):
     point, freezes it there (inside `with opt.at_theta():` at theta), and that is its theta from then on.
     """
     abstract = True
+    has_point: ClassVar[bool]
     _kept_theta = None      # theta, while the parameters are at the interim point
     _ahead = ()             # (start, stop, group) of what is there; () while all parameters are at theta
     _sample = None          # indices of 64 elements

@@ -1,7 +1,7 @@
 """vSGD: no learning rate at all, from the variance of the gradient and the curvature, per parameter."""
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -47,7 +47,7 @@ class VSGD(FirstOrder):
     h_bar: Array = state()
     tau: Array = state()
     seed: int = state(0)                        # part of the state, so that a run resumes exactly
-    work = ("g2", "h")
+    work: ClassVar[tuple[str, ...]] = ("g2", "h")
     needs_objective = True
 
     def prepare(self) -> None:

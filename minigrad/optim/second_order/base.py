@@ -196,7 +196,7 @@ class Descent(SecondOrder):
     begun: float = state(math.inf)                   # J when the method last began anew
     idle_steps: int = state(0)                       # in a row
     unscaled: int = state(0)                         # 1: begun anew, so without a first guess of the scale
-    later = ("noise", "lowest_value", "lowest_norm", "begun", "idle_steps", "unscaled")
+    later: ClassVar[tuple[str, ...]] = ("noise", "lowest_value", "lowest_norm", "begun", "idle_steps", "unscaled")
 
     def prepare(self) -> None:
         self.search = self.default_search if self.search is None else named(self.search)

@@ -4,7 +4,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -128,7 +128,8 @@ class ConjugateGradient(Descent):
     d: Array = state()
     coefficient: float = state(0.0)              # beta for the next direction
     progress: float = state(0.0)                 # t phi'(0) of the last step, what it gained to first order
-    patience, gone = 20, ("since",)
+    gone: ClassVar[tuple[str, ...]] = ("since",)
+    patience = 20
 
     def prepare(self) -> None:
         super().prepare()
@@ -186,7 +187,7 @@ class ScaledConjugateGradient(SecondOrder):
     def __init__(self, params: Any, damping: float = 1e-6, sigma: float = 1e-4, tries: int = 40) -> None:
         super().__init__(params, sigma=sigma)
         self.lambda_ = number("ScaledConjugateGradient", "damping", damping, "(0, inf)")
-        self.tries = count("ScaledConjugateGradient", "tries", tries)
+        self.tries: int = count("ScaledConjugateGradient", "tries", tries)
 
     def curvature(self, J: Any, theta: Array, g: Array, d: Array) -> float:
         """d . H d."""

@@ -2,7 +2,8 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Callable
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -28,8 +29,8 @@ class HessianFree(Descent):
     q(d) = g.d + d.G d/2 *without* the damping term: below 1/4 times 3/2, above 3/4 times 2/3.
     Differs: Martens sums over examples, J is their mean, and so are the squared gradients in P.
     """
-    needs = ("ggnvp", "value")
-    default_search = staticmethod(backtracking)
+    needs: ClassVar[tuple[str, ...]] = ("ggnvp", "value")
+    default_search: ClassVar[Callable[..., Any]] = staticmethod(backtracking)
     warm: Hyper = hyper(0.95, "[0, 1)")
     progress: Hyper = hyper(5e-4, "(0, 1)")
     lambda_: float = state(1.0)
@@ -39,9 +40,10 @@ class HessianFree(Descent):
                  iterations: int = 250, precondition: bool = True, search: Any = None) -> None:
         super().__init__(params, warm=warm, progress=progress, search=search)
         self.lambda_ = number("HessianFree", "damping", damping, "(0, inf)")
-        self.iterations, self.precondition = count("HessianFree", "iterations", iterations), precondition
+        self.iterations: int = count("HessianFree", "iterations", iterations)
+        self.precondition: bool = precondition
         self.ratio: float = math.nan               # of the last step
-        self.pending = None                        # what `learn` will keep, once the step is made
+        self.pending: Any = None                   # what `learn` will keep, once the step is made
 
     def direction(self, J: Any, theta: Array, value: float, g: Array) -> Array | None:
         damping, b = self.lambda_, -g

@@ -11,7 +11,7 @@ A convolution is the same layer, applied to every window of the images: h has a 
 """
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -66,7 +66,7 @@ class PRONG(SecondOrder):
     as examples in c and S, but its gradient is their sum and not their mean: its steps are longer by that number.
     """
     why = "it asks J for the inputs of its layers"
-    needs = ("layer_inputs",)
+    needs: ClassVar[tuple[str, ...]] = ("layer_inputs",)
     lr: Hyper = hyper(0.1)
     momentum: Hyper = hyper(0.0)
     delta: Hyper = hyper(1e-2, "(0, inf)")
@@ -75,7 +75,7 @@ class PRONG(SecondOrder):
 
     def prepare(self) -> None:
         self.interval = count("PRONG", "interval", self.interval)
-        self.layers = {}
+        self.layers: dict[str, Any] = {}
         for name, w in self.params.slices.items():
             stem = name.removesuffix("w")
             b = self.params.slices.get(stem + "b")

@@ -6,7 +6,8 @@ For more parameters than a few thousand see `newton_cg`.
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Callable
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -71,7 +72,7 @@ class Newton(Descent):
     Differs: solves instead of inverting, by Cholesky, by elimination where H is indefinite. Where H is singular the
     step is -g, shortened to length 1 if it is longer: d = -g min(1, 1/|g|).
     """
-    default_search = staticmethod(full_step)
+    default_search: ClassVar[Callable[..., Any]] = staticmethod(full_step)
 
     def direction(self, J: Any, theta: Array, value: float, g: Array) -> Array | None:
         H = dense_hessian(self, J, theta)
@@ -101,7 +102,8 @@ class DampedNewton(SecondOrder):
     def __init__(self, params: Any, damping: float = 1.0, tries: int = 60, adaptive: bool = True) -> None:
         super().__init__(params)
         self.alpha = number("DampedNewton", "damping", damping, "(0, inf)")
-        self.tries, self.adaptive = count("DampedNewton", "tries", tries), adaptive
+        self.tries: int = count("DampedNewton", "tries", tries)
+        self.adaptive: bool = adaptive
 
     def advance(self, J: Any, theta: Array, value: float, g: Array) -> str:
         H, g64, alpha = dense_hessian(self, J, theta), g.astype(np.float64), self.alpha
@@ -179,7 +181,7 @@ class LevenbergMarquardt(SecondOrder):
     Differs: Levenberg adds lambda I, Marquardt lambda times the diagonal of A'A, both without a radius; More solves by
     QR, and stops by tolerances of his own.
     """
-    needs = ("residuals", "jacobian")
+    needs: ClassVar[tuple[str, ...]] = ("residuals", "jacobian")
     factor: float = state(100.0)                     # the argument `radius`
     radius: float = state(0.0)                       # 0: not yet known
     scale: Array = state(lambda opt: np.zeros(opt.n))
@@ -187,7 +189,7 @@ class LevenbergMarquardt(SecondOrder):
     def __init__(self, params: Any, radius: float = 100.0, tries: int = 60) -> None:
         super().__init__(params)
         self.factor = number("LevenbergMarquardt", "radius", radius, "(0, inf)")
-        self.tries = count("LevenbergMarquardt", "tries", tries)
+        self.tries: int = count("LevenbergMarquardt", "tries", tries)
         self._residuals = None                       # r where the last step ended
 
     def advance(self, J: Any, theta: Array, value: float, g: Array) -> str:

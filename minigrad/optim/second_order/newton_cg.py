@@ -6,7 +6,7 @@ Memory a few vectors of n; each product costs about as much as a gradient.
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -32,7 +32,7 @@ class LeavesSaddles:
     curvature if there is some. That direction p is followed downhill, from a step of the size of theta on shorter and
     shorter, until J falls by a fourth of t^2 |p.H p| / 2. At most `looks` products, once, at the end.
     """
-    needs = ("hvp",)
+    needs: ClassVar[tuple[str, ...]] = ("hvp",)
     looks = 50
 
     def advance(self, J: Any, theta: Array, value: float, g: Array) -> str:
@@ -86,7 +86,7 @@ class TrustRegion(SecondOrder):
     Differs: the radius shrinks to a fourth of the step, not of the old radius (a step may be much shorter than it). The
     rounding of J is added to both decreases, so that the ratio of two that are rounding is 1.
     """
-    needs = ("hvp",)
+    needs: ClassVar[tuple[str, ...]] = ("hvp",)
     largest: Hyper = hyper(1000.0, "(0, inf)")
     radius: float = state(1.0)
 
@@ -95,7 +95,7 @@ class TrustRegion(SecondOrder):
         super().__init__(params, largest=largest)
         self.radius = number("TrustRegion", "radius", radius, "(0, inf)")
         self.accept: float = number("TrustRegion", "accept", accept, "[0, 0.25)")
-        self.tries = count("TrustRegion", "tries", tries)
+        self.tries: int = count("TrustRegion", "tries", tries)
 
     def advance(self, J: Any, theta: Array, value: float, g: Array) -> str:
         radius, known, hvp = self.radius, [], self.products(J, theta, "hvp")
