@@ -1,6 +1,7 @@
 """The backward pass as one self-contained page: the graph, and one op at a time with its numbers. See page.html."""
 import html
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ def page(y: Tensor, g: Any = None, names: dict[str, Tensor] | None = None, limit
     drawing = _Drawing(shown, label, number)
     data = {"first": step - 1, "steps": [_step(one, label, number, drawing) for one in made],
             "root": drawing.id[shown[-1]], "seed": _numbers(made[0].g)}
-    text = json.dumps(data, allow_nan=False).replace("</", "<\\/").replace("<!--", "<\\!--")
+    text = json.dumps(data, allow_nan=False).replace("<", "\\u003c")     # no name can end the script
     template = (Path(__file__).parent / "page.html").read_text(encoding="utf-8")
     title = f"Backward through {len(nodes)} op{'s' * (len(nodes) != 1)}"
     if len(nodes) > len(shown):
@@ -128,7 +129,7 @@ def _numbers(value: Any) -> dict[str, Any] | None:
     array = np.asarray(value)
     if array.dtype.kind not in "fiub" or not isinstance(value, np.ndarray | np.generic | int | float):
         return None
-    rows = array.reshape(-1, array.shape[-1]) if array.ndim else array.reshape(1, 1)
+    rows = array.reshape(math.prod(array.shape[:-1]), array.shape[-1]) if array.ndim else array.reshape(1, 1)
     corner = rows[:CORNER[0], :CORNER[1]]
     sizes = np.abs(array[np.isfinite(array)]) if array.dtype.kind == "f" else np.abs(array.astype(float)).ravel()
     top = float(sizes.max(initial=0.0))

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from minigrad.arguments import number as check
 from minigrad.core import Tensor
 from minigrad.core.sweep import one_step
 from minigrad.graph import Step, steps
@@ -56,23 +57,27 @@ def compare_intermediates(student: Mapping[str, Any] | Callable[[], Mapping[str,
     given = student() if callable(student) else student
     if not isinstance(given, Mapping):
         raise ValueError(f"compare_intermediates: wanted a dict of name -> gradient, got {type(given).__name__}")
+    if tolerance is not None:
+        tolerance = check("compare_intermediates", "tolerance", tolerance, "(0, inf)")
     nodes, label = named(loss, names)
     number = {node: i for i, node in enumerate(nodes, 1)}
     graph = _Graph(steps(loss, g), {node: label.get(node, f"#{number.get(node)} {node.op and node.op.name}")
                                     for node in [*nodes, *label]})
     places = {f"#{i}": node for node, i in number.items()} | {name: node for node, name in label.items()}
+    places |= {name: x.node for name, x in (names or {}).items()}         # one Tensor may have two names
     unknown = [name for name in given if name not in places or places[name] not in graph.totals]
     if unknown:
-        known = [name for name, node in places.items() if node in graph.totals and name[0] != "#"]
+        known = [name for name, node in places.items() if node in graph.totals and not name.startswith("#")]
         raise ValueError(f"compare_intermediates: the loss does not come from {', '.join(map(repr, unknown))}; it "
                          f"comes from {', '.join(known)}, #1 ... #{len(nodes)} (see graph.draw); name others by names=")
-    wanted = {node: name for name, node in places.items() if name in given}
     agreed: dict[str, float] = {}
     for node in graph.order():
-        if node in wanted:
-            name = wanted[node]
-            agreed[name] = _compare(name, node, np.asarray(given[name]), graph, list(agreed), len(given), tolerance)
-    skipped = tuple(name for node, name in label.items() if node in graph.totals and node not in wanted)
+        for name, gradient in given.items():
+            if places[name] is node:
+                got = gradient.data if isinstance(gradient, Tensor) else np.asarray(gradient)
+                agreed[name] = _compare(name, node, got, graph, list(agreed), len(given), tolerance)
+    compared = {places[name] for name in given}
+    skipped = tuple(name for node, name in label.items() if node in graph.totals and node not in compared)
     return Compared(agreed, skipped)
 
 
@@ -124,8 +129,8 @@ def _compare(name, node, got, graph, before, count, tolerance):
         raise WrongIntermediate(
             f"{position}: it has shape {_shape(got.shape)}, {name} has {_shape(wanted.shape)}.{agree}{takes}"
             f"{f' Hint: {hint}.' if hint else ''}", name=name, index=None, got=got, wanted=wanted, hint=hint)
-    scale = same.scale(wanted)
-    difference = np.abs(got - wanted) / scale
+    with np.errstate(all="ignore"):                                    # infinities are equal to themselves
+        difference = np.where(got == wanted, 0.0, np.abs(got - wanted) / same.scale(wanted))
     bad = ~(difference <= tolerance)
     if bad.any():
         index = tuple(int(i) for i in np.argwhere(bad)[0])
@@ -150,7 +155,8 @@ class _Same:
         return top if 0 < top < np.inf else 1.0
 
     def __call__(self, a, b):
-        return a.shape == b.shape and bool(np.all(np.abs(a - b) <= self.tolerance * self.scale(b)))
+        with np.errstate(all="ignore"):
+            return a.shape == b.shape and bool(np.all(np.abs(a - b) <= self.tolerance * self.scale(b)))
 
 
 def _shape_hint(got, wanted, same):
@@ -177,6 +183,8 @@ def _shape_hint(got, wanted, same):
 
 def _hint(name, node, got, wanted, graph, same):
     """What explains the difference between two gradients of one shape; "" if nothing here does."""
+    if not np.isfinite(wanted).all():
+        return "the engine's own is not finite: minigrad.detect_anomaly names the op that made it so"
     if not np.isfinite(got).all():
         return "it is not finite: a division by 0, or log(0)?"
     if not wanted.any():

@@ -134,7 +134,7 @@ def test_the_numbers_of_the_page_are_the_gradients():
 
 def test_names_cannot_break_the_page():
     x = tensor([1.0, np.nan, np.inf], requires_grad=True)
-    name = '</script><b onclick="x">&'
+    name = '</script><!-- DATA --><b onclick="x">&'
     page = graph.page(ops.sum(x * 2), names={name: x})
     assert page.count("</script>") == 2 and "<b onclick" not in page.split('id="data"')[0]
     assert data_of(page)["steps"][1]["takes"][0]["what"] == name
@@ -147,6 +147,12 @@ def test_a_long_graph_shows_its_end():
         y = y * 0.999
     page = graph.page(y, limit=20)
     assert len(data_of(page)["steps"]) == 20 and "the last 20 shown" in page and "#2980 multiply, and before" in page
+
+
+def test_arrays_without_entries_are_shown_too():
+    x = tensor(np.zeros((0, 3)), requires_grad=True)
+    step = data_of(graph.page(ops.sum(x * 2)))["steps"][1]
+    assert step["g"]["shape"] == "(0, 3)" and step["g"]["cells"] == [] and not step["g"]["more"]
 
 
 def test_a_leaf_has_no_page():

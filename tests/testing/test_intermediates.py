@@ -132,6 +132,34 @@ def test_a_result_with_axes_wants_its_gradient():
         compare_intermediates({"x": [6.0, 3.0]}, x * 3, {"x": x})
 
 
+def test_one_tensor_may_have_two_names_and_gradients_may_be_tensors():
+    loss, t = forward()
+    mine = by_hand(t)
+    mine |= {"w too": tensor(mine["w"]), "#4": mine["logits"]}
+    found = compare_intermediates(mine, loss, t | {"w too": t["w"]})
+    assert set(found.differences) == set(mine) and found.skipped == ()
+    with pytest.raises(WrongIntermediate, match="dJ/dw too, .* Hint: sign"):
+        compare_intermediates(mine | {"w too": -mine["w"]}, loss, t | {"w too": t["w"]})
+
+
+def test_an_engine_that_is_not_finite_itself_is_said():
+    x = tensor([0.0, 1.0], requires_grad=True)
+    with np.errstate(divide="ignore"):
+        loss = ops.sum(ops.log(x))
+        assert compare_intermediates({"x": [np.inf, 1.0]}, loss, {"x": x}).differences["x"] == 0
+        with pytest.raises(WrongIntermediate, match=r"at \[0\] it is 1, wanted inf .*minigrad.detect_anomaly"):
+            compare_intermediates({"x": [1.0, 1.0]}, loss, {"x": x})
+        with pytest.raises(WrongIntermediate, match=r"at \[1\] it is nan, wanted 1 "):
+            compare_intermediates({"x": [np.inf, np.nan]}, loss, {"x": x})
+
+
+@pytest.mark.parametrize("tolerance", [0.0, -1.0, np.nan, "small"])
+def test_the_tolerance_is_positive(tolerance):
+    loss, t = forward()
+    with pytest.raises(ValueError, match=r"compare_intermediates: tolerance must be .*\(0, inf\)"):
+        compare_intermediates({}, loss, t, tolerance=tolerance)
+
+
 def test_what_cannot_be_compared_is_said():
     loss, t = forward()
     with pytest.raises(ValueError, match=r"does not come from 'q'; it comes from .*h.*#1 \.\.\. #\d"):
