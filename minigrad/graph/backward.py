@@ -1,9 +1,10 @@
 """The backward pass, one op at a time, with its numbers: what `graph.draw(y, step=k)` and the page show."""
 import ast
 import functools
-import inspect
+import sys
 import textwrap
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -48,22 +49,29 @@ def rule_text(node: Any, argument: int) -> str:
     `lambda g, y, x:`, or the whole of a function. "" if there is none, or it was not written in a file."""
     op = node.op
     rule = op.rules[argument] if argument < len(op.rules) else op.rule_for_each
-    if not inspect.isfunction(rule):
+    place = getattr(rule, "__code__", None)
+    if place is None:
         return ""
-    place = rule.__code__
     try:
-        source, tree = _parsed(place.co_filename)
+        source, tree = _parsed(_file(rule))
     except (OSError, SyntaxError):                       # written at a prompt
         return ""
     for found in ast.walk(tree):
         if isinstance(found, ast.FunctionDef) and _first_line(found) == place.co_firstlineno:
             return textwrap.dedent(ast.get_source_segment(source, found, padded=True) or "")
         if isinstance(found, ast.Lambda) and found.lineno == place.co_firstlineno \
-                and _begins(place) == (found.body.lineno, found.body.col_offset):
+                and _begins(place) in [(one.lineno, one.col_offset) for one in (found, found.body)]:
             text = " ".join((ast.get_source_segment(source, found.body) or "").split())
             summed = np.shape(node.values[argument]) != node.data.shape and text in ("g", "-g")
             return f"{text}, summed over the axes along which it was broadcast" if summed else text
     return ""
+
+
+def _file(rule: Any) -> str:
+    """Where a rule is written: the text of its module, which lies beside it where that is compiled."""
+    loaded = getattr(sys.modules.get(rule.__module__), "__file__", None)
+    text = Path(loaded).with_name(Path(loaded).name.partition(".")[0] + ".py") if loaded else None
+    return str(text) if text is not None and text.is_file() else rule.__code__.co_filename
 
 
 @functools.cache
@@ -79,5 +87,5 @@ def _first_line(function: ast.FunctionDef) -> int:
 
 
 def _begins(code: Any) -> tuple[int, int]:
-    """Line and column of the first character of a lambda's body."""
+    """Line and column of the first character of a lambda's body, or of the lambda where it is compiled."""
     return min(((line, column) for line, _, column, end in code.co_positions() if line and end), default=(0, 0))
