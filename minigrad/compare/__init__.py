@@ -39,10 +39,11 @@ LONGER = 2.5                                # times as long as Adam methods with
 
 
 def options(parser: Any) -> None:
+    parser.prog = "python -m minigrad compare"
     parser.add_argument("--tasks", nargs="+", choices=[*TASKS, "all"], default=list(USUAL), metavar="TASK",
                         help=f"some of {', '.join(TASKS)}, or all")
-    parser.add_argument("--optimizers", nargs="+", choices=[*METHODS, *MORE, "all"], metavar="NAME",
-                        help=f"some of {', '.join([*METHODS, *MORE])}, or all (default: the first {len(METHODS)})")
+    parser.add_argument("--optimizers", nargs="+", choices=[*METHODS, *MORE, "all"], default=list(METHODS),
+                        metavar="NAME", help=f"some of {', '.join([*METHODS, *MORE])}, or all")
     parser.add_argument("--class", nargs="+", dest="classes", default=[], metavar="FILE.PY:NAME",
                         help="optimizers of your own, beside the others; a constructor takes params and lr=")
     parser.add_argument("--class-lr", type=positive(float), default=0.01,
@@ -52,7 +53,7 @@ def options(parser: Any) -> None:
     parser.add_argument("--seeds", type=positive(int), default=3, help="beside the one for tuning")
     parser.add_argument("--digits", type=positive(int), default=10_000,
                         help=f"examples to learn from, at most {LARGEST}")
-    parser.add_argument("--passes", type=positive(float), help="the budget of each run (default: 10 or 20, by task)")
+    parser.add_argument("--passes", type=positive(float), help="the budget of each run; if not given 10 or 20, by task")
     parser.add_argument("--error", type=positive(float), default=1.9,
                         help="validation error in percent, to which time is taken")
     workers_option(parser)
@@ -66,8 +67,8 @@ class Comparison:
     def __init__(self, page: Page, executor: Executor) -> None:
         self.page, self.executor, arguments = page, executor, page.options
         self.tasks: list[str] = list(TASKS) if "all" in arguments.tasks else list(dict.fromkeys(arguments.tasks))
-        named = arguments.optimizers or list(METHODS)
-        known = [*METHODS, *MORE] if "all" in named else list(dict.fromkeys(named))
+        everything = "all" in arguments.optimizers
+        known = [*METHODS, *MORE] if everything else list(dict.fromkeys(arguments.optimizers))
         self.methods: dict[str, Method] = {name: method_of(name) for name in known}
         own = [absolute(name) for name in dict.fromkeys(arguments.classes)]
         self.own: dict[str, Method] = {name: method_of(name, arguments.class_lr) for name in own}

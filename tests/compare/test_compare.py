@@ -299,6 +299,7 @@ def test_wrong_options_are_one_line(tmp_path, capsys, options):
         run(tmp_path, *options)
     heard = capsys.readouterr()
     assert stop.value.code == 2 and len(heard.err.splitlines()) == 1 and options[0] in heard.err
+    assert heard.err.startswith("python -m minigrad compare: ")
 
 
 def test_the_package_lists_the_command(capsys):
