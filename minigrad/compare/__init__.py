@@ -34,6 +34,7 @@ from minigrad.compare.spread import Unreadable, process_pool, spread, workers_op
 from minigrad.compare.tasks import LARGEST, TASKS, USUAL
 from minigrad.figures.page import Page, positive
 
+DIGITS = 10_000                             # examples to learn from
 MARKS = 24                                  # measurements on the way
 LONGER = 2.5                                # times as long as Adam methods with batches of their own take for a pass
 
@@ -51,7 +52,7 @@ def options(parser: Any) -> None:
     parser.add_argument("--decay", choices=("constant", "root"), default="constant",
                         help="of the rates: root, as 1/sqrt(k), for what the Adam paper's figure 1 shows")
     parser.add_argument("--seeds", type=positive(int), default=3, help="beside the one for tuning")
-    parser.add_argument("--digits", type=positive(int), default=10_000,
+    parser.add_argument("--digits", type=positive(int), default=DIGITS,
                         help=f"examples to learn from, at most {LARGEST}")
     parser.add_argument("--passes", type=positive(float), help="the budget of each run; if not given 10 or 20, by task")
     parser.add_argument("--error", type=positive(float), default=1.9,
@@ -166,7 +167,8 @@ def main(argv: Sequence[str] | None = None, executor: Executor | None = None) ->
         name = next(iter(comparison.methods))
         job, tuned = comparison.job(task, name, 0, 0), len(comparison.grid(name))
         table(task, found, job, comparison.seeds, tuned, arguments.error, arguments.decay)
-        suffix = "" if arguments.decay == "constant" else f"_{arguments.decay}"
-        page.draw(f"compare_{task}{suffix}", picture, task, found, job, arguments.error,
+        words = ["compare", task, *[arguments.decay] * (arguments.decay != "constant"),
+                 *[str(arguments.digits)] * (arguments.digits != DIGITS)]           # other runs are other files
+        page.draw("_".join(words), picture, task, found, job, arguments.error,
                   size=size_of(found))
     return 0

@@ -240,7 +240,7 @@ def test_the_command_runs_goes_on_and_draws(tmp_path, capsys):
     assert re.search(r"about (a minute|\d+ minutes) on \d+ processors? if none was made before", said)
     assert "not asked for: momentum" in said
     kept = sorted((tmp_path / "compare").glob("*.json"))
-    assert len(kept) == 16 and (tmp_path / "compare_logistic.png").read_bytes()[:4] == b"\x89PNG"
+    assert len(kept) == 16 and (tmp_path / "compare_logistic_100.png").read_bytes()[:4] == b"\x89PNG"
     kept[5].unlink()
     assert run(tmp_path, *options) == 0
     again = capsys.readouterr().out
