@@ -119,7 +119,7 @@ def main(argv=None):
         signs[chosen] = value, int(np.sum(l < -1e-9))
         print(f"  {', '.join(str(i + 1) for i in chosen):10} {value:.4f} {expected_cost(chosen):.4f}   "
               f"{np.linalg.norm(g):.1e}   {signs[chosen][1]:2d} {l[0]:8.4f}")
-    steps, lr, runs, last = 400 if page.quick else 4000, 0.02, {}, []
+    steps, lr, runs, last = 100 if page.quick else 4000, 0.02, {}, []
     for chosen in ((), (2,), (1, 2), (0, 2), (3, 4)):
         l = -np.linalg.eigvalsh(J.hessian(points[chosen]))[0]
         for seed in range(3):
