@@ -146,8 +146,8 @@ def copy_text(name, pages, examples):
             return f"[{text}]({relative(examples[inside], name)})"
         if inside in TEXTS:
             return match[0]
-        if inside == "examples/notebooks":
-            return f"[{text}]({relative('examples/notebooks/8_1.py', name)})"
+        if inside.startswith("examples/notebooks"):
+            return f"[{text}]({relative(inside if path.is_file() else 'examples/notebooks/8_1.py', name)})"
         return text if text.startswith("`") else f"`{text}`"
     text = re.sub(r"(?<!!)\[([^\]]+)\]\(([^)\s]+)\)", link, source.read_text(encoding="utf-8"))
     target = pages / name

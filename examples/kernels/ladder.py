@@ -32,8 +32,8 @@ for name in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"
     os.environ.setdefault(name, "1")                     # read by NumPy's BLAS when it is loaded: one thread for all
 
 import numpy as np  # noqa: E402
+from build_ladder import build  # noqa: E402
 
-from build import build  # noqa: E402
 from minigrad import kernels  # noqa: E402
 from minigrad.figures.page import COLORS, Page  # noqa: E402
 

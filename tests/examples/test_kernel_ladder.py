@@ -27,7 +27,7 @@ def folder(tmp_path_factory):
 @pytest.fixture(scope="module")
 def ladder(folder):
     """The compiled module, as quickly as the compiler makes it."""
-    place = importlib.util.spec_from_file_location("build_of_the_ladder", FOLDER / "build.py")
+    place = importlib.util.spec_from_file_location("build_of_the_ladder", FOLDER / "build_ladder.py")
     module = importlib.util.module_from_spec(place)
     place.loader.exec_module(module)
     return module.build(folder, ["-O1", "-g0"])
