@@ -218,11 +218,14 @@ static void NAME(pack)(ptrdiff_t k, ptrdiff_t nr, const REAL *b, ptrdiff_t rb, p
         ptrdiff_t j = 0;
 #ifdef MG_ZIP
         if (rb == 1 && rows == 16)
-            for (; j + LANES <= nr; j += LANES)
+            for (; j < nr; j += LANES)
                 for (ptrdiff_t p = p0; p < p0 + 16; p += LANES) {
                     vec r[LANES];
                     UNROLL
-                    for (int i = 0; i < LANES; i++) r[i] = LOAD(b + p + (j + i) * cb);
+                    for (int i = 0; i < LANES; i++) {
+                        r[i] = (vec){0};
+                        if (j + i < nr) r[i] = LOAD(b + p + (j + i) * cb);
+                    }
                     NAME(transpose)(r);
                     UNROLL
                     for (int i = 0; i < LANES; i++) STORE(panel + (p + i) * wide + j, r[i]);

@@ -75,14 +75,15 @@ MG_INLINE void NAME(along)(const int rows, const int apart, ptrdiff_t k, const R
                 sum[i][v] += LOAD_PART(a + i * ra + p + v * PART) * LOAD_PART(x + i * rx + p + v * PART);
         }
     }
+    REAL s[4 * MOST_DOTS];
+    UNROLL
     for (int i = 0; i < rows; i++) {
         const ptrdiff_t left = mg_least(k - p - i * rx, 4); /* entries at the end, of fewer than four */
         if (left > 0) NAME(add_some)(sum[i], left, a + i * ra + p, x + i * rx + p);
-        REAL s[4];
         UNROLL
-        for (int v = 0; v < 4 / PART; v++) *(part *)(s + v * PART) = sum[i][v];
-        total[i] = (s[0] + s[1]) + (s[2] + s[3]);
+        for (int v = 0; v < 4 / PART; v++) *(part *)(s + 4 * i + v * PART) = sum[i][v];
     }
+    for (int i = 0; i < rows; i++) total[i] = (s[4 * i] + s[4 * i + 1]) + (s[4 * i + 2] + s[4 * i + 3]);
 }
 
 /* Rows i0 to i1 of c, where rows of A are contiguous. */
