@@ -3,6 +3,7 @@ import importlib.util
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -80,3 +81,32 @@ print(minigrad.kernels.isa, found["epoch"], found["loss"] < 1.9, minigrad.__file
     assert done.returncode == 0, done.stderr
     isa, epoch, learned, where = done.stdout.split()
     assert (isa, epoch, learned) == ("numpy", "3", "True") and where.startswith(str(tmp_path))
+
+
+IN_PYODIDE = """
+const [folder, packed, script] = process.argv.slice(2);
+const { loadPyodide } = await import(`${folder}/pyodide.mjs`);
+const { readFileSync } = await import("node:fs");
+const python = await loadPyodide({ indexURL: folder });
+await python.loadPackage("numpy");
+python.unpackArchive(readFileSync(packed), "zip");
+python.runPython(readFileSync(script, "utf8"));
+const call = python.globals.get("call");
+let found;
+for (let epoch = 0; epoch < 15; epoch++) found = call("train", JSON.stringify({ begin: epoch === 0 }));
+console.log(found);
+"""
+
+
+@pytest.mark.skipif("MINIGRAD_PYODIDE" not in os.environ or not shutil.which("node"),
+                    reason="MINIGRAD_PYODIDE names a folder with Pyodide and NumPy for it, and node runs it")
+def test_in_pyodide(tmp_path):
+    """The real thing, by node in place of a browser: Pyodide, NumPy's own build for it, the page's script."""
+    page.write(ROOT, tmp_path)
+    (tmp_path / "run.mjs").write_text(IN_PYODIDE)
+    done = subprocess.run(["node", tmp_path / "run.mjs", os.environ["MINIGRAD_PYODIDE"],
+                           tmp_path / "static" / "minigrad.zip", ROOT / "website" / "static" / "lab.py"],
+                          capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr[:300]
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert found["epoch"] == 15 and found["error"] < 0.6

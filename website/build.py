@@ -66,6 +66,15 @@ docs/errata
 ```
 
 ```{toctree}
+:caption: Teach
+:maxdepth: 1
+:hidden:
+
+docs/teaching
+LABS
+```
+
+```{toctree}
 :caption: Examples
 :maxdepth: 1
 :hidden:
@@ -110,7 +119,11 @@ def main(argv=None):
         copy_text(name, pages, examples)
     others = [name.removesuffix(".md") for name in TEXTS
               if name.startswith("docs/") and f"\n{name.removesuffix('.md')}\n" not in INDEX]
-    index = INDEX.replace("NOTEBOOKS", "\n".join(notebooks)).replace("OTHERS", "\n".join(others))
+    labs = [name for name in others if name.startswith("docs/labs/")]
+    index = INDEX
+    for place, names in (("NOTEBOOKS", notebooks), ("LABS", sorted(labs, key=lambda name: not name.endswith("README"))),
+                         ("OTHERS", [name for name in others if name not in labs])):
+        index = index.replace(place, "\n".join(names))
     (pages / "index.md").write_text(index, encoding="utf-8")
     done = subprocess.run([sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", "-c", str(ROOT / "website"),
                            "-D", f"html_static_path={ROOT / 'website' / 'static'},{pages / 'static'}",
