@@ -7,11 +7,10 @@ tests of students' tests are then graded at home, with `class`.
 """
 from __future__ import annotations
 
-from minigrad.grade.assignment import Assignment
-from minigrad.typing import FilePath
 from collections.abc import Iterable
 from pathlib import Path
 
+from minigrad.grade.assignment import Assignment
 from minigrad.grade.packs.classroom import classroom
 from minigrad.grade.packs.coderunner import coderunner
 from minigrad.grade.packs.gradescope import gradescope
@@ -19,6 +18,7 @@ from minigrad.grade.packs.nbgrader import nbgrader
 from minigrad.grade.packs.otter import otter
 from minigrad.grade.packs.prairielearn import prairielearn
 from minigrad.grade.packs.wheel import archive, wheel
+from minigrad.typing import FilePath
 
 PACKS = {"gradescope": gradescope, "prairielearn": prairielearn, "classroom": classroom, "coderunner": coderunner,
          "otter": otter, "nbgrader": nbgrader}

@@ -25,6 +25,7 @@ def public(assignment: Assignment, below: str) -> dict[str, Any]:
 
 
 def packed(wheels: dict[str, bytes], below: str) -> dict[str, Any]:
+    """The wheels, in a folder of the pack."""
     return {f"{below}/{name}": data for name, data in wheels.items()}
 
 
