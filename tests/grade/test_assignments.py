@@ -151,6 +151,8 @@ def test_single_functions_stand_empty_and_the_rest_of_their_module_works(tmp_pat
     said = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env={"PYTHONPATH": str(tmp_path)}, check=True,
                           capture_output=True, text=True)
     assert said.stdout.split() == ["[1.]", "()", "()", "True", "True", "True"], said
+    strip(tmp_path / "engine", ["minigrad.core.sweep.backward"])
+    assert not list((tmp_path / "engine" / "minigrad" / "core").glob("sweep.*.so"))        # nor the answer, compiled
     with pytest.raises(ValueError, match="nor a function of one"):
         strip(tmp_path / "again", ["minigrad.ops.elementwise.tahn"])
 
