@@ -39,7 +39,7 @@ class Valley:
         return self.H @ v
 
 
-def valley(sweeps=2000):
+def valley(sweeps=8000):
     """alpha -> the path of coordinate descent, until no variable is larger than 1e-6 of the start."""
     paths = {}
     print("alpha   x2 per sweep   (1 + alpha)^-2   sweeps to 1e-6   Newton's steps")
@@ -47,8 +47,9 @@ def valley(sweeps=2000):
         path = strategies.coordinate_descent(Valley(alpha), np.array(START), sweeps).path
         newton = optim.minimize(optim.Newton(np.array(START)), Valley(alpha), 10, tolerance=1e-12)
         size = np.abs(path).max(axis=1)
+        there = np.flatnonzero(size < 1e-6 * size[0])
         print(f"{alpha:5}   {path[2, 1] / path[1, 1]:12.8f}   {(1 + alpha)**-2:14.8f}   "
-              f"{int(np.argmax(size < 1e-6 * size[0])):14d}   {newton.steps:14d}")
+              f"{there[0] if len(there) else f'> {sweeps}':>14}   {newton.steps:14d}")
         paths[alpha] = path[:40]
     return paths
 

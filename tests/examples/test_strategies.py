@@ -32,6 +32,16 @@ def test_coordinate_descent(tmp_path):
     assert ours < longer < same and "never climbed" in said
 
 
+def test_a_valley_too_long_for_the_sweeps_is_said(monkeypatch, capsys):
+    """What its text asks to try, alpha = 0.001, takes more sweeps than it once made, and 0 were printed."""
+    monkeypatch.syspath_prepend(ROOT / "examples" / "strategies")
+    import coordinate_descent
+    monkeypatch.setattr(coordinate_descent, "ALPHAS", (1.0, 0.001))
+    coordinate_descent.valley(sweeps=50)
+    first, second = capsys.readouterr().out.splitlines()[1:]
+    assert first.split()[3] == "11" and "> 50 " in second
+
+
 def test_weight_space_symmetry(tmp_path):
     said = quick("weight_space_symmetry.py", tmp_path)
     least = float(re.search(r"J = (\S+),", said)[1])
