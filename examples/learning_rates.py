@@ -5,14 +5,16 @@
 #
 # **What it shows.** Four statements of 8.3.1 and 8.3.3.
 #
-# The first rate: with (8.14), linear decay until step tau to 1 % of it, the book expects the best eps_0 for the end of
-# training to be higher than the one that looks best after the first 100 steps. A small network learns 300 digits; every
-# eps_0 with two tau. Here the rule hardly shows: the two are the same or neighbours, the later one never lower. What
-# does show is that tau should be long: most of the gain of a decaying rate is lost if it has fallen after 10 passes.
+# The first rate: with (8.14), linear decay until step tau to 1 % of it, the book expects the best eps_0 for the end
+# of training to be higher than the one that looks best after the first 100 steps. A small network learns 300 digits
+# in 300 passes; every eps_0 with three tau. Here the rule hardly shows: the two are the same on the mean, higher in
+# two of five seeds, never lower. What does show is the book's other advice, a tau of a few hundred passes: J at the
+# end, at the best eps_0, is 0.20 if the rate has fallen after 10 passes, 0.015 after 100 and 0.0035 after 300.
 #
 # Without noise Nesterov's momentum (8.3) improves the excess error of convex functions from O(1/k) to O(1/k^2). Here
 # the function is a quadratic whose eigenvalues lie ever closer to 0, and the momentum rises as (k - 1)/(k + 2). With
-# noise in the gradient it does not improve on plain SGD, the best of the same rates for each and decaying as in (8.14).
+# noise in the gradient it does not improve on plain SGD, the best of the same rates for each and decaying as in
+# (8.14).
 #
 # SGD's excess error falls like O(1/sqrt(k)) where J is convex (J = |theta|, noise in the gradient, rate 1/sqrt(k)),
 # like O(1/k) where it is strongly convex (theta^2/2, rate 1/k: theta is then exactly minus the mean of all noise so
@@ -33,7 +35,7 @@ from minigrad.figures.page import COLORS, Page
 from minigrad.optim import schedules
 
 EPS_0 = (0.3, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0)
-TAUS = (10, 100)                                  # in passes
+TAUS = (10, 100, 300)                             # in passes
 BATCH, EXAMPLES = 30, 300
 NOISE = 0.1
 
@@ -172,7 +174,7 @@ def main(argv=None):
     (x, y), _ = data.mnist()
     x = x[:EXAMPLES, 2:26, 2:26, 0].reshape(-1, 6, 4, 6, 4).mean((2, 4)).reshape(-1, 36)
     x, y = x - x.mean(0), y[:EXAMPLES]
-    seeds, passes = (1, 20) if page.quick else (5, 100)
+    seeds, passes = (1, 20) if page.quick else (5, 300)
     taus = (passes,) if page.quick else TAUS
     print(f"J of a 36-10-10 net on {EXAMPLES} digits in batches of {BATCH}, {seeds} seeds; {passes} passes")
     print("tau (passes)             eps_0 = " + "".join(f"{eps_0:>9g}" for eps_0 in EPS_0) + "   best")
