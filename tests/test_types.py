@@ -27,8 +27,9 @@ NOT_DECLARED = {"__module__", "__slots__", "__weakref__", "__annotations__", "__
 
 
 def test_every_method_that_ops_attaches_is_declared():
-    source = ast.parse(inspect.getsource(Tensor))
-    written = {node.name for node in ast.walk(source) if isinstance(node, ast.FunctionDef)}
+    source = ast.parse((ROOT / "minigrad" / "core" / "tensor.py").read_text())
+    tensor, = (node for node in source.body if isinstance(node, ast.ClassDef) and node.name == "Tensor")
+    written = {node.name for node in ast.walk(tensor) if isinstance(node, ast.FunctionDef)}
     attached = vars(Tensor).keys() - ATTRIBUTES.keys() - written - (vars(object).keys() - COMPARISONS)
     assert attached - NOT_DECLARED == METHODS.keys()
 
