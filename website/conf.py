@@ -10,6 +10,7 @@ html_show_sourcelink = False
 html_copy_source = False
 html_theme_options = {"navigation_with_keys": True}
 templates_path = []
+smartquotes = False                               # --quick is not an en dash
 
 nb_custom_formats = {".py": ["jupytext.reads", {"fmt": "py:percent"}]}
 nb_execution_mode = "cache"                       # run where the text or its packages changed, otherwise as remembered

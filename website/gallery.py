@@ -90,6 +90,7 @@ def text_of(path):
     if not cells:                                    # a script without cells: its docstring is its text
         tree = ast.parse(path.read_text(encoding="utf-8"))
         first, _, rest = (ast.get_docstring(tree) or path.stem).partition("\n")
+        rest = re.sub(r"^(What it shows|What to look at|Try):", r"\n**\1.**", rest, flags=re.M)
         code = "\n".join(path.read_text(encoding="utf-8").splitlines()[tree.body[0].end_lineno:])
         cells = [("markdown", f"# {first.rstrip('.:')}\n{rest}"), ("code", code.strip("\n"))]
     return cells

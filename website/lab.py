@@ -30,9 +30,9 @@ nothing you write here leaves it. Tick methods, turn their numbers, click on the
 <output id="lab-steps-said">40</output>
 </p>
 <div class="lab-two">
-<canvas id="lab-map" width="560" height="420" role="img" aria-label="The surface from above, with the paths"></canvas>
+<canvas id="lab-map" width="440" height="330" role="img" aria-label="The surface from above, with the paths"></canvas>
 <div><div id="lab-sliders"></div><div id="lab-said" aria-live="polite"></div>
-<canvas id="lab-curve" width="420" height="220" role="img" aria-label="J over the steps"></canvas></div>
+<canvas id="lab-curve" width="250" height="190" role="img" aria-label="J over the steps"></canvas></div>
 </div>
 <div id="lab-methods"></div>
 <div id="lab-own" hidden><p>A method of your own; it runs when you leave the box:</p>

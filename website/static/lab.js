@@ -40,7 +40,7 @@ function list() {
     const box = Object.assign(document.createElement("input"), { type: "checkbox", checked: state.chosen.includes(name) });
     box.addEventListener("change", () => {
       state.chosen = state.chosen.filter((other) => other !== name).concat(box.checked ? [name] : []);
-      if (box.checked) state.shown = name;
+      state.shown = box.checked ? name : state.chosen.at(-1) ?? name;
       refresh(false);
     });
     const text = document.createElement("span");
@@ -72,10 +72,15 @@ function sliders() {
     label.append(`${name} `, range, value);
     return label;
   });
-  const title = document.createElement("b");
-  title.textContent = state.shown === "mine" ? "my own" : state.shown;
-  const none = rows.length ? [] : ["has no number to turn: it takes its step from J"];
-  $("lab-sliders").replaceChildren(title, ...rows, ...none);
+  const names = state.chosen.map((name) => {                                  // whose numbers are shown
+    const button = document.createElement("button");
+    button.textContent = name === "mine" ? "my own" : name;
+    button.setAttribute("aria-pressed", name === state.shown);
+    button.addEventListener("click", () => { state.shown = name; sliders(); });
+    return button;
+  });
+  const none = rows.length ? [] : ["no number to turn: it takes its step from J"];
+  $("lab-sliders").replaceChildren(...names, ...rows, ...none);
 }
 
 function refresh(other) {
@@ -97,13 +102,9 @@ function moveStart(event) {
 }
 
 function draw() {
-  const map = $("lab-map"), pen = map.getContext("2d"), { side, heights, window: [x0, x1, y0, y1] } = state.surface;
-  const flat = heights.flat(), low = Math.min(...flat), high = Math.max(...flat), cell = map.width / side;
-  for (let i = 0; i < side; i++) for (let j = 0; j < side; j++) {
-    const level = Math.floor((14 * (heights[i][j] - low)) / (high - low)) / 14;      // steps: they show the contours
-    pen.fillStyle = `hsl(215 35% ${52 + 44 * level}%)`;
-    pen.fillRect(j * cell, (i * map.height) / side, cell + 1, map.height / side + 1);
-  }
+  const map = $("lab-map"), pen = map.getContext("2d"), [x0, x1, y0, y1] = state.surface.window;
+  state.surface.picture ??= relief(pen, map.width, map.height, state.surface);
+  pen.putImageData(state.surface.picture, 0, 0);
   const at = ([x, y]) => [((x - x0) / (x1 - x0)) * map.width, ((y1 - y) / (y1 - y0)) * map.height];
   const said = [], curves = [];
   state.chosen.forEach((method, k) => {
@@ -122,7 +123,8 @@ function draw() {
     const how = !short ? "" : found.reason === "not finite" ? ", then it diverged"
       : ` after ${found.path.length - 1} steps: ${found.reason}`;
     said.push([color, `${name}: J = ${last.toPrecision(3)}${how}`]);
-    curves.push([color, found.values]);
+    const most = 1e3 * (found.values[0] + 1);                                   // what diverges leaves by the top edge
+    curves.push([color, found.values.map((value) => Math.min(value, most))]);
   });
   pen.fillStyle = "black";
   pen.font = "22px sans-serif";
@@ -136,6 +138,21 @@ function draw() {
   }));
   plot($("lab-curve"), curves, "step", "J", true);
   say("");
+}
+
+// The heights between the points of the grid, in 14 steps of grey: their edges are contours.
+function relief(pen, width, height, { side, heights }) {
+  const flat = heights.flat(), low = Math.min(...flat), high = Math.max(...flat);
+  const picture = pen.createImageData(width, height);
+  for (let v = 0; v < height; v++) for (let u = 0; u < width; u++) {
+    const x = (u / (width - 1)) * (side - 1), y = (v / (height - 1)) * (side - 1);
+    const j = Math.min(Math.floor(x), side - 2), i = Math.min(Math.floor(y), side - 2), a = x - j, b = y - i;
+    const value = (1 - b) * ((1 - a) * heights[i][j] + a * heights[i][j + 1])
+      + b * ((1 - a) * heights[i + 1][j] + a * heights[i + 1][j + 1]);
+    const light = 130 + 115 * Math.floor((14 * (value - low)) / (high - low)) / 14;
+    picture.data.set([light - 18, light - 6, light + 8, 255], 4 * (v * width + u));
+  }
+  return picture;
 }
 
 function plot(canvas, curves, along, up, logarithmic) {

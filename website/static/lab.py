@@ -24,12 +24,17 @@ SLIDERS = {                                      # name: (least, most, on a loga
     "rho2": (0.0, 0.9999, False), "delta": (1e-10, 1.0, True), "weight_decay": (0.0, 0.5, False),
 }
 FIRST = {"lr": 0.01, "momentum": 0.9}            # where a method has no default
+RATES = {"AdaGrad": 0.5, "RMSProp": 0.05, "RMSPropNesterov": 0.02, "Adam": 0.2, "AdaMax": 0.2, "AdamW": 0.2,
+         "AMSGrad": 0.2, "NAdam": 0.2, "RAdam": 0.2, "Lion": 0.1}   # for ways of a few units; the defaults are for nets
 SIDE = 60                                        # points of a surface's grid along each axis
 
 
 def methods():
     """{method: {hyperparameter with a slider: its default}} of the chapter's optimizers."""
-    return {name: settings(getattr(optim, name)) for name in METHODS}
+    found = {name: settings(getattr(optim, name)) for name in METHODS}
+    for name, rate in RATES.items():
+        found[name]["lr"] = rate
+    return found
 
 
 def settings(method):
