@@ -182,6 +182,13 @@ def test_prairielearn(text, score, packed, tmp_path):
     assert (data["gradable"], data.get("score")) == (text is not None, score), data
 
 
+@pytest.mark.parametrize("name, needed, optional", [("05_momentum", "momentum.py", "adapter.py,test_mine.py"),
+                                                    ("13_write_the_tests", "test_mine.py", "adapter.py")])
+def test_prairielearn_asks_for_what_is_handed_in(name, needed, optional):
+    question = zipfile.ZipFile(io.BytesIO(pack(load(name), "prairielearn"))).read(f"questions/{name}/question.html")
+    assert f'file-names="{needed}" optional-file-names="{optional}"' in question.decode()
+
+
 def test_classroom(packed, tmp_path):
     """The student's repository: public tests alone are graded, since nothing else is there."""
     repository = unpack(packed("classroom"), tmp_path / "repository")

@@ -35,7 +35,7 @@ QUESTION = '''<pl-question-panel>
 {handout}
 </markdown>
 <pl-file-download file-name="student.zip" label="The files to begin with"></pl-file-download>
-<pl-file-upload file-names="{module}.py" optional-file-names="adapter.py,test_mine.py"></pl-file-upload>
+<pl-file-upload file-names="{module}.py" optional-file-names="{optional}"></pl-file-upload>
 </pl-question-panel>
 <pl-submission-panel>
 <pl-external-grader-results></pl-external-grader-results>
@@ -49,13 +49,14 @@ its name stands in info.json. Nothing is fetched while it grades, and the contai
 
 def prairielearn(assignment: Assignment, wheels: dict[str, bytes]) -> dict[str, Any]:
     below = f"questions/{assignment.name}"
+    optional = "adapter.py" if assignment.subject else "adapter.py,test_mine.py"       # tests asked for: no option
     info = {"uuid": str(uuid.uuid5(uuid.NAMESPACE_URL, f"minigrad/{assignment.name}")), "title": assignment.title,
             "topic": f"Chapter 8, sections {assignment.sections}", "tags": ["minigrad"], "type": "v3",
             "gradingMethod": "External", "externalGradingOptions": {
                 "enabled": True, "image": IMAGE, "entrypoint": "bash /grade/tests/run.sh", "timeout": 600,
                 "enableNetworking": False}}
     return {f"{below}/info.json": json.dumps(info, indent=4) + "\n",
-            f"{below}/question.html": QUESTION.format(module=assignment.module,
+            f"{below}/question.html": QUESTION.format(module=assignment.module, optional=optional,
                                                       handout=(assignment.folder / "handout.md").read_text()),
             f"{below}/clientFilesQuestion/student.zip": archive(student_files(assignment)),
             f"{below}/tests/run.sh": RUN.format(name=assignment.name, kernels=kernels(wheels)),
