@@ -154,6 +154,8 @@ def picture(figure, first, exact, laws):
         best = int(np.argmin(values.mean(1)))
         rates.plot(EPS_0[best], values.mean(1)[best], "*", color=color, markersize=14)
     rates.set(xlabel=r"$\epsilon_0$", ylabel="J (band: all seeds)", title="the first rate (star: the best)")
+    rates.set_xticks(EPS_0, [f"{eps_0:g}" for eps_0 in EPS_0])
+    rates.minorticks_off()
     rates.legend()
     k = np.arange(1, len(exact["Nesterov"]) + 1)
     for (name, values), color, power in zip(exact.items(), COLORS, (1, 2)):
