@@ -1,7 +1,10 @@
 """What the runs say: the value chosen for each method, the table of a task, and its picture."""
+from __future__ import annotations
+
 import math
 import textwrap
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -13,7 +16,7 @@ STEPS, WORK, CLOCK, LOSS, ERROR = range(5)               # a point, see `learn`
 TOGETHER = len(COLORS)                                   # so many methods share one panel, more are drawn by family
 
 
-def final(result: dict) -> float:
+def final(result: dict[str, Any]) -> float:
     """The last training loss within the budget; a run that diverged is worse than any."""
     return math.inf if result["end"] == "diverged" else result["points"][-1][LOSS]
 
@@ -25,10 +28,10 @@ class Row:
     method: Method
     value: float
     end_of_grid: str                                     # "", "lowest", "highest", or "whole" for the batch of them all
-    results: list[dict]
+    results: list[dict[str, Any]]
 
     @property
-    def sound(self) -> list[dict]:
+    def sound(self) -> list[dict[str, Any]]:
         return [result for result in self.results if result["end"] != "diverged"]
 
     @property
@@ -66,7 +69,7 @@ class Row:
         return [time for time in times if time is not None]
 
 
-def chosen(grid: list, results: list[dict], method: Method) -> tuple[float, str]:
+def chosen(grid: list[Any], results: list[dict[str, Any]], method: Method) -> tuple[float, str]:
     """Of a grid in ascending order the value with the lowest final loss, and whether the best may lie beyond it."""
     i = int(np.argmin([final(result) for result in results]))
     if len(grid) == 1 or 0 < i < len(grid) - 1:
@@ -74,7 +77,7 @@ def chosen(grid: list, results: list[dict], method: Method) -> tuple[float, str]
     return grid[i], "lowest" if i == 0 else "whole" if method.tuned == "batch" else "highest"
 
 
-def spread_of(values, form) -> str:
+def spread_of(values: Any, form: Any) -> str:
     """mean (lowest to highest)"""
     if len(values) == 1:
         return format(values[0], form)
@@ -120,7 +123,7 @@ def cells(row: Row, error: float) -> list[str]:
             + f"; {lost} of {seeds} seeds diverged" * bool(lost)]
 
 
-def table(task: str, rows: list[Row], job: dict, seeds: list[int], tuned: int, error: float,
+def table(task: str, rows: list[Row], job: dict[str, Any], seeds: list[int], tuned: int, error: float,
           decay: str = "constant") -> None:
     """Print the task, its budget and its grid, then a row for each method, best first."""
     about, m, passes = TASKS[task], job["digits"], job["passes"]
@@ -170,7 +173,7 @@ def size_of(rows: list[Row]) -> tuple[float, float]:
     return (16, 5.4) if panels == 1 else (2 + 4 * panels, 11)
 
 
-def picture(figure, task: str, rows: list[Row], job: dict, error: float) -> None:
+def picture(figure: Any, task: str, rows: list[Row], job: dict[str, Any], error: float) -> None:
     """Loss against steps and seconds, validation error against seconds; a column for each family of methods, or side by
     side if all are in one panel.
 
@@ -216,7 +219,7 @@ def picture(figure, task: str, rows: list[Row], job: dict, error: float) -> None
                     f"{len(rows[0].results)} seed{'s' * (len(rows[0].results) > 1)}{stars}")
 
 
-def draw(ax, row: Row, along: int, up: int, marks: int, passes: float, style: dict) -> None:
+def draw(ax: Any, row: Row, along: int, up: int, marks: int, passes: float, style: dict[str, Any]) -> None:
     """One method: the mean over its seeds, and the band from lowest to highest."""
     x, y = row.curve(along, marks, passes), row.curve(up, marks, passes)
     if not row.sound:
@@ -228,7 +231,7 @@ def draw(ax, row: Row, along: int, up: int, marks: int, passes: float, style: di
     ax.fill_between(x[made], y.min(0)[made], y.max(0)[made], color=style["color"], alpha=0.2, linewidth=0)
 
 
-def limits(line, learned: list[Row], up: int, marks: int, passes: float, room: float) -> None:
+def limits(line: Any, learned: list[Row], up: int, marks: int, passes: float, room: float) -> None:
     """Axes that show whoever learns: from the lowest value to a little above the start, with plain numbers. room: for
     the legend, below, as a part of what is shown."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator

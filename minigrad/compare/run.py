@@ -1,22 +1,26 @@
 """One run: a method learns a task within a budget of work, and is measured on its way."""
+from __future__ import annotations
+
 import functools
 import math
 import time
+from typing import Any
 
 import numpy as np
 
 from minigrad import data, kernels, losses, optim, training
 from minigrad.compare.methods import Method, method_of
-from minigrad.compare.tasks import TASKS
+from minigrad.compare.tasks import TASKS, Examples, Task
 from minigrad.core import Tensor, no_grad
 from minigrad.objective import Objective
 from minigrad.optim import schedules
+from minigrad.typing import Array
 
 MEASURED = 5000             # training examples, at most, on which the training loss is measured
 
 
 def learn(task: str, method: str, value: float, seed: int, digits: int, passes: float, marks: int,
-          decay: str = "constant", lr: float | None = None, file: str | None = None) -> dict:
+          decay: str = "constant", lr: float | None = None, file: str | None = None) -> dict[str, Any]:
     """One run on one thread, as plain values: {"points": [...], "end": "", "test_error": percent, "seconds": all}.
 
     value: what is tuned, the rate or the size of the batch. decay: "root" for rates that fall as 1/sqrt(k), value being
@@ -36,7 +40,7 @@ def learn(task: str, method: str, value: float, seed: int, digits: int, passes: 
 
 
 @functools.lru_cache(1)
-def examples_of(task, digits):
+def examples_of(task: str, digits: Any) -> Any:
     """Drawn once for all runs of a worker that follow one another."""
     return TASKS[task].examples(digits)
 
@@ -44,22 +48,32 @@ def examples_of(task, digits):
 class Run:
     """A model that learns, and another of the same form to look at what it was before a step: the first one, with its
     masks and interim points, never notices. work: passes over the examples that were spent."""
+    task: Task
+    examples: Examples
+    model: Any
+    seen: Any
+    steps: int
+    work: float
+    clock: float
+    points: list[Any]
+    end: str
 
-    def __init__(self, task: str, method: Method, value: float, seed: int, digits: int, decay: str = "constant"):
+    def __init__(self, task: str, method: Method, value: float, seed: int, digits: int,
+                 decay: str = "constant") -> None:
         self.task, self.examples = TASKS[task], examples_of(task, digits)
         self.model, self.seen = (self.task.model(np.random.default_rng(seed)) for _ in range(2))
-        self.before = self.seen.parameters().theta
-        self.m = len(self.examples.train[0])
+        self.before: Array = self.seen.parameters().theta
+        self.m: int = len(self.examples.train[0])
         lr = {}
         if method.tuned == "lr":
             lr["lr"] = schedules.Power(10 * value, 0.5) if decay == "root" else value
-        self.opt = method.make(self.model.parameters(), **lr)
-        self.batches = data.batches(*self.examples.train, batch_size=self.task.batch if lr else int(value),
+        self.opt: optim.Optimizer = method.make(self.model.parameters(), **lr)
+        self.batches: Any = data.batches(*self.examples.train, batch_size=self.task.batch if lr else int(value),
                                     rng=seed)
-        self.draws = any(True for _ in self.model.generators())
+        self.draws: bool = any(True for _ in self.model.generators())
         self.steps, self.work, self.clock = 0, 0.0, 0.0
         self.points, self.end = [], ""
-        self.whole = None                       # J on all examples: the same object, so that a method knows where it is
+        self.whole: Any = None  # J on all examples: the same object, so that a method knows where it is
 
     def until(self, passes: float, marks: int) -> None:
         """Steps until the budget is spent, a loss is not finite, or a step on all examples leads nowhere."""
@@ -92,7 +106,7 @@ class Run:
         theta = self.opt.true_theta() if isinstance(self.opt, optim.FirstOrder) else self.opt.theta
         self.before[...] = theta
 
-    def step(self, x, y) -> tuple[int, str]:
+    def step(self, x: Any, y: Any) -> tuple[int, str]:
         """One step; what it cost in evaluations of these examples (a value, a gradient or a product), and "" or why it
         was not made."""
         if isinstance(self.opt, optim.FirstOrder) and not self.opt.needs_objective:
@@ -116,7 +130,7 @@ class Run:
         spent = J.evaluations - before if isinstance(self.opt, optim.FirstOrder) else step.evaluations
         return spent + self.draws, getattr(step, "reason", "")
 
-    def objective(self, x, y):
+    def objective(self, x: Any, y: Any) -> Any:
         """J on a batch; on all examples always the same one, unless its masks are drawn anew."""
         if len(x) < self.m or self.draws:
             return Counted(self.model, losses.cross_entropy, x, y)
@@ -137,7 +151,7 @@ class Run:
         self.points.append([self.steps, self.work, self.clock, loss, self.error(self.examples.validation)])
         return True
 
-    def error(self, examples) -> float:
+    def error(self, examples: Any) -> float:
         wrong = training.evaluate(self.seen, losses.cross_entropy, *examples).error
         assert wrong is not None                            # the labels are classes
         return 100 * wrong
@@ -145,8 +159,8 @@ class Run:
 
 class Counted(Objective):
     """J that counts its gradients, for first-order methods that take several a step."""
-    evaluations = 0
+    evaluations: int = 0
 
-    def value_and_grad(self, theta=None):
+    def value_and_grad(self, theta: Array | None = None) -> tuple[float, Array]:
         self.evaluations += 1
         return super().value_and_grad(theta)

@@ -18,6 +18,8 @@
 # what part of the norm is noise?
 
 # %%
+from typing import Any
+
 import numpy as np
 
 import minigrad as mg
@@ -29,7 +31,7 @@ TRIAL = 0.5
 
 
 # %%
-def network():
+def network() -> nn.Sequential:
     """(m, 28, 28, 1) -> (m, 10), two small convolutions."""
     return nn.Sequential(nn.Conv2d(1, 8, 5, stride=2, rng=0), nn.Tanh(),
                          nn.Conv2d(8, 16, 5, stride=2, rng=1), nn.Tanh(), nn.Flatten(),
@@ -41,7 +43,7 @@ def network():
 # those of the training so that the curvature has a say, and then taken back: the training sees nothing of it.
 
 # %%
-def curvature(monitor, J):
+def curvature(monitor: Any, J: Any) -> Any:
     """g'g, g'Hg, and the predicted and actual change of J of one step -TRIAL g; theta is as before afterwards."""
     theta = J.parameters.theta
     before = theta.copy()
@@ -53,7 +55,7 @@ def curvature(monitor, J):
     J.parameters.changed()
 
 
-def train(lr, batch, epochs, examples, records=30):
+def train(lr: float, batch: int, epochs: int, examples: int, records: int = 30) -> Any:
     """|g| of every step; (step, validation error); the steps at which curvature was measured, and its monitor."""
     (x, y), _ = data.mnist()
     validation, fixed = (x[-2000:], y[-2000:]), (x[:500], y[:500])
@@ -82,7 +84,7 @@ def train(lr, batch, epochs, examples, records=30):
     return np.array(norms), np.array(errors), np.array(measured), monitor
 
 
-def picture(figure, norms, errors, measured, monitor):
+def picture(figure: Any, norms: Any, errors: Any, measured: Any, monitor: Any) -> None:
     (norm, error), (curve, change) = figure.subplots(2, 2)
     width = max(1, len(norms) // 20)
     norm.plot(norms, ".", markersize=2, color=COLORS[5], alpha=0.5, label="single minibatches")
@@ -104,7 +106,7 @@ def picture(figure, norms, errors, measured, monitor):
                title=f"one step of rate {TRIAL:g}: predicted and actual")
 
 
-def main(argv=None):
+def main(argv: list[str] | None = None) -> None:
     def options(parser):
         parser.add_argument("--lr", type=float, default=0.005, help="learning rate (default 0.005)")
         parser.add_argument("--batch", type=int, default=16, help="examples per minibatch (default 16)")

@@ -20,6 +20,8 @@
 # for the order of the examples: the end is elsewhere, but does the picture look different?
 
 # %%
+from typing import Any
+
 import numpy as np
 
 from minigrad import Objective, data, init, losses, nn, optim
@@ -34,13 +36,13 @@ UNITS, SPREAD, LR = 32, 0.002, 0.2
 # theta after every few steps of SGD.
 
 # %%
-def images(examples):
+def images(examples: int) -> tuple[np.ndarray, np.ndarray]:
     (x, y), _ = data.mnist()
     x = x[:examples].reshape(examples, 14, 2, 14, 2).mean(axis=(2, 4))
     return x.reshape(examples, 196), y[:examples]
 
 
-def train(x, y, steps, every):
+def train(x: np.ndarray, y: np.ndarray, steps: int, every: int) -> Any:
     """SGD on minibatches of 50; the objective on all examples, and the path (k, n)."""
     model = nn.Sequential(nn.Linear(196, UNITS, rng=0), nn.Tanh(), nn.Linear(UNITS, 10, rng=1))
     J = Objective(model, losses.cross_entropy, x, y)
@@ -55,7 +57,7 @@ def train(x, y, steps, every):
     return J, np.array(path)
 
 
-def picture(figure, surface, line):
+def picture(figure: Any, surface: Any, line: Any) -> None:
     panel = figure.add_subplot(1, 3, (1, 2), projection="3d", computed_zorder=False)
     u, v = np.meshgrid(surface.along, surface.across, indexing="ij")
     heights = np.minimum(surface.surface, 1.5 * surface.path_value[0])
@@ -75,7 +77,7 @@ def picture(figure, surface, line):
     flat.legend()
 
 
-def main(argv=None):
+def main(argv: list[str] | None = None) -> None:
     page = Page("Figure 8.2, the cost along and across a training run", argv)
     examples, steps, grid = (200, 150, 8) if page.quick else (1000, 1500, 40)
     x, y = images(examples)

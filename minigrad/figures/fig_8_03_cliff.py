@@ -16,6 +16,8 @@
 # and how long does the flat part then take? problems.cliff(10): where has the wall gone?
 
 # %%
+from typing import Any
+
 import numpy as np
 
 from minigrad import optim
@@ -32,25 +34,25 @@ LIMIT, LR, START = 2.0, 0.05, np.array([1.5, -0.6])
 class Clipped:
     """J whose gradient is clipped before anybody sees it."""
 
-    def __init__(self, J, clip):
+    def __init__(self, J: Any, clip: Any) -> None:
         self.J, self.clip, self.norms = J, clip, []
 
-    def value(self, theta):
+    def value(self, theta: np.ndarray) -> float:
         return self.J.value(theta)
 
-    def grad(self, theta):
+    def grad(self, theta: np.ndarray) -> np.ndarray:
         g = np.array(self.J.grad(theta))
         self.norms.append(self.clip(g, LIMIT) if self.clip else float(np.linalg.norm(g)))
         return g
 
 
-def descend(clip, steps):
+def descend(clip: Any, steps: int) -> Any:
     """Gradient descent on the cliff with one way of clipping: the path, and |g| before clipping at each step."""
     J = Clipped(problems.cliff(100), clip)
     return optim.minimize(optim.SGD(START.copy(), lr=LR), J, steps, path=True), J.norms
 
 
-def picture(figure, found):
+def picture(figure: Any, found: Any) -> None:
     from matplotlib.colors import LogNorm
 
     J = problems.cliff(100)
@@ -82,7 +84,7 @@ def picture(figure, found):
     plane.legend(loc="upper right")
 
 
-def main(argv=None):
+def main(argv: list[str] | None = None) -> None:
     page = Page("Figure 8.3, a cliff with and without gradient clipping", argv)
     steps = 60 if page.quick else 400
     ways = {"not clipped": None, "norm clipped": optim.clip_grad_norm, "values clipped": optim.clip_grad_value}

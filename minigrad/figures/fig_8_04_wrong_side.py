@@ -18,6 +18,8 @@
 # does it take to cross? Newton without a search from theta = -0.3: where does it go, and why (look at the curvature)?
 
 # %%
+from typing import Any
+
 import numpy as np
 
 from minigrad.figures.page import COLORS, Page
@@ -36,7 +38,7 @@ METHODS = {
 # One dimension: the start one unit to the left of the mountain's top, and one unit to the right.
 
 # %%
-def one_dimension(quick):
+def one_dimension(quick: bool) -> Any:
     J, steps = problems.mountain(1), 30 if quick else 200
     print(f"J = 1/(1 + theta^2) + 0.3/(1 + exp(theta)); {steps} steps at most")
     print(f"{'method':20} {'from -1 to':>12} {'J':>9}   {'from +1 to':>12} {'J':>9}")
@@ -54,7 +56,7 @@ def one_dimension(quick):
 # it is driven back before the slope to the right takes over.
 
 # %%
-def two_dimensions(quick):
+def two_dimensions(quick: bool) -> Any:
     J, steps = problems.mountain(2), 400 if quick else 4000
     paths = []
     for side in (0, 0.05, 0.2, 0.5, 1, 2):
@@ -70,7 +72,7 @@ def two_dimensions(quick):
 
 
 # %%
-def picture(figure, one, two):
+def picture(figure: Any, one: Any, two: Any) -> None:
     left, right = figure.subplots(1, 2)
     J, results = one
     x = np.linspace(-12, 12, 500)
@@ -98,7 +100,7 @@ def picture(figure, one, two):
               title="in the plane: around the mountain (blue), or lost (dashed)")
 
 
-def main(argv=None):
+def main(argv: list[str] | None = None) -> None:
     page = Page("Figure 8.4, the wrong side of the mountain", argv)
     one, two = one_dimension(page.quick), two_dimensions(page.quick)
     page.draw("fig_8_04_wrong_side", picture, one, two, size=(12, 4.6))

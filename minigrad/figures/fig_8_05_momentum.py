@@ -16,6 +16,8 @@
 # where do the two paths part?
 
 # %%
+from typing import Any
+
 import numpy as np
 
 from minigrad import optim
@@ -29,7 +31,7 @@ START = np.array([-31.0, -12.0])
 # The canyon, turned by 30 degrees so that neither axis is an eigenvector.
 
 # %%
-def canyon():
+def canyon() -> Any:
     c, s = np.cos(np.pi / 6), np.sin(np.pi / 6)
     Q = np.array([[c, -s], [s, c]])
     H = Q @ np.diag([1.0, CONDITION]) @ Q.T
@@ -39,23 +41,23 @@ def canyon():
 class Quadratic:
     """J = theta'H theta / 2."""
 
-    def __init__(self, H):
+    def __init__(self, H: np.ndarray) -> None:
         self.H = H
 
-    def value(self, theta):
+    def value(self, theta: np.ndarray) -> float:
         return 0.5 * theta @ self.H @ theta
 
-    def grad(self, theta):
+    def grad(self, theta: np.ndarray) -> np.ndarray:
         return self.H @ theta
 
 
-def paths(J, steps, lr):
+def paths(J: Any, steps: int, lr: float) -> dict[str, Any]:
     """The points visited by gradient descent and by momentum, with one learning rate."""
     return {"gradient descent": optim.minimize(optim.SGD(START.copy(), lr=lr), J, steps, path=True).path,
             "momentum": optim.minimize(optim.Momentum(START.copy(), lr=lr, momentum=0.7), J, steps, path=True).path}
 
 
-def terminal_velocity(steps):
+def terminal_velocity(steps: int) -> Any:
     """Speed over the step of gradient descent, under a constant gradient, for three alphas (8.17)."""
     g, lr, speeds = np.ones(1), 0.1, {}
     for alpha in (0.5, 0.9, 0.99):
@@ -68,7 +70,7 @@ def terminal_velocity(steps):
     return speeds
 
 
-def picture(figure, J, found, speeds, lr):
+def picture(figure: Any, J: Any, found: Any, speeds: Any, lr: float) -> None:
     left, right = figure.subplots(1, 2, width_ratios=(2, 1))
     x, y = np.meshgrid(np.linspace(-36, 16, 200), np.linspace(-24, 14, 200))
     heights = 0.5 * (J.H[0, 0] * x * x + 2 * J.H[0, 1] * x * y + J.H[1, 1] * y * y)
@@ -92,7 +94,7 @@ def picture(figure, J, found, speeds, lr):
     right.legend(loc="center right")
 
 
-def main(argv=None):
+def main(argv: list[str] | None = None) -> None:
     page = Page("Figure 8.5, momentum in a canyon", argv)
     J, lr, steps = canyon(), 1.5 / CONDITION, 40
     found = paths(J, steps, lr)

@@ -17,6 +17,8 @@
 # one step enough? `beta=fletcher_reeves`: does anything change on a quadratic?
 
 # %%
+from typing import Any
+
 import numpy as np
 
 from minigrad.figures.page import COLORS, Page
@@ -27,7 +29,7 @@ CONDITION = 10.0
 START = (CONDITION, 1.0)       # the worst case: gradient components of equal size
 
 
-def bowl(condition):
+def bowl(condition: float) -> Any:
     """1/2 (x^2 + condition y^2), turned by 30 degrees."""
     turn = np.array([[np.cos(np.pi / 6), -np.sin(np.pi / 6)], [np.sin(np.pi / 6), np.cos(np.pi / 6)]])
     H = turn @ np.diag([1.0, condition]) @ turn.T
@@ -41,7 +43,7 @@ def bowl(condition):
 # t = -g.d / d.H d.
 
 # %%
-def run(quick=False):
+def run(quick: bool = False) -> Any:
     """Both paths: {name: Result}."""
     J = bowl(CONDITION)
     steps = 12 if quick else 40
@@ -52,11 +54,11 @@ def run(quick=False):
     }
 
 
-def cosine(u, v):
+def cosine(u: np.ndarray, v: np.ndarray) -> float:
     return float(u @ v / np.sqrt((u @ u) * (v @ v)))
 
 
-def report(J, results):
+def report(J: Any, results: Any) -> None:
     print(f"quadratic bowl, condition {CONDITION:g}, J at the start {J.value(J.start):.4g}")
     for name, result in results.items():
         s = np.diff(result.path, axis=0)
@@ -73,7 +75,7 @@ def report(J, results):
 
 
 # %%
-def picture(figure, J, results):
+def picture(figure: Any, J: Any, results: Any) -> None:
     axes = figure.subplot_mosaic([["a", "b"], ["c", "c"]], height_ratios=[3, 2])
     reach = 1.15 * np.abs(J.start).max()
     x = np.linspace(-reach, reach, 200)
@@ -92,7 +94,7 @@ def picture(figure, J, results):
     axes["c"].legend()
 
 
-def main(argv=None):
+def main(argv: list[str] | None = None) -> None:
     page = Page("Figure 8.6, steepest descent and conjugate directions", argv)
     J, results = run(page.quick)
     report(J, results)

@@ -15,6 +15,8 @@
 # **Try.** WIDTH = 8. More passes for one stage than for another. A third layer.
 
 # %%
+from typing import Any
+
 import numpy as np
 
 from minigrad import data, losses, nn, optim, strategies, training
@@ -24,7 +26,7 @@ WIDTH, EXAMPLES, PASSES = 64, 5000, 3
 
 
 # %%
-def stages(m, tests, passes):
+def stages(m: int, tests: Any, passes: int) -> Any:
     """Test errors in percent: the first shallow net, the second, all fine-tuned; the same net from random weights."""
     (x, y), (x_test, y_test) = data.mnist(flat=True)
     x, y, x_test, y_test = x[:m], y[:m], x_test[:tests], y_test[:tests]
@@ -45,13 +47,13 @@ def stages(m, tests, passes):
     return errors
 
 
-def hidden():
+def hidden() -> Any:
     return [nn.Sequential(nn.Linear(784, WIDTH, rng=0), nn.Sigmoid()),
             nn.Sequential(nn.Linear(WIDTH, WIDTH, rng=1), nn.Sigmoid())]
 
 
 # %%
-def picture(figure, errors):
+def picture(figure: Any, errors: Any) -> None:
     def unit(ax, at, text, kept=False):
         ax.annotate(text, at, ha="center", va="center", fontsize=12, zorder=3,
                     bbox={"boxstyle": "circle,pad=0.35", "facecolor": "#A6CEE3" if kept else "white"})
@@ -95,7 +97,7 @@ def picture(figure, errors):
         ax.axis("off")
 
 
-def main(argv=None):
+def main(argv: list[str] | None = None) -> None:
     page = Page("Figure 8.7, greedy supervised pretraining", argv)
     m, tests, passes = (1000, 1000, 3) if page.quick else (EXAMPLES, 10_000, PASSES)
     errors = stages(m, tests, passes)
