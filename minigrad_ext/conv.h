@@ -7,13 +7,11 @@
 #include "simd.h"
 
 /* MG_OPAQUE hides from the compiler what it knows of a pointer: left alone, gcc addresses all rows of a tile from one
- * base and spills the offsets. MG_FETCH asks for a cache line in L2. */
+ * base and spills the offsets. */
 #ifdef __GNUC__
 #define MG_OPAQUE(p) __asm__("" : "+r"(p))
-#define MG_FETCH(p) __builtin_prefetch((p), 0, 2)
 #else
 #define MG_OPAQUE(p) ((void)0)
-#define MG_FETCH(p) ((void)(p))
 #endif
 
 /* One image and where its windows lie. The plane is the image with its border of zeros and, for the gradient of a

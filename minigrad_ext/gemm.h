@@ -42,11 +42,6 @@
 #define MOST_DOTS 12         /* rows at once */
 #define PAIR_ROWS 8          /* rows that the product of two vectors is made into */
 #define FAR_BYTES (16 << 20) /* a matrix that no cache holds */
-#ifdef __GNUC__
-#define MG_FETCH(p) __builtin_prefetch((p), 0, 2) /* asks for a cache line in L2 */
-#else
-#define MG_FETCH(p) ((void)(p))
-#endif
 
 #ifndef DEEP
 #define DEEP 1024 /* k of one pass: the widths of these nets in one (512 costs them 2 to 3 %) */

@@ -14,6 +14,12 @@
 #define MG_INLINE static inline __attribute__((always_inline))
 #endif
 
+#ifdef __GNUC__
+#define MG_FETCH(p) __builtin_prefetch((p), 0, 2) /* asks for a cache line in L2 */
+#else
+#define MG_FETCH(p) ((void)(p))
+#endif
+
 #define MG_PASTE_(a, b) a##_##b
 #define MG_PASTE(a, b) MG_PASTE_(a, b) /* a_b with macros in a and b expanded */
 
