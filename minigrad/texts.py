@@ -20,7 +20,7 @@ import sys
 import warnings
 from collections.abc import Iterable
 from hashlib import blake2b
-from importlib.machinery import EXTENSION_SUFFIXES, ModuleSpec
+from importlib.machinery import EXTENSION_SUFFIXES, ExtensionFileLoader, ModuleSpec
 from importlib.util import spec_from_file_location
 from pathlib import Path
 from types import FunctionType
@@ -107,21 +107,28 @@ def stand_aside(text: str, path: Path, line: int, compiled: str, way: str) -> No
                            f"slowly; {way}: python setup.py build_ext --inplace", RuntimeWarning, str(path), line)
 
 
+class CompiledText(ExtensionFileLoader):
+    """Loads the compiled form of a file; a traceback asks it for the lines."""
+
+    def get_source(self, fullname: str) -> str:
+        return source(file_of(fullname))
+
+
 class TextFinder:
-    """Finds the text of a file of ENGINE where Python would take a compiled form that is not of this text."""
+    """Finds a file of ENGINE: its compiled form, if there is one and it is of this text, or the text."""
 
     @staticmethod
     def find_spec(name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
-        """None leaves the choice to Python, which takes the compiled form if there is one."""
+        """None for all other modules, and where nothing was compiled."""
         if name not in ENGINE:
             return None
-        file, switched_off = file_of(name), engine_is_text()
-        place = PACKAGE / file
-        if not any(place.with_suffix(suffix).exists() for suffix in EXTENSION_SUFFIXES):
+        file, place = file_of(name), PACKAGE / file_of(name)
+        forms = [form for form in map(place.with_suffix, EXTENSION_SUFFIXES) if form.exists()]
+        if not forms:
             return None
-        if not switched_off and not is_edited("engine", file):
-            return None
-        if not switched_off:
+        if not engine_is_text():
+            if not is_edited("engine", file):
+                return spec_from_file_location(name, forms[0], loader=CompiledText(name, str(forms[0])))
             stand_aside(f"minigrad/{file}", place, 1, "its compiled form", "to compile it, build again")
         return spec_from_file_location(name, place)
 

@@ -172,6 +172,7 @@ def test_tracebacks_show_the_lines_of_the_compiled_engine():
         mg.core.backward(mg.tensor([1.0]))
     shown = "".join(traceback.format_exception(caught.value))
     assert re.search(r"minigrad/core/sweep\.py\W+ line \d+, in .*backward", shown)
+    assert 'raise RuntimeError(f"{name}: this Tensor has no graph' in shown
     last = traceback.extract_tb(caught.value.__traceback__)[-1]
     lines = (texts.PACKAGE / "core/sweep.py").read_text().splitlines()
     assert lines[last.lineno - 1].strip().startswith("raise RuntimeError(f\"{name}: this Tensor has no graph")
