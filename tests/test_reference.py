@@ -39,6 +39,8 @@ def test_the_examples_print_what_they_show(room, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     parser, runner, said = doctest.DocTestParser(), doctest.DocTestRunner(Numbers(), verbose=False), []
     for name, text in reference.examples(ROOT, room).items():
+        if ".png" in text and importlib.util.find_spec("matplotlib") is None:
+            continue
         names = {}
         exec(reference.PREAMBLE, names)
         runner.run(parser.get_doctest(text + "\n", names, f"{room}.{name}", None, 0), out=said.append)
