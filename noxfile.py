@@ -28,7 +28,7 @@ def lint(session):
 def docs(session):
     """The site, with its links checked, into build/site."""
     session.install("-e", ".[docs]")
-    session.run("python", "website/build.py", "--quick", "--check", *session.posargs)
+    session.run("python", "docs/website/build.py", "--quick", "--check", *session.posargs)
 
 
 @nox.session(default=False)

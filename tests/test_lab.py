@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 def module(path, name):
-    spec = importlib.util.spec_from_file_location(name, ROOT / "website" / path)
+    spec = importlib.util.spec_from_file_location(name, ROOT / "docs" / "website" / path)
     found = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(found)
     return found
@@ -58,7 +58,7 @@ def test_a_method_of_ones_own_runs_and_its_errors_are_words():
 
 def test_the_page_and_its_script_speak_of_the_same_things(tmp_path):
     page.write(ROOT, tmp_path)
-    text, script = (tmp_path / "lab.md").read_text(), (ROOT / "website" / "static" / "lab.js").read_text()
+    text, script = (tmp_path / "lab.md").read_text(), (ROOT / "docs" / "website" / "static" / "lab.js").read_text()
     for name in re.findall(r'\$\("([\w-]+)"\)', script):
         assert f'id="{name}"' in text, name
     assert set(page.SURFACES) == set(lab.SURFACES)
@@ -75,7 +75,7 @@ for k in range(3):
     found = json.loads(lab.call("train", json.dumps({"begin": k == 0})))
 print(minigrad.kernels.isa, found["epoch"], found["loss"] < 1.9, minigrad.__file__)
 """
-    places = os.pathsep.join([str(tmp_path / "there"), str(ROOT / "website" / "static")])
+    places = os.pathsep.join([str(tmp_path / "there"), str(ROOT / "docs" / "website" / "static")])
     done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, timeout=120,
                           cwd=tmp_path, env=os.environ | {"PYTHONPATH": places, "MINIGRAD_REQUIRE_EXT": "0"})
     assert done.returncode == 0, done.stderr
@@ -105,7 +105,7 @@ def test_in_pyodide(tmp_path):
     page.write(ROOT, tmp_path)
     (tmp_path / "run.mjs").write_text(IN_PYODIDE)
     done = subprocess.run(["node", tmp_path / "run.mjs", os.environ["MINIGRAD_PYODIDE"],
-                           tmp_path / "static" / "minigrad.zip", ROOT / "website" / "static" / "lab.py"],
+                           tmp_path / "static" / "minigrad.zip", ROOT / "docs" / "website" / "static" / "lab.py"],
                           capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr[:300]
     found = json.loads(done.stdout.splitlines()[-1])

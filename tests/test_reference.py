@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-spec = importlib.util.spec_from_file_location("reference", ROOT / "website" / "reference.py")
+spec = importlib.util.spec_from_file_location("reference", ROOT / "docs" / "website" / "reference.py")
 reference = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(reference)
 ROOMS = dict(reference.rooms())

@@ -11,14 +11,14 @@ ROOT = Path(__file__).resolve().parents[1]
 
 @pytest.fixture(scope="module")
 def site():
-    """website/build.py as a module."""
-    sys.path.insert(0, str(ROOT / "website"))
+    """docs/website/build.py as a module."""
+    sys.path.insert(0, str(ROOT / "docs" / "website"))
     try:
-        spec = importlib.util.spec_from_file_location("site_build", ROOT / "website" / "build.py")
+        spec = importlib.util.spec_from_file_location("site_build", ROOT / "docs" / "website" / "build.py")
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
     finally:
-        sys.path.remove(str(ROOT / "website"))
+        sys.path.remove(str(ROOT / "docs" / "website"))
     return module
 
 
@@ -66,7 +66,7 @@ def test_every_example_has_a_title(site):
 def test_the_site_is_built_without_a_warning_and_all_links_lead_somewhere(tmp_path):
     for package in ("sphinx", "myst_nb", "furo", "jupytext"):
         pytest.importorskip(package)
-    done = subprocess.run([sys.executable, "website/build.py", "--quick", "--check", "--out", str(tmp_path)], cwd=ROOT,
-                          capture_output=True, text=True, timeout=1800)
+    done = subprocess.run([sys.executable, "docs/website/build.py", "--quick", "--check", "--out", str(tmp_path)],
+                          cwd=ROOT, capture_output=True, text=True, timeout=1800)
     assert done.returncode == 0, done.stderr
     assert "links: all lead somewhere" in done.stdout

@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Builds the site: `python website/build.py [--quick]`, then open build/site/html/index.html.
+"""Builds the site: `python docs/website/build.py [--quick]`, then open build/site/html/index.html.
 
 The pages are assembled in build/site/pages, laid out as the checkout is, so that links between texts hold: the texts of
 docs/, the README's and CONTRIBUTING, a page for every example with what it printed and drew, the notebooks (run by
@@ -22,7 +22,8 @@ import gallery
 import lab
 import reference
 
-ROOT = Path(__file__).resolve().parents[1]
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
 TEXTS = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "examples/README.md",
          *(str(path.relative_to(ROOT)) for path in sorted((ROOT / "docs").rglob("*.md")))]
 
@@ -125,8 +126,8 @@ def main(argv=None):
                          ("OTHERS", [name for name in others if name not in labs])):
         index = index.replace(place, "\n".join(names))
     (pages / "index.md").write_text(index, encoding="utf-8")
-    done = subprocess.run([sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", "-c", str(ROOT / "website"),
-                           "-D", f"html_static_path={ROOT / 'website' / 'static'},{pages / 'static'}",
+    done = subprocess.run([sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", "-c", str(HERE),
+                           "-D", f"html_static_path={HERE / 'static'},{pages / 'static'}",
                            str(pages), str(html)], check=False)
     if done.returncode == 0 and options.check:
         broken = check_links(html)

@@ -1,4 +1,4 @@
-"""Sphinx: what the pages are made with. website/build.py writes the pages themselves."""
+"""Sphinx: what the pages are made with. docs/website/build.py writes the pages themselves."""
 project = "minigrad"
 copyright = "2026, the minigrad developers"
 extensions = ["myst_nb"]

@@ -15,7 +15,7 @@ async function start() {
     await python.loadPackage("numpy");
     if (python.runPython("import importlib.util; importlib.util.find_spec('numpy') is None")) throw Error("no NumPy");
   } catch (error) {
-    say(`Python could not be started from ${here} (${error.message}). website/build.py --pyodide says where it lies.`);
+    say(`Python could not be started from ${here} (${error.message}). docs/website/build.py --pyodide says where it lies.`);
     return;
   }
   const packed = await (await fetch(new URL(page.dataset.minigrad, document.baseURI))).arrayBuffer();
