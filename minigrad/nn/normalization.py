@@ -67,7 +67,9 @@ class BatchNorm(Module):
         moments = np.empty((2, x.shape[-1]), x.dtype)
         y = ops.batch_norm(x, self.gamma, self.beta, self.delta, self.relu, moments)
         if self.buffers and updating_statistics():
-            share, (mean, var) = weight_of_new(self.momentum), moments
+            share, (mean, var) = self.momentum, moments
+            if not (share.__class__ is float and 0 <= share <= 1):
+                share = weight_of_new(share)
             self.running_mean = (1 - share) * self.running_mean + share * mean
             self.running_var = (1 - share) * self.running_var + share * m / (m - 1) * var
         return y

@@ -15,7 +15,7 @@ import numpy as np
 
 from minigrad import kernels
 from minigrad.arguments import count, number
-from minigrad.core import Tensor, contiguous, data_of, default_dtype, gradient_array, primitive
+from minigrad.core import Tensor, contiguous, data_of, default_dtype, gradient_array, primitive, shape_of
 from minigrad.ops.elementwise import relu_gate, sqrt
 from minigrad.ops.reduce import mean, sum
 from minigrad.ops.shape import reshape
@@ -87,12 +87,12 @@ def batch_norm(x: TensorLike, gamma: TensorLike | None, beta: TensorLike | None,
     gamma and beta None: 1 and 0. Differs: delta is an argument (the book's 1e-8 allows gains of 1e4, which float32
     does not survive).
     """
-    shape = np.shape(x)
+    shape = shape_of(x)
     x, gamma, beta = _check("batch_norm", x, gamma, beta, delta)
     if moments is not None and (not isinstance(moments, np.ndarray) or moments.shape != (2, shape[-1])
                                 or moments.dtype != x.dtype):
         raise ValueError(f"batch_norm: moments must be an array (2, {shape[-1]}) of {x.dtype}, "
-                         f"got {getattr(moments, 'dtype', type(moments).__name__)} {np.shape(moments)}")
+                         f"got {getattr(moments, 'dtype', type(moments).__name__)} {shape_of(moments)}")
     if 0 in shape:
         raise ValueError(f"batch_norm: nothing to take the mean of (x {shape})")
     kept = kernels.empty((2, shape[-1]), x.dtype)
@@ -104,13 +104,14 @@ def batch_norm(x: TensorLike, gamma: TensorLike | None, beta: TensorLike | None,
 
 def _check(name, x, gamma, beta, delta):
     """x, gamma and beta, lists made arrays of x's dtype; refused unless they and delta fit."""
-    number(name, "delta", delta, "[0, inf)")
-    shape = np.shape(x)
+    if not (delta.__class__ is float and 0 <= delta < math.inf):       # 1.5 us sooner than through `number`
+        number(name, "delta", delta, "[0, inf)")
+    shape = shape_of(x)
     if gamma is None and beta is None:
         gamma, beta = np.ones(shape[-1:], x.dtype), np.zeros(shape[-1:], x.dtype)
-    if not shape or np.shape(gamma) != shape[-1:] or np.shape(beta) != shape[-1:]:
+    if not shape or shape_of(gamma) != shape[-1:] or shape_of(beta) != shape[-1:]:
         raise ValueError(f"{name}: gamma and beta must be {shape[-1:]}, the last axis of x {shape}, "
-                         f"got {np.shape(gamma)} and {np.shape(beta)}")
+                         f"got {shape_of(gamma)} and {shape_of(beta)}")
     if isinstance(x, list | tuple):
         x = np.asarray(x, default_dtype)
     gamma, beta = (np.asarray(p, x.dtype) if isinstance(p, list | tuple) else p for p in (gamma, beta))
@@ -155,7 +156,7 @@ def layer_norm(x: TensorLike, gamma: TensorLike | None, beta: TensorLike | None,
 
     x (..., c), gamma and beta (c,) -> like x. Any number of examples, none too; ValueError for c = 0.
     """
-    shape = np.shape(x)
+    shape = shape_of(x)
     x, gamma, beta = _check("layer_norm", x, gamma, beta, delta)
     if shape[-1] == 0:
         raise ValueError(f"layer_norm: wanted at least one feature, got x {shape}")
@@ -173,7 +174,7 @@ def group_norm(x: TensorLike, gamma: TensorLike | None, beta: TensorLike | None,
     x (m, ..., c), gamma and beta (c,), or None both -> like x. groups: how many of equal size, c for one each (instance
     normalization, Ulyanov et al. 2016). Raises ValueError where a group has one value: its variance would be 0.
     """
-    shape = np.shape(x)
+    shape = shape_of(x)
     x, gamma, beta = _check("group_norm", x, gamma, beta, delta)
     groups = count("group_norm", "groups", groups)
     if len(shape) < 2 or shape[-1] % groups:
@@ -192,6 +193,6 @@ def rms_norm(x: TensorLike, gamma: TensorLike | None, delta: float = 1e-5) -> Te
     x (..., c), gamma (c,) -> like x.
     """
     x, gamma, _ = _check("rms_norm", x, gamma, gamma, delta)
-    if np.shape(x)[-1] == 0:
-        raise ValueError(f"rms_norm: wanted at least one feature, got x {np.shape(x)}")
+    if shape_of(x)[-1] == 0:
+        raise ValueError(f"rms_norm: wanted at least one feature, got x {shape_of(x)}")
     return x / sqrt(mean(x * x, -1, keepdims=True) + float(delta)) * gamma
