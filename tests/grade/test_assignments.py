@@ -132,6 +132,7 @@ def test_the_handout_says_what_the_grader_counts(name):
     assignment = load(SHELF / name)
     handout = (assignment.folder / "handout.md").read_text()
     assert "pytest -m task1" in handout and str(assignment.minutes) in handout
+    assert "\n## Questions (" in handout              # what a human gives points for is asked
     for group in regions(assignment.source):
         points = sum(one.points for one in assignment.tasks if one.group == group)
         row = re.search(rf"^\| {group} \|(.*)\|$", handout, re.M)

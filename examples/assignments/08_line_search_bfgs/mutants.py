@@ -26,7 +26,7 @@ MUTANTS = [
            "a root of |...| where there is no minimum"),
     Mutant("cubic-bottom", "bottom = db - da + 2 * d2", "bottom = db + da + 2 * d2", "the sign in the bottom"),
     Mutant("cubic-from-a", "return b - (b - a) * (db", "return a - (b - a) * (db", "counted from a"),
-    Mutant("cubic-division", " / bottom if bottom else math.nan", " / (bottom or 1.0)", "a number where there is none"),
+    Mutant("cubic-division", " / bottom if bottom else math.nan", " / (bottom or 1.0)", "a number for a division by 0"),
     Mutant("wolfe-no-slope", DECREASED, "return value <= value0 - c1 * t", "c1 t without the slope"),
     Mutant("wolfe-no-c1", DECREASED, "return value <= value0 + c2 * t * slope0", "c2 for c1 in the first condition"),
     Mutant("wolfe-any", DECREASED, "return True", "no first condition"),

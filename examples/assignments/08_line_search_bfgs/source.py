@@ -11,7 +11,8 @@ import numpy as np
 
 @dataclass
 class Found:
-    """What a search found. step: in units of the direction; value, slope: phi and phi' there; evaluations: of phi.
+    """What a search found. step: in units of the direction; value, slope: phi and phi' there; evaluations: of phi, the
+    one at 0 not counted.
 
     reason: "wolfe", or "no decrease" (success False, step 0).
     """
@@ -42,7 +43,7 @@ def norm(u):
 
 def cubic_minimizer(a, fa, da, b, fb, db):
     """Minimizer of the cubic through (a, fa), (b, fb) with slopes da, db (Nocedal and Wright 3.59); NaN if none."""
-    # BEGIN SOLUTION task 1: d1 and d2 of the formula in the handout, NaN where the root is of a negative number
+    # BEGIN SOLUTION task 1: d1 and d2 of the formula in the handout, NaN where there is no root or a division by 0
     d1 = da + db - 3 * (fa - fb) / (a - b)
     square = d1 * d1 - da * db
     if not 0 <= square < math.inf:
@@ -70,7 +71,8 @@ def strong_wolfe(phi, step=1.0, c1=1e-4, c2=0.9, max_evaluations=30, longest=1e1
         return value <= value0 + c1 * t * slope0
         # END SOLUTION
 
-    # low: (t, phi, phi') of the lowest point so far, decreased; high: the other end of the bracket, if there is one
+    # low: (t, phi, phi') of the lowest point so far, decreased; high: the other end of the bracket, if there is one;
+    # before: the low end before this one (3.5 goes on from the two)
     low, high = (0.0, value0, slope0), None
     before, t = low, step
     for evaluations in range(1, max_evaluations + 1):
