@@ -62,6 +62,12 @@ def record():
     return Record("05_momentum", "Momentum", "ada <b>", "7", tests, suite, ["left out x"], "namespace", ["walls"])
 
 
+def test_points_have_two_decimals_at_most(record):
+    record.suite.points = 2.03125
+    assert "4.03 of 14.5 points" in FORMATS["text"](record) and "2.03/4" in FORMATS["coderunner"](record)
+    assert "Your own tests: 2.03 of 4 points" in FORMATS["markdown"](record)
+
+
 def test_gradescope(record):
     data = json.loads(FORMATS["gradescope"](record))
     fits(data, GRADESCOPE)

@@ -18,16 +18,21 @@ def summary(record: Record) -> str:
     return "; ".join(parts)
 
 
+def shown(points: float) -> str:
+    """Points with two decimals at most: 26.84, 27."""
+    return f"{round(points, 2):g}"
+
+
 def text(record: Record) -> str:
     """For a terminal."""
     lines = [f"{record.title} ({record.assignment})" + (f": {record.student}" if record.student else ""),
-             f"{record.points:g} of {record.most:g} points. {summary(record)}", ""]
+             f"{shown(record.points)} of {record.most:g} points. {summary(record)}", ""]
     for one in record.tests:
-        lines.append(f"{one.number:<5}{one.status:<9}{one.points:g}/{one.most:g}  {one.name} ({one.visibility})")
+        lines.append(f"{one.number:<5}{one.status:<9}{shown(one.points)}/{one.most:g}  {one.name} ({one.visibility})")
         lines += [f"     {one.message}"] if one.message else []
         lines += [f"     printed: {one.output.strip()}"] if one.output.strip() and one.message else []
     if record.suite:
-        lines += ["", f"Your tests: {record.suite.points:g} of {record.suite.most:g} points"]
+        lines += ["", f"Your tests: {shown(record.suite.points)} of {record.suite.most:g} points"]
         lines += [f"     {record.suite.message}"] if record.suite.message else [
             f"     {name:<24}{'found by ' + ', '.join(tests) if tests else 'MISSED: ' + message}"
             for name, message, tests in record.suite.mutants]
@@ -44,12 +49,12 @@ def cell(said: Any) -> str:
 def markdown(record: Record) -> str:
     """For a page."""
     lines = [f"# {record.title}" + (f": {cell(record.student)}" if record.student else ""), "",
-             f"**{record.points:g} of {record.most:g} points.** {summary(record)}.", "",
+             f"**{shown(record.points)} of {record.most:g} points.** {summary(record)}.", "",
              "| test | | points | what it says |", "|---|---|---|---|"]
-    lines += [f"| {one.number} {cell(one.name)} ({one.visibility}) | {one.status} | {one.points:g}/{one.most:g} | "
+    lines += [f"| {one.number} {cell(one.name)} ({one.visibility}) | {one.status} | {shown(one.points)}/{one.most:g} | "
               f"{cell(one.message)} |" for one in record.tests]
     if record.suite:
-        lines += ["", f"## Your own tests: {record.suite.points:g} of {record.suite.most:g} points", ""]
+        lines += ["", f"## Your own tests: {shown(record.suite.points)} of {record.suite.most:g} points", ""]
         lines += [cell(record.suite.message)] if record.suite.message else [
             "| wrong solution | what is wrong in it | found by |", "|---|---|---|",
             *(f"| {name} | {cell(message)} | {cell(', '.join(tests) or 'none')} |"

@@ -7,7 +7,7 @@ from typing import Any
 
 from minigrad.grade.picture import png
 from minigrad.grade.record import Record, as_json
-from minigrad.grade.reports.page import markdown, summary
+from minigrad.grade.reports.page import markdown, shown, summary
 
 
 def rows(record: Record) -> Any:
@@ -81,7 +81,7 @@ def coderunner(record: Record) -> str:
     """What a combinator template grader prints. `ishidden` rows are shown to teachers only."""
     pictures = [(f"{one.number} {one.name}", images(one)) for one in record.tests if one.images]
     table = [["iscorrect", "Test", "Points", "What it says", "ishidden"]]
-    table += [[int(passed), f"{number} {name}", f"{points:g}/{most:g}", message, int(visibility != "public")]
+    table += [[int(passed), f"{number} {name}", f"{shown(points)}/{most:g}", message, int(visibility != "public")]
               for number, name, points, most, passed, visibility, message in rows(record)]
     return as_json({"fraction": record.points / record.most if record.most else 0.0, "testresults": table,
                     "columnformats": ["%s"] * 3, "prologuehtml": f"<p>{html.escape(summary(record))}</p>",
