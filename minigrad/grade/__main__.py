@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from minigrad.arguments import count
-from minigrad.grade.assignment import load, shelf
+from minigrad.grade.assignment import load, on_shelf
 from minigrad.grade.grading import grade, grade_class
 from minigrad.grade.handout import make
 from minigrad.grade.packs import PACKS, pack
@@ -60,7 +60,7 @@ def main(arguments: list[str]) -> int:
 
 
 def do_list(_: Any) -> None:
-    for folder in sorted(one.parent for one in shelf().glob("*/checks.py")):
+    for folder in on_shelf():
         one = load(folder)
         print(f"{one.name:<26}{one.points:>4g} points{one.minutes:>5} min  {one.title} ({one.sections})")
 

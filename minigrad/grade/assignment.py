@@ -198,16 +198,25 @@ def shelf() -> Path:
     return Path(__file__).resolve().parents[2] / "examples" / "assignments"
 
 
+def on_shelf() -> list[Path]:
+    """The folders of all examples. ValueError where minigrad is installed without them."""
+    known = sorted(one.parent for one in shelf().glob("*/checks.py"))
+    if not known:
+        raise ValueError("an installed minigrad has no assignments: name one by its folder, which lies in "
+                         "examples/assignments of a checkout, or run this command in the checkout")
+    return known
+
+
 def find(folder: Path) -> Path:
     """The folder meant: a path, a name, or the start of a name ("05", "momentum" for 05_momentum)."""
     path = Path(folder)
     if (path / "checks.py").is_file():
         return path.resolve()
-    known = sorted(one.parent for one in shelf().glob("*/checks.py"))
+    known = on_shelf()
     fitting = [one for one in known if str(folder) in (one.name, *one.name.split("_", 1))]
     if len(fitting) != 1:
         raise ValueError(f"no assignment {str(folder)!r}: a folder with a checks.py, or one of "
-                         f"{', '.join(one.name for one in known) or 'none (examples/assignments is empty)'}")
+                         f"{', '.join(one.name for one in known)}")
     return fitting[0]
 
 

@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 
 from minigrad.grade import Assignment, Case, Mutant, Outcome, load, task
+from minigrad.grade.__main__ import main
 from minigrad.grade.assignment import Task, regions, render
 
 SOURCE = '''def half(x):
@@ -77,6 +78,12 @@ def test_two_checks_with_one_number_are_refused(folder):
 def test_an_unknown_name_lists_what_there_is():
     with pytest.raises(ValueError, match="no assignment 'homework 99': a folder with a checks.py, or one of "):
         load("homework 99")
+
+
+def test_an_installed_library_says_where_the_assignments_are(monkeypatch, capsys, tmp_path):
+    monkeypatch.setattr("minigrad.grade.assignment.shelf", lambda: tmp_path)
+    for arguments in (["list"], ["run", "08_line_search_bfgs", str(tmp_path)]):
+        assert main(arguments) == 2 and "examples/assignments of a checkout" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("arguments, named", [
