@@ -231,18 +231,21 @@ def read(data: Any, ended: Any, seconds: float, public: Any, submission: Any) ->
     name, message = str(plain.get("type")), str(plain.get("message"))
     if not public:
         name, message = name if name in BUILTIN else "an exception of its own", ""
-    raise Outcome("error", f"{name}{': ' if message else ''}{message}{place(plain.get('at'), submission)}")
+    raise Outcome("error", f"{name}{': ' if message else ''}{message}{place(plain.get('at'), submission, message)}")
 
 
-def place(at: Any, submission: Any) -> str:
-    """Where it happened, read from our copy: what the child says is trusted for a name that we know and a number."""
+def place(at: Any, submission: Any, said: str = "") -> str:
+    """Where it happened, read from our copy: what the child says is trusted for a name that we know and a number.
+
+    The line itself is left out where it only repeats the message that was said, as the stub's do.
+    """
     try:
         name, number = at
         files = {str(path.relative_to(submission)): path for path in submission.rglob("*.py")}
         line = files[name].read_text().splitlines()[number - 1].strip()
     except (TypeError, ValueError, KeyError, IndexError, OSError):
         return ""
-    return f" (in {name}, line {number}: {line})"
+    return f" (in {name}, line {number})" if said and said in line else f" (in {name}, line {number}: {line})"
 
 
 def python_folders() -> list[str]:

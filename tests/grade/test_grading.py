@@ -63,6 +63,14 @@ def test_a_suite_that_fails_from_some_time_on_gets_nothing(graded, sandboxes, mo
     assert suite.message == "the tests do not pass a right solution: test_late failed on it"
 
 
+def test_a_task_not_begun_is_said_once(graded):
+    """The stub's line is the message: it is not printed behind it again. Another line is."""
+    begun = graded("def cube(x):\n    raise NotImplementedError('task 1: x^3')\n").tests[0]
+    assert begun.message == "NotImplementedError: task 1: x^3 (in cubes.py, line 2)"
+    other = graded("def cube(x):\n    return 1 / 0\n").tests[0]
+    assert other.message.endswith("division by zero (in cubes.py, line 2: return 1 / 0)")
+
+
 def test_a_missing_suite_gets_nothing(graded):
     suite = graded(SOLUTION, suite=True).suite
     assert suite.points == 0 and "there is no test_mine.py" in suite.message
