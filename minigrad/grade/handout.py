@@ -22,12 +22,13 @@ from minigrad.grade.local import check
 HAND_IN = """
 ## To begin with, and to hand in
 
-You need Python 3.11 or newer with minigrad and pytest, and the files that came with this page, in one folder. Before
+You need Python 3.11 or newer, pytest, minigrad, and the files that came with this page, in one folder. Install minigrad
+from the folder, file or address that your teacher names: the `minigrad` of the package index is another project. Before
 you begin each public test fails with the number of its task. The grader runs the public tests with the same numbers,
 and hidden ones with others; how many seconds a test may take stands in its report.
 
-Hand in {mine}, and `adapter.py` if you changed it. Answers to questions, and what you would tell a reader, are comments
-or docstrings in `{module}.py`: a human reads them.
+Hand in {mine}, and `adapter.py` if you changed it.
+Answers to questions, and what you would tell a reader, are comments or docstrings in `{module}.py`: a human reads them.
 """
 
 
