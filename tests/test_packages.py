@@ -81,6 +81,18 @@ def test_a_wheel_of_python_alone_trains_where_no_thread_can_start(tmp_path):
     assert done.stdout.split() == [str(there / "minigrad" / "__init__.py"), "True"]
 
 
+def test_an_editable_installation_is_a_path_that_editors_follow(tmp_path):
+    """setuptools' other way is a hook on imports, which pyright and editors do not run: for them nothing is there."""
+    needs_setuptools()
+    source, there = tmp_path / "source", tmp_path / "there"
+    source.mkdir()
+    build(source, "editable_wheel", "--dist-dir", str(there), MINIGRAD_PURE="1", MINIGRAD_REQUIRE_EXT="0")
+    wheel, = there.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        path, = (name for name in archive.namelist() if name.endswith(".pth"))
+        assert Path(archive.read(path).decode().strip()).samefile(source)
+
+
 @pytest.mark.long
 def test_a_kernel_built_for_another_abi_does_not_stand_in_the_way_of_a_new_one(tmp_path):
     """Python takes the first suffix of its list: what an earlier build left there is removed."""
