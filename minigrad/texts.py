@@ -97,14 +97,15 @@ def is_twin(function: FunctionType, kernel: str) -> bool:
     if found and found in ([built().get(f"twin {file} {name}")] if file else built().values()):
         return True
     stand_aside(name, path, function.__code__.co_firstlineno, f"the compiled {kernel}",
-                "once minigrad_ext says the same, build again")
+                "to compile it, say the same in minigrad_ext and build again")
     return False
 
 
 def stand_aside(text: str, path: Path, line: int, compiled: str, way: str) -> None:
     """The warning that a text runs although something is compiled."""
     warnings.warn_explicit(f"minigrad: {text} is another text than was compiled: it runs in place of {compiled}, more "
-                           f"slowly; {way}: python setup.py build_ext --inplace", RuntimeWarning, str(path), line)
+                           f"slowly; {way}: pip install -e '.[dev]', then python setup.py build_ext --inplace",
+                           RuntimeWarning, str(path), line)
 
 
 class CompiledText(ExtensionFileLoader):
