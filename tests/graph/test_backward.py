@@ -165,6 +165,8 @@ def test_a_leaf_has_no_page():
 def test_every_rule_of_every_op_can_be_read():
     for function in OPS.values():
         op = function.op
+        if not op.forward.__module__.startswith("minigrad."):         # another test's own
+            continue
         node = type("Node", (), dict(op=op, values=(np.zeros(()),) * 30, data=np.zeros(())))
         for i in range(len(op.rules) + (op.rule_for_each is not None)):
             if i >= len(op.rules) or op.rules[i] is not None:
