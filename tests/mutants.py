@@ -246,7 +246,8 @@ class Copy:
             if (ROOT / name).is_file():
                 (self.folder / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(ROOT / name, self.folder / name)
-        self.built = [path for path in (ROOT / "minigrad_ext").iterdir() if path.suffix in (".so", ".pyd")]
+        self.built = [path for path in (ROOT / "minigrad_ext").iterdir()        # the engine's own text is what runs
+                      if path.suffix in (".so", ".pyd") or path.name == "built_from.txt"]
         self.restore()
 
     def restore(self):
