@@ -162,6 +162,8 @@ def test_float32_stays_and_an_empty_batch_works():
     (r"avg_pool2d: x must be floating-point images .* \(5, 5, 2\)", lambda x: ops.avg_pool2d(x[0], 2)),
     (r"fractional_max_pool2d: 5 windows of 2 do not fit into 5 pixels", lambda x: ops.fractional_max_pool2d(x, 5)),
     (r"fractional_max_pool2d: a ratio must lie in \(0, 1\), got 1.5", lambda x: ops.fractional_max_pool2d(x, 1.5)),
+    (r"fractional_max_pool2d: a ratio must lie in \(0, 1\), got 0.0", lambda x: ops.fractional_max_pool2d(x, 0.0)),
+    (r"fractional_max_pool2d: a ratio must lie in \(0, 1\), got 1.0", lambda x: ops.fractional_max_pool2d(x, 1.0)),
     (r"fractional_max_pool2d: samples must be two numbers",
      lambda x: ops.fractional_max_pool2d(x, 3, samples=(0.5, 1))),
     (r"fractional_max_pool2d: output must be", lambda x: ops.fractional_max_pool2d(x, 0)),
