@@ -113,6 +113,19 @@ def test_other_types_are_named_with_the_way_to_read_them(tmp_path):
     assert "any_type" not in str(caught.value)          # of no use there
 
 
+@pytest.mark.parametrize("code, dtype", [(0x08, "u1"), (0x09, "i1"), (0x0B, "i2"), (0x0C, "i4"), (0x0D, "f4"),
+                                         (0x0E, "f8")])
+def test_the_codes_of_the_types_are_the_published_ones(tmp_path, code, dtype):
+    """Two zeros, the type, the number of axes; each size, then the values, the most significant byte first."""
+    values = np.array([[1, 2, 3]], dtype=f">{dtype}")
+    path = tmp_path / "values"
+    path.write_bytes(bytes([0, 0, code, 2, 0, 0, 0, 1, 0, 0, 0, 3]) + values.tobytes())
+    read = idx.read(path, any_type=True)
+    assert read.dtype == np.dtype(dtype) and read.tolist() == [[1, 2, 3]]
+    idx.write(tmp_path / "again", read)
+    assert (tmp_path / "again").read_bytes() == path.read_bytes()
+
+
 def test_a_wrong_checksum_is_seen(tmp_path):
     data = bytearray(gzip.compress(plain((200,))))
     for at in (-8, -1):                                  # CRC, length
