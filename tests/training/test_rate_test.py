@@ -82,3 +82,14 @@ def test_losses_below_zero_do_not_break_away_at_once(offset):
     m = min(map(len, losses_.values()))
     np.testing.assert_allclose(losses_[0.0][:m], losses_[offset][:m], rtol=1e-6, atol=1e-9)
     assert m > 20 and rates[0] == rates[1]
+
+
+@pytest.mark.parametrize("told, ended", [([2.0, 7.9, 8.1, 1.0], 3), ([2.0, 7.9, 1.0, 3.9], 4),
+                                         ([-2.0, 3.9, 4.1, 0.0], 3)])
+def test_the_test_ends_at_four_times_the_smallest_loss(told, ended):
+    """Losses as told, without averaging; below zero it is a rise of three times the smallest loss's size."""
+    model = nn.Sequential(nn.Linear(4, 1, rng=0, dtype=np.float64))
+    coming = iter(told)
+    found = training.rate_test(model, lambda z, y: mg.ops.sum(z) * 0.0 + next(coming),
+                               optim.SGD(model.parameters(), lr=1.0), [(X, Y)], steps=4, rho=0.0)
+    assert found.losses.tolist() == told[:ended]
