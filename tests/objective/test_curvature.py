@@ -537,3 +537,13 @@ def test_errors_name_what_is_wrong():
     assert K.grad().shape == (K.parameters.n,)             # J alone may be of any kind
     with pytest.raises(ValueError, match="must return one Tensor, got tuple"):
         K.ggnvp(None, np.zeros(K.parameters.n))
+
+
+@pytest.mark.parametrize("output", [lambda z: ops.sum(z), lambda z: z[:5]], ids=["a number", "five rows"])
+def test_a_model_without_a_row_for_each_example_has_no_example_grads(output):
+    rng = np.random.default_rng(0)
+    layer = nn.Linear(6, 4, rng=0, **F64)
+    J = Objective(nn.Sequential(layer, output), lambda z, y: ops.sum(z * z), rng.standard_normal((7, 6)),
+                  np.zeros(7, int))
+    with pytest.raises(ValueError, match="example_grads: the model must return one row per example"):
+        J.example_grads()
