@@ -443,3 +443,25 @@ def test_ctrl_c_during_a_load_changes_nothing(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         training.load_checkpoint(tmp_path / "good", run)
     assert same(before, content_of(run))
+
+
+def test_callbacks_of_one_kind_are_counted_in_their_order(tmp_path):
+    """Three with a state: it is under the name of the class, .2 and .3, in files of every version."""
+    class Counts(training.Callback):
+        def __init__(self, first):
+            self.count = first
+
+        def step(self, run):
+            self.count += 1
+
+        def state_dict(self):
+            return {"count": self.count}
+
+        def load_state_dict(self, state):
+            self.count = int(state["count"])
+
+    run, path = make(), tmp_path / "run"
+    training.fit(run.model, run.loss, run.optimizer, run.batches, steps=2, progress=False, validation=run.validation,
+                 callbacks=[Counts(0), Counts(10), Counts(20), training.Checkpoint(path, every_epochs=None)])
+    rest = content(path)[1]
+    assert [rest[name]["count"] for name in ("Counts", "Counts.2", "Counts.3")] == [2, 12, 22]
