@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any
 
@@ -179,11 +179,11 @@ def hessian_spectrum(J: Any, theta: Array | None = None, steps: int = 80, probes
 def bar(total: int, wanted: bool) -> Iterator[Callable[..., Any]]:
     """`with bar(total, wanted) as shown:` every call of shown(product) is a step of a bar (tqdm's), if
     it is wanted and tqdm is installed; otherwise shown(product) is the product itself."""
-    try:
-        from tqdm.auto import tqdm
-    except ImportError:
-        wanted = False
-    if not wanted:
+    tqdm = None
+    if wanted:
+        with suppress(ImportError):
+            from tqdm.auto import tqdm
+    if tqdm is None:
         yield lambda product: product
         return
     with tqdm(total=total, desc="Lanczos", unit="product", leave=False) as steps:

@@ -20,12 +20,17 @@ from minigrad.random import generator
 from minigrad.typing import DType, Initializer, Layer, Pair, Random
 
 
+def refuse_word(layer: str, padding: str, same: bool) -> None:
+    """ValueError for a padding in words that is not "same", and for that one where it has no meaning."""
+    if padding != "same" or not same:
+        wanted = 'numbers or "same"' if same else "numbers"
+        raise ValueError(f"{layer}: padding must be {wanted}, got {padding!r}")
+
+
 def border(layer: str, padding: Any, same: bool = True) -> Any:
     """Refuse a padding that is no integer >= 0, no pair of them, no pair of such pairs, and not "same" either."""
     if isinstance(padding, str):
-        if padding != "same" or not same:
-            wanted = 'numbers or "same"' if same else "numbers"
-            raise ValueError(f"{layer}: padding must be {wanted}, got {padding!r}")
+        refuse_word(layer, padding, same)
     elif isinstance(padding, tuple | list) and len(padding) == 2 and isinstance(padding[0], tuple | list):
         for side in padding:
             pair(layer, "padding", side, least=0)

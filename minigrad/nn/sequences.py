@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from minigrad import init, ops
 from minigrad.arguments import count, flag, pair
 from minigrad.core import Tensor, default_dtype
-from minigrad.nn.convolution import grouped, options, padded, padding_of, window_of
+from minigrad.nn.convolution import grouped, options, padded, padding_of, refuse_word, window_of
 from minigrad.nn.layers import has_bias, initial
 from minigrad.nn.module import Module
 from minigrad.nn.parameters import Parameter
@@ -20,11 +20,10 @@ from minigrad.typing import DType, Initializer, Layer, Pair, Random
 
 def ends(layer: str, padding: Any, same: bool = True) -> Any:
     """Refuse a padding that is no integer >= 0, no (before, after), and not "same" either."""
-    if not isinstance(padding, str):
+    if isinstance(padding, str):
+        refuse_word(layer, padding, same)
+    else:
         pair(layer, "padding", padding, least=0)
-    elif padding != "same" or not same:
-        wanted = 'numbers or "same"' if same else "numbers"
-        raise ValueError(f"{layer}: padding must be {wanted}, got {padding!r}")
     return padding
 
 
