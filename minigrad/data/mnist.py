@@ -32,18 +32,19 @@ def mnist(flat: bool = False, dtype: DType = np.float32) -> Halves:
     x: (n, 28, 28, 1) in [0, 1], flat=True: (n, 784); dtype float32 or float64. y: (n,) int64, 0 to 9.
     Read once and kept (float64 is computed anew), therefore read-only: a change needs `x.copy()`.
     """
-    halves = _float32() if np.dtype(dtype) == np.float32 else prepare(_digits(), dtype)
+    halves = _float32() if np.dtype(dtype) == np.float32 else prepare(digits(), dtype)
     return flattened(halves) if flat else halves
 
 
 @functools.cache
-def _digits():
+def digits() -> dict[str, Array]:
+    """The four files as they are stored, bytes; read once."""
     return load(FOLDER)
 
 
 @functools.cache
 def _float32():
-    return prepare(_digits(), np.float32)
+    return prepare(digits(), np.float32)
 
 
 def load(folder: FilePath, classes: int = 10) -> dict[str, Array]:
@@ -72,11 +73,17 @@ def load(folder: FilePath, classes: int = 10) -> dict[str, Array]:
 
 def prepare(arrays: dict[str, Array], dtype: DType = np.float32) -> Any:
     """The arrays of `load` -> (x, y), (x_test, y_test) as `mnist` describes them."""
-    dtype = np.dtype(dtype)
-    if dtype not in (np.float32, np.float64):
-        raise ValueError(f"mnist: dtype is float32 or float64, got {dtype}")
+    dtype = float_type("mnist", dtype)
     return tuple((_unit(arrays[images], dtype), _fixed(arrays[labels].astype(np.int64)))
                  for images, labels in (FILES[:2], FILES[2:]))
+
+
+def float_type(who: str, dtype: DType) -> np.dtype[Any]:
+    """float32 or float64 as NumPy's dtype; ValueError else."""
+    found = np.dtype(dtype)
+    if found not in (np.float32, np.float64):
+        raise ValueError(f"{who}: dtype is float32 or float64, got {found}")
+    return found
 
 
 def flattened(halves: Any) -> Halves:

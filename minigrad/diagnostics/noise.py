@@ -18,7 +18,7 @@ class GradientNoise(NamedTuple):
 
     def standard_error(self, n: int) -> float:
         """Expected distance of the mean over n examples, drawn independently, from the gradient: sigma / sqrt(n)."""
-        return self.sigma / np.sqrt(n)
+        return float(self.sigma / np.sqrt(n))
 
     @property
     def noise_scale(self) -> float:
