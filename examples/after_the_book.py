@@ -32,10 +32,9 @@ METHODS = {
 
 def digits(learning, validation):
     """Two pairs (x (m, 196), y (m,)): digits of 14 x 14 pixels, each pixel with mean 0."""
-    (x, y), _ = data.mnist()
-    x = x[:learning + validation, :, :, 0].reshape(-1, 14, 2, 14, 2).mean((2, 4)).reshape(-1, 196)
-    x = x - x[:learning].mean(0)
-    return (x[:learning], y[:learning]), (x[learning:], y[learning:learning + validation])
+    (x, y), _ = data.coarse_mnist(14, m=learning + validation)
+    x -= x[:learning].mean(0)
+    return (x[:learning], y[:learning]), (x[learning:], y[learning:])
 
 
 def learn(kind, lr, seed, learning, validation, gradients):

@@ -34,10 +34,9 @@ RATES = np.geomspace(0.01, 20, 24)
 
 # %%
 def digits(m):
-    """(x (m, 36), y (m,)): 6 x 6 pixels, the averages of 4 x 4, each with mean 0."""
-    (x, y), _ = data.mnist()
-    x = x[:m, 2:26, 2:26, 0].reshape(-1, 6, 4, 6, 4).mean((2, 4)).reshape(-1, 36).astype(float)
-    return x - x.mean(0), y[:m]
+    """(x (m, 36), y (m,)): 6 x 6 pixels, each with mean 0."""
+    (x, y), _ = data.coarse_mnist(m=m, dtype=np.float64)
+    return x - x.mean(0), y
 
 
 def network(seed):

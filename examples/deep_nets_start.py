@@ -154,9 +154,7 @@ def main(argv=None):
         for d, found in counts[name].items():
             s = np.linalg.svd(linear_net(d, weights, 0)[1], compute_uv=False)
             print(f"  {name:10} {d:5d} layers: {', '.join(map(str, found)):15}   {s[-1]:.2g} to {s[0]:.2g}")
-    (x, y), _ = data.mnist()
-    x = x[:1000, 2:26, 2:26, 0].reshape(-1, 6, 4, 6, 4).mean((2, 4)).reshape(-1, 36)
-    x, y = (x - x.mean(0)) / x.std(), y[:1000]
+    (x, y), _ = data.standardized(*data.coarse_mnist(m=1000))
     steps, scales = 100 if page.quick else 1500, {}
     print(f"ten layers of relus on 1000 digits, {steps} steps, 3 seeds: last standard deviation, J before, J after")
     for name, prepare in (("too small", lambda model, seed: None),

@@ -32,11 +32,7 @@ HIDDEN, P = 10, 0.5
 # %%
 def digits(m=1000):
     """((x, y), (x, y)) of training and test: x (m, 36), 6 x 6 pixels, mean 0."""
-    (x, y), (x_test, y_test) = (
-        (images[:most, 2:26, 2:26, 0].reshape(-1, 6, 4, 6, 4).mean((2, 4)).reshape(-1, 36), labels[:most])
-        for (images, labels), most in zip(data.mnist(), (m, 2000)))
-    mean, std = x.mean(0), x.std()
-    return ((x - mean) / std, y), ((x_test - mean) / std, y_test)
+    return data.standardized(*data.coarse_mnist(m=m, m_test=2000))
 
 
 def network(deep, seed, p=P, hidden=HIDDEN):

@@ -31,9 +31,8 @@ from minigrad.figures.page import COLORS, Page
 # %%
 def digits(examples):
     """(x (m, 36), y (m,)), each pixel with mean 0."""
-    (x, y), _ = data.mnist()
-    x = x[:examples, 2:26, 2:26, 0].reshape(-1, 6, 4, 6, 4).mean((2, 4)).reshape(-1, 36)
-    return x - x.mean(0), y[:examples]
+    (x, y), _ = data.coarse_mnist(m=examples)
+    return x - x.mean(0), y
 
 
 def descend(x, target, loss, lr, steps, every):

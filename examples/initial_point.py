@@ -61,11 +61,7 @@ def penalized(l, alpha):
 # %%
 def digits(m=300):
     """((x, y), (x, y)) of training and test: x (m, 196), 14 x 14 pixels, mean 0."""
-    (x, y), (x_test, y_test) = (
-        (images[:most].reshape(-1, 14, 2, 14, 2).mean((2, 4)).reshape(-1, 196), labels[:most])
-        for (images, labels), most in zip(data.mnist(), (m, 3000)))
-    mean, std = x.mean(0), x.std()
-    return ((x - mean) / std, y), ((x_test - mean) / std, y_test)
+    return data.standardized(*data.coarse_mnist(14, m, m_test=3000))
 
 
 def train_net(model, train, epochs, seed, lr=0.05):

@@ -36,10 +36,9 @@ RATES = (0.03, 0.1, 0.3)
 
 # %%
 def digits():
-    """((x, y), (x, y)) of training and test: x (m, 36), 6 x 6 pixels, the averages of 4 x 4, each with mean 0."""
-    (x, y), (x_test, y_test) = data.mnist()
-    small = [images[:, 2:26, 2:26, 0].reshape(-1, 6, 4, 6, 4).mean((2, 4)).reshape(-1, 36) for images in (x, x_test)]
-    return (small[0] - small[0].mean(0), y), (small[1] - small[0].mean(0), y_test)
+    """((x, y), (x, y)) of training and test: x (m, 36), 6 x 6 pixels, each with mean 0."""
+    (x, y), (x_test, y_test) = data.coarse_mnist()
+    return (x - x.mean(0), y), (x_test - x.mean(0), y_test)
 
 
 def ways(x, y, seed):

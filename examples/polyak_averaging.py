@@ -62,13 +62,6 @@ def stationary(steps):
 
 
 # %%
-def digits():
-    """((x, y), (x, y)) of training and test: x (m, 36), 6 x 6 pixels, the averages of 4 x 4."""
-    (x, y), (x_test, y_test) = data.mnist()
-    return tuple((images[:, 2:26, 2:26, 0].reshape(-1, 6, 4, 6, 4).mean((2, 4)).reshape(-1, 36), labels)
-                 for images, labels in ((x[:3000], y[:3000]), (x_test, y_test)))
-
-
 def network(seed, steps, train, test):
     """% wrong on test digits: (last point, average with its statistics, average with refreshed statistics)."""
     rng = np.random.default_rng(seed)
@@ -125,7 +118,7 @@ def main(argv=None):
     curves = [np.mean([one[i] ** 2 @ CURVATURES / 2 for one in found], axis=0) for i in (0, 1)]
     print(f"valley, {runs} runs of {steps} steps: J of the last points {curves[0][-50:].mean():.4f} "
           f"(expected {stationary(1)[0]:.4f}), of the mean {curves[1][-1]:.5f} (expected {stationary(steps)[1]:.5f})")
-    train, test = digits()
+    train, test = data.coarse_mnist(m=3000)
     seeds, steps = (2, 100) if page.quick else (5, 1500)
     errors = np.array([network(seed, steps, train, test) for seed in range(seeds)])
     print(f"network, {steps} steps, {seeds} seeds, % wrong on test digits")

@@ -27,12 +27,11 @@ RATIO, EXAMPLES, BATCH, RATE = 500, 1000, 20, 0.1
 # %%
 def skewed_digits(seed):
     """(x (m, 36), y (m,)): class k has a share in proportion to RATIO^(-k/9)."""
-    (x, y), _ = data.mnist()
-    x = x[:20000, 2:26, 2:26, 0].reshape(-1, 6, 4, 6, 4).mean((2, 4)).reshape(-1, 36)
+    (x, y), _ = data.coarse_mnist(m=20000)
     share = float(RATIO) ** (-np.arange(10) / 9)
     counts = np.maximum(1, np.round(EXAMPLES * share / share.sum()).astype(int))
     rng = np.random.default_rng(seed)
-    rows = np.concatenate([rng.choice(np.flatnonzero(y[:20000] == k), count, replace=False)
+    rows = np.concatenate([rng.choice(np.flatnonzero(y == k), count, replace=False)
                            for k, count in enumerate(counts)])
     return x[rows] - x[rows].mean(0), y[rows]
 

@@ -84,15 +84,12 @@ def shrinking_in_theory(decoupled, steps):
 
 # %%
 def digits():
-    """((x, y), (x, y)) of training and test: x (m, 36), 6 x 6 pixels, the averages of 4 x 4. WRONG of the training
-    labels are drawn anew."""
-    (x, y), (x_test, y_test) = data.mnist()
-    x, x_test = (images[:, 2:26, 2:26, 0].reshape(-1, 6, 4, 6, 4).mean((2, 4)).reshape(-1, 36)
-                 for images in (x[:EXAMPLES], x_test[:5000]))
-    mean, std, y, rng = x.mean(0), x.std(), y[:EXAMPLES].copy(), np.random.default_rng(5)
+    """((x, y), (x, y)) of training and test: x (m, 36), 6 x 6 pixels. WRONG of the training labels are drawn anew."""
+    (x, y), test = data.standardized(*data.coarse_mnist(m=EXAMPLES, m_test=5000))
+    rng = np.random.default_rng(5)
     wrong = rng.random(EXAMPLES) < WRONG
     y[wrong] = rng.integers(0, 10, wrong.sum())
-    return ((x - mean) / std, y), ((x_test - mean) / std, y_test[:5000])
+    return (x, y), test
 
 
 def optimizer(method, parameters, rate, decay, steps):

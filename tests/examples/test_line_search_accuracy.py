@@ -34,8 +34,10 @@ def test_the_missed_step_is_the_exact_one_times_the_factor(page):
 
 
 def test_fletcher_reeves_needs_an_exact_search_and_bfgs_a_sloppy_one(page):
+    """Means over five samples: with c2 = 0.9 Fletcher-Reeves is so erratic that rounding decides a single one."""
     x, y = page.digits()
-    spent = {(name, c2): page.regression(method, c2, x[:200], y[:200]).evaluations
+    spent = {(name, c2): np.mean([page.regression(method, c2, x[i:i + 200], y[i:i + 200]).evaluations
+                                  for i in range(0, 1000, 200)])
              for name, method in page.METHODS.items() for c2 in (0.9, 0.1)}
     assert spent["CG, Fletcher-Reeves", 0.9] > 2 * spent["CG, Fletcher-Reeves", 0.1]
     assert spent["BFGS", 0.9] < 0.7 * spent["BFGS", 0.1]
