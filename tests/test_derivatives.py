@@ -313,6 +313,23 @@ def test_a_linearization_refuses_a_vector_with_history():
         at.hvp([tensor(V, requires_grad=True)])
 
 
+def test_products_of_a_linearization_fill_arrays_that_are_given():
+    w, b = tensor(np.ones((3, 2), "f"), requires_grad=True), tensor(np.zeros(2, "f"), requires_grad=True)
+    h = ops.tanh(ops.linear(Tensor(np.eye(3, dtype="f")), w, b))
+    at = derivatives.Linearization([w, b], ops.sum(h * h), h, lambda z: ops.sum(z * z))
+    vs = [np.arange(6.0).reshape(3, 2), np.array([1, -1])]          # float64 and integers: taken in the leaves' dtype
+    for product, args in ((at.grad, ()), (at.hvp, (vs,)), (at.ggnvp, (vs,)), (at.vjp, (np.ones((3, 2)),))):
+        fresh, out = product(*args), [np.full((3, 2), np.nan, "f"), np.full(2, np.nan, "f")]
+        given = product(*args, out=out)
+        assert all(a is b and a.dtype == np.float32 for a, b in zip(given, out))
+        for a, b in zip(fresh, out):
+            np.testing.assert_array_equal(a, b)
+    with pytest.raises(ValueError, match=r"Linearization: wanted vectors of shapes .*\(3, 2\).*got .*\(2, 3\)"):
+        at.hvp([vs[0].T, vs[1]])
+    with pytest.raises(ValueError, match=r"Linearization.vjp: u must have the shape of z, \(3, 2\), got \(2, 3\)"):
+        at.vjp(np.ones((2, 3)))
+
+
 def test_what_does_not_depend_on_x_is_zeros_whatever_it_closes_over():
     w = tensor(V, requires_grad=True)
     assert not vjp(lambda t: w * 2.0, X, np.ones(3)).data.any() and not jvp(lambda t: w, X, V).data.any()

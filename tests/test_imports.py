@@ -21,7 +21,7 @@ TABLE = {
     "nn": {"core", "ops", "init", "kernels"} | BASE,
     "losses": {"core", "ops"},
     "optim": {"kernels"} | BASE,                           # no Tensor, no Module: any function of a vector will do
-    "objective": {"core", "derivatives", "nn.module", "optim.optimizer"},
+    "objective": {"core", "derivatives", "kernels", "nn.module", "optim.optimizer"},   # kernels.empty for results
     "testing": ABOVE,
     "diagnostics": ABOVE,
     "training": ABOVE | {"diagnostics"},

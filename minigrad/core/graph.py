@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from threading import RLock
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -91,13 +91,13 @@ class _Changes:
 changes: _Changes = _Changes()
 
 
-def behind(root: Node | Leaf, name: str) -> list[Node]:
-    """The ops behind a node, itself among them, each once, in the order in which they are met; the leaves are not.
+def behind(roots: Iterable[Node | Leaf], name: str) -> list[Node]:
+    """The ops behind some nodes, these among them, each once, in the order in which they are met; the leaves are not.
 
     Raises RuntimeError if a backward has emptied one of them. name: of the function that asks, for the message.
     """
-    nodes = [] if root.op is None else [root]
-    seen = {root}
+    seen = set(roots)
+    nodes = [node for node in seen if node.op is not None]
     for node in nodes:                    # grows while it is read
         parents = node.parents
         if parents is None:

@@ -1,7 +1,7 @@
 """The reverse sweep: `backward` fills the leaves' gradients, `grad` returns them."""
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from operator import attrgetter
 from typing import Any, overload
 
@@ -11,7 +11,7 @@ from numpy import ndarray
 from minigrad.core.context import no_grad, watch, watchers
 from minigrad.core.graph import Node, behind, changes, freed
 from minigrad.core.tensor import Tensor, data_of, wrap
-from minigrad.typing import Shape, TensorLike, X
+from minigrad.typing import Array, Shape, TensorLike, X
 
 _number = attrgetter("number")
 
@@ -35,9 +35,9 @@ def _seed(y, g, name):
     return values.astype(y.dtype, copy=False)
 
 
-def _ordered(root, name):
-    """The ops behind root, newest first. Refuses a graph that was freed, or that saved a value changed since."""
-    order = behind(root, name)
+def _ordered(roots, name):
+    """The ops behind some nodes, newest first. Refuses a graph that was freed, or that saved a value changed since."""
+    order = behind(roots, name)
     order.sort(key=_number, reverse=True)
     if order and changes.latest > order[-1].number:
         _refuse_changed(order, order[-1].number, name)
@@ -61,14 +61,15 @@ def _refuse_changed(order, oldest, name):
             "(an optimizer's step, or p.data = ...); compute the result again before the backward")
 
 
-def _sweep(order, root, g, targets, retain_graph=False, create_graph=False):
-    """Carry g = dJ/d(root) back through `order`, the ops behind it.
+def _sweep(order, grads, targets, retain_graph=False, create_graph=False, places=None):
+    """Carry the gradients of some nodes, grads, back through `order`, the ops behind them.
 
-    g: an array, or a Tensor with create_graph. targets None: leaves receive their gradients. Else a set of nodes:
-    returns {node: gradient}, and only the paths that lead to them are walked.
+    grads: {node: dJ/d(its result)}, arrays, or Tensors with create_graph; used up. targets None: leaves receive their
+    gradients. Else a set of nodes: returns {node: gradient}, and only the paths that lead to them are walked; places:
+    {leaf: array}, where a fused backward may write the gradient of a target itself.
     """
     useful = None if targets is None else _useful(order, targets)
-    grads, found = {root: g}, {}
+    found = {}
     for node in order:
         g = grads.pop(node, None)
         if g is None:
@@ -78,7 +79,7 @@ def _sweep(order, root, g, targets, retain_graph=False, create_graph=False):
         if create_graph or node.op.fused is None:
             _by_rules(node, g, grads, useful, create_graph)
         else:
-            _by_fused(node, g, grads, useful)
+            _by_fused(node, g, grads, useful, places)
         if watchers and watch.get() is not None:
             watch.get()(node.op, node, [grads[parent] for parent in node.parents if parent in grads])
         if not retain_graph:
@@ -123,8 +124,9 @@ def _by_rules(node, g, grads, useful, create_graph):
         grads[parent] = grads[parent] + d if parent in grads else d
 
 
-def _by_fused(node, g, grads, useful):
-    """One step of the sweep by the op's fused backward; in `backward` it may write into the leaves' own gradients."""
+def _by_fused(node, g, grads, useful, places=None):
+    """One step of the sweep by the op's fused backward. It may write into the leaves' own gradients in `backward`, and
+    into `places`."""
     op, y, values, parents = node.op, node.data, node.values, node.parents
     if parents is None:
         raise freed(node, "backward")
@@ -133,16 +135,24 @@ def _by_fused(node, g, grads, useful):
         for parent in parents:
             wanted.append(parent is not None and (useful is None or parent in useful))
             place = None
-            if useful is None and parent is not None and parent.op is None and parents.count(parent) == 1 \
-                    and parent.lock.acquire(False):       # else another thread is writing there: added at the end
-                held.append(parent)
-                place = parent.destination()
+            if parent is not None and parent.op is None and parents.count(parent) == 1:
+                if useful is not None:
+                    if places is not None and parent in places:
+                        array, before = places[parent], grads.get(parent)
+                        if before is None or before is array:
+                            place = array, before is array
+                elif parent.lock.acquire(False):          # else another thread is writing there: added at the end
+                    held.append(parent)
+                    place = parent.destination()
             out.append(place)
         for i, d in enumerate(op.fused(g, y, wanted, out, *values)):
             if wanted[i]:
                 parent = parents[i]
                 if out[i] is not None and d is out[i][0]:
-                    parent.written = True
+                    if useful is None:
+                        parent.written = True
+                    else:
+                        grads[parent] = d
                     continue
                 if d.__class__ is not ndarray or d.shape != values[i].shape or d.dtype is not values[i].dtype:
                     d = _fitted(op, i, d, values[i])
@@ -201,7 +211,7 @@ def backward(y: Tensor, g: TensorLike | None = None, retain_graph: bool = False)
     needs has changed since; ValueError if g does not fit. For derivatives of derivatives use `minigrad.grad`.
     """
     order, root, g = seeded(y, g, "backward")
-    _sweep(order, root, g, None, retain_graph)
+    _sweep(order, {root: g}, None, retain_graph)
 
 
 def seeded(y: Tensor, g: Any, name: str) -> Any:
@@ -211,7 +221,7 @@ def seeded(y: Tensor, g: Any, name: str) -> Any:
         raise RuntimeError(f"{name}: this Tensor has no graph; no input of it has requires_grad=True, "
                            "or it was computed under no_grad()")
     g = data_of(_seed(y, g, name))
-    return _ordered(root, name), root, g
+    return _ordered((root,), name), root, g
 
 
 Tensor.backward = backward
@@ -242,17 +252,37 @@ def grad(y: Tensor, xs: Tensor | Iterable[Tensor], g: TensorLike | None = None, 
         raise ValueError(f"grad: y must be a Tensor, got {type(y).__name__}{hint}")
     if y.node is not None:
         seed = _seed(y, g, "grad")
-        order = _ordered(y.node, "grad")
+        order = _ordered((y.node,), "grad")
         if create_graph:
             with no_grad(enabled=True):
                 seed = seed if isinstance(seed, Tensor) else wrap(seed, None)
-                found = _sweep(order, y.node, seed, {x.node for x in xs}, True, True)
+                found = _sweep(order, {y.node: seed}, {x.node for x in xs}, True, True)
         else:
             seed = seed._data if isinstance(seed, Tensor) else seed
-            found = _sweep(order, y.node, seed, {x.node for x in xs}, bool(retain_graph))
+            found = _sweep(order, {y.node: seed}, {x.node for x in xs}, bool(retain_graph))
         results = [found.get(x.node) for x in xs]
     for i, (x, d) in enumerate(zip(xs, results)):
         if d is None:
             d = np.zeros_like(x._data)
         results[i] = d if isinstance(d, Tensor) else wrap(np.array(d), None)
     return results[0] if single else results
+
+
+def pullback(ys: Sequence[Tensor], gs: Sequence[Array], xs: Sequence[Tensor], out: Sequence[Array],
+             retain_graph: bool = False) -> None:
+    """out_i <- the sum over j of (dy_j/dx_i)' g_j: `grad` of several results at once, into arrays.
+
+    ys: Tensors with a history. gs: arrays of their shapes, dJ/dy_j. xs: as for `grad`. out: C-contiguous arrays of the
+    shapes and dtypes of xs, which overlap nothing; all of them are written (zeros where no y depends on x), a weight's
+    gradient by its layer's kernel, without a copy. The graph is freed on the way unless `retain_graph`.
+    """
+    grads = {}
+    for y, g in zip(ys, gs):
+        grads[y.node] = grads[y.node] + g if y.node in grads else g
+    nodes = [x.node for x in xs]
+    order = _ordered(grads, "grad")
+    found = _sweep(order, grads, set(nodes), retain_graph, places=dict(zip(nodes, out)))
+    for node, place in zip(nodes, out):
+        d = found.get(node)
+        if d is not place:
+            place[...] = 0 if d is None else d

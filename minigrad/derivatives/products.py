@@ -79,7 +79,7 @@ def call(name: str, f: Callable[..., Any], xs: Sequence[Any], scalar: bool = Fal
 def _closes_over(y, xs):
     """Whether a leaf other than xs lies behind y."""
     own = [None, *[x.node for x in xs]]
-    for node in behind(y.node, "derivatives"):
+    for node in behind([y.node], "derivatives"):
         for parent in node.parents:
             if parent not in own and parent.op is None:
                 return True

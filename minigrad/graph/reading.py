@@ -18,7 +18,7 @@ def named(y: Any, names: dict[str, Tensor] | None) -> tuple[list[Any], dict[Any,
             raise ValueError(f"graph.draw: names maps names to Tensors, got {type(x).__name__} for {name!r}")
         if x.node is not None:
             label[x.node] = name
-    nodes = sorted(behind(y.node, "graph.draw"), key=lambda node: node.number)
+    nodes = sorted(behind([y.node], "graph.draw"), key=lambda node: node.number)
     arguments = {parent for node in nodes for parent in node.parents or () if parent is not None}
     leaves: set[Any] = {parent for parent in arguments if parent.op is None}
     for leaf in sorted(leaves or {y.node}, key=lambda leaf: leaf.number):

@@ -72,15 +72,15 @@ class Linearized:
 
     def grad(self) -> Array:
         """The gradient, (n,)."""
-        return self.objective.flat(self.graph.grad())
+        return self._filled(self.graph.grad)
 
     def hvp(self, v: Array) -> Array:
         """H v."""
-        return self.objective.flat(self.graph.hvp(self.objective.parts(v)))
+        return self._filled(self.graph.hvp, self.objective.parts(v))
 
     def ggnvp(self, v: Array) -> Array:
         """G v, see `Objective.ggnvp`."""
-        return self.objective.flat(self.graph.ggnvp(self.objective.parts(v)))
+        return self._filled(self.graph.ggnvp, self.objective.parts(v))
 
     def fishervp(self, v: Array) -> Array:
         """F v, see `Objective.fishervp`."""
@@ -97,7 +97,13 @@ class Linearized:
 
     def vjp(self, u: Array) -> Array:
         """(dz/dtheta)' u, (n,), for u of the shape of z."""
-        return self.objective.flat(self.graph.vjp(u))
+        return self._filled(self.graph.vjp, u)
+
+    def _filled(self, product, *args):
+        """(n,), whose parts a product of `graph` fills."""
+        result, parts = self.objective.blank()
+        product(*args, out=parts)
+        return result
 
 
 # ------------------------------------------------------------------------------------------------------ J's own methods

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.core import Leaf, Number, Tensor, grad, no_grad, wrap
+from minigrad import kernels
+from minigrad.core import Leaf, Number, Tensor, no_grad, pullback, wrap
 from minigrad.nn.module import Module, fixed_statistics
 from minigrad.objective.curvature import Curvature
 from minigrad.objective.examples import Examples
@@ -65,7 +66,9 @@ class Objective(Curvature, Examples):
         """(J(theta), gradient (n,)), from one pass forward and back."""
         with self.at(theta), no_grad(enabled=True):
             J = self.tensor()
-            return J.item(), self.flat(grad(J, self.free()))
+            g, parts = self.blank()
+            pullback([J] if J.node is not None else [], [np.ones(J.shape, J.dtype)], self.free(), parts)
+            return J.item(), g
 
     def tensor(self) -> Tensor:
         """J as a Tensor, with its graph, at the model's present parameters."""
@@ -177,6 +180,15 @@ class Objective(Curvature, Examples):
         for part, values in zip(self.free_slices(), parts):
             out[part] = getattr(values, "_data", values).ravel()
         return out
+
+    def blank(self) -> tuple[Array, list[Array]]:
+        """An array (n,) for a result, zeros where frozen, and its parts, one per free parameter, which are to be
+        filled."""
+        result = kernels.empty((self.parameters.n,), self.dtype)
+        parts = self.parts(result)
+        if len(parts) < len(self.parameters):
+            result.fill(0)
+        return result, parts
 
     def vector(self, v: Array) -> Array:
         """v as an array (n,) in theta's dtype."""

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from minigrad import losses, nn, ops, optim
-from minigrad.core import Tensor, grad, no_grad, tensor, unbroadcast
+from minigrad.core import OPS, Tensor, grad, no_grad, pullback, tensor, unbroadcast
 
 
 def leaf(*values):
@@ -294,3 +294,69 @@ def test_eight_threads_train_eight_models_as_one_thread_does():
     for thread in threads:
         thread.join()
     assert all(np.array_equal(serial[i], parallel[i]) for i in range(8))
+
+
+# ------------------------------------------------------------------------------------------------------------ pullback
+
+def layered(rng, dtype):
+    """(x, w, b, leaves, two results): w is read by two layers and by a product, b by one layer, x by one."""
+    x, w, b = (tensor(rng.standard_normal(shape).astype(dtype), requires_grad=True) for shape in ((5, 4), (4, 4), (4,)))
+    h = ops.tanh(ops.linear(x, w, b))
+    return [x, w, b], [ops.matmul(h, w) * 2, ops.sum(w * w) + ops.sum(h)]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("order", [[0, 1, 2], [2, 1, 0], [1], [1, 0]])
+def test_pullback_equals_the_sum_of_gradients_of_the_results(dtype, order):
+    rng = np.random.default_rng(0)
+    leaves, ys = layered(rng, dtype)
+    gs = [rng.standard_normal(y.shape).astype(dtype) for y in ys]
+    xs = [leaves[i] for i in order]
+    wanted = [sum(grad(y, x, g, retain_graph=True).data for y, g in zip(ys, gs)) for x in xs]
+    out = [np.full(x.shape, np.nan, dtype) for x in xs]
+    for _ in range(2):
+        pullback(ys, gs, xs, out, retain_graph=True)
+        for a, b in zip(out, wanted):
+            np.testing.assert_allclose(a, b, rtol=30 * np.finfo(dtype).eps, atol=30 * np.finfo(dtype).eps)
+    pullback(ys, gs, xs, out)
+    with pytest.raises(RuntimeError, match="was freed by an earlier backward"):
+        pullback(ys, gs, xs, out)
+    assert all(x.grad is None for x in leaves)
+
+
+def test_pullback_hands_the_places_of_weights_to_their_layer(monkeypatch):
+    rng, handed = np.random.default_rng(1), []
+    x, w = tensor(rng.random((6, 5)).astype("f")), tensor(rng.random((5, 3)).astype("f"), requires_grad=True)
+    b = tensor(np.zeros(3, "f"), requires_grad=True)
+    op = OPS["linear"].op
+    fused = op.fused
+
+    def noted(g, y, wanted, out, *args):
+        handed.append(out)
+        return fused(g, y, wanted, out, *args)
+    monkeypatch.setattr(op, "fused", noted)
+    vector = np.full(18, np.nan, np.float32)
+    out = [vector[:15].reshape(5, 3), vector[15:]]
+    pullback([ops.linear(x, w, b)], [np.ones((6, 3), "f")], [w, b], out)
+    assert handed[0][0] is None and handed[0][1][0] is out[0] and handed[0][2][0] is out[1]
+    np.testing.assert_allclose(vector[:15].reshape(5, 3), x.data.T @ np.ones((6, 3)), rtol=1e-6)
+    assert vector[15:].tolist() == [6, 6, 6]
+
+
+def test_pullback_writes_zeros_where_nothing_depends_and_never_hands_out_what_it_was_given():
+    x, other = leaf(1.0, 2.0), leaf(3.0)
+    g, out = np.array([5.0, 6.0]), [np.full(2, np.nan), np.full(1, np.nan)]
+    pullback([x, x], [g, g], [x, other], out)                  # a result may be a leaf, and come twice
+    assert out[0].tolist() == [10, 12] and out[1].tolist() == [0] and g.tolist() == [5, 6]
+    pullback([x], [g], [x], out[:1])
+    assert not np.shares_memory(out[0], g) and out[0].tolist() == [5, 6]
+    pullback([], [], [x], out[:1])
+    assert out[0].tolist() == [0, 0]
+
+
+def test_pullback_reaches_results_on_the_way():
+    x = leaf(1.0, 2.0)
+    y = x * x
+    out = [np.empty(2), np.empty(2)]
+    pullback([y.sum(), y], [np.array(3.0), np.ones(2)], [y, x], out)
+    assert out[0].tolist() == [4, 4] and out[1].tolist() == [8, 16]
