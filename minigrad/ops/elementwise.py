@@ -7,6 +7,7 @@ ends, sqrt'(0) = inf, d(x^0) = 0, d(0^x) = 0; where maximum or minimum is tied, 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 
@@ -16,7 +17,7 @@ from minigrad.core import Tensor, contiguous, data_of, primitive
 from minigrad.typing import Array, ArrayLike, DType, TensorLike, X
 
 
-def _filled(kernel, x):
+def filled(kernel: Callable[..., None], x: Array) -> Array:
     """y, which a kernel fills from x in one pass."""
     y = kernels.empty(x.shape, x.dtype)
     kernel(x, y)
@@ -395,7 +396,7 @@ def _limit(x, limit, name):
 def relu(x: Array) -> Array:
     """Rectified linear, max(x, 0); the derivative at 0 is 0, and NaN stays NaN both ways."""
     x = contiguous(x)
-    return _filled(kernels.elementwise.relu, x) if x.dtype.kind == "f" else np.maximum(x, x.dtype.type(0))
+    return filled(kernels.elementwise.relu, x) if x.dtype.kind == "f" else np.maximum(x, x.dtype.type(0))
 
 
 relu.vjps(lambda g, y, x: relu_gate(g, data_of(y)))
@@ -454,7 +455,7 @@ gelu.vjps(lambda g, y, x: g * (_normal_cdf(x) + x * exp(-0.5 * x * x) * (1 / mat
 @primitive
 def sigmoid(x: Array) -> Array:
     """1 / (1 + e^-x), without overflow at either end."""
-    return _filled(kernels.elementwise.sigmoid, contiguous(floating(x)))
+    return filled(kernels.elementwise.sigmoid, contiguous(floating(x)))
 
 
 sigmoid.vjps(lambda g, y, x: sigmoid_gate(g, y))

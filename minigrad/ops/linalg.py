@@ -90,8 +90,8 @@ def _linear(x, w, b):
     return out
 
 
-_linear.vjps(lambda g, y, x, w, b: _matmul(g, swapaxes(w, 0, 1)),
-             lambda g, y, x, w, b: _matmul(swapaxes(x, 0, 1), g),
+_linear.vjps(lambda g, y, x, w, b: _matmul(g, transpose(w)),
+             lambda g, y, x, w, b: _matmul(transpose(x), g),
              lambda g, y, x, w, b: g)
 
 

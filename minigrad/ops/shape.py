@@ -36,7 +36,7 @@ def _transpose(x, axes):
     return np.transpose(x, axes)
 
 
-_transpose.vjps(lambda g, y, x, axes: _transpose(g, tuple(int(i) for i in np.argsort(axes))), None)
+_transpose.vjps(lambda g, y, x, axes: _transpose(g, tuple(sorted(range(len(axes)), key=axes.__getitem__))), None)
 
 
 def transpose(x: X, axes: Shape | None = None) -> X:

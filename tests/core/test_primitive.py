@@ -229,8 +229,20 @@ def test_fused_cross_entropy_equals_its_rules(m, k, dtype, rtol):
     np.testing.assert_allclose(a, b, rtol=rtol, atol=rtol)
 
 
+@pytest.mark.parametrize("dtype, rtol", [(np.float64, 1e-14), (np.float32, 1e-6)])
+@pytest.mark.parametrize("shape, axis", [((3, 5), 1), ((3, 5), -1), ((3, 5), 0), ((2, 3, 4), 1), ((4,), 0),
+                                         ((0, 3), 1)])
+def test_fused_softmax_equals_its_rule(shape, axis, dtype, rtol):
+    rng = np.random.default_rng(2)
+    x, g = (4 * rng.standard_normal(shape)).astype(dtype), rng.standard_normal(shape).astype(dtype)
+    function = lambda x: ops.softmax(x, axis)
+    a, = by_fused(function, [x], g)
+    b, = by_rules(OPS["softmax"], function, [x], g)
+    np.testing.assert_allclose(a, b, rtol=rtol, atol=rtol)
+
+
 def test_every_fused_backward_is_compared_with_its_rules_somewhere():
-    here = {"linear", "matmul", "softmax_cross_entropy"}
+    here = {"linear", "matmul", "softmax", "softmax_cross_entropy"}
     elsewhere = {"minigrad.ops.conv", "minigrad.ops.pool", "minigrad.ops.norm"}       # their own files hold it
     for name, op in OPS.items():
         if op.op.fused is not None and op.op.forward.__module__.startswith("minigrad."):
