@@ -25,6 +25,7 @@ static int mg_share(int threads, Work work, const void *context, ptrdiff_t parts
 }
 static void mg_allow_helpers(int most) { (void)most; }
 static int mg_helpers(void) { return 0; }
+static int mg_awake(void) { return 0; }
 
 #else
 
@@ -205,6 +206,9 @@ static int mg_share(int threads, Work work, const void *context, ptrdiff_t parts
 static void mg_allow_helpers(int most) { atomic_store(&most_helpers, most < MOST_THREADS ? most : MOST_THREADS - 1); }
 
 static int mg_helpers(void) { return helpers; }
+
+/* Is a helper watching for work? (Asked without a lock: it may fall asleep the next moment.) */
+static int mg_awake(void) { return helpers > 0 && !atomic_load(&beds[1].asleep); }
 
 #endif
 #endif

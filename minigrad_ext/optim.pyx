@@ -15,7 +15,7 @@ from minigrad_ext.gate cimport (
     same_shape,
     size,
 )
-from minigrad_ext.runtime cimport isa_level, run_parts, team_for
+from minigrad_ext.runtime cimport Team, isa_level, run_parts, team_at_hand
 
 
 cdef extern from "optim.h" nogil:
@@ -23,8 +23,10 @@ cdef extern from "optim.h" nogil:
         const char *name
         const char *signature
     const CUpdate updates[]
-    int UPDATES_COUNT
+    int UPDATES_COUNT, SHARED_BYTES
     void mg_update(const CUpdate *update, char code, int isa, void **a, const double *c, Py_ssize_t i, Py_ssize_t stop)
+    void mg_update_aside(const CUpdate *update, char code, int isa, void **a, int arrays, const double *c, int shared,
+                         Py_ssize_t i, Py_ssize_t stop)
     unsigned watch_subnormals()
     int met_subnormals(unsigned before)
     void forget_subnormals(char code, void *x, Py_ssize_t i, Py_ssize_t stop)
@@ -49,6 +51,9 @@ cdef struct Pass:
     void *a[MOST]
     double c[MOST]
     Py_ssize_t n
+    int arrays
+    int written                  # the first array that is: theta, or the interim point
+    bint aside                   # is it updated aside? see optim.h
     int averages                 # bit k: a[k] is one
 
 
@@ -58,7 +63,10 @@ cdef int lines(const void *whole, Py_ssize_t first, Py_ssize_t past) noexcept no
     cdef Py_ssize_t start = first * LINE, stop = min(past * LINE, of.n)
     cdef unsigned before = watch_subnormals()
     cdef int k
-    mg_update(of.update, of.code, isa_level(), of.a, of.c, start, stop)
+    if of.aside:
+        mg_update_aside(of.update, of.code, isa_level(), of.a, of.arrays, of.c, of.written, start, stop)
+    else:
+        mg_update(of.update, of.code, isa_level(), of.a, of.c, start, stop)
     if met_subnormals(before):
         for k in range(MOST):
             if of.averages >> k & 1:
@@ -92,6 +100,7 @@ cdef class _Update:
     def __call__(self, *arguments):
         cdef Gate gate
         cdef Pass whole
+        cdef Team team
         cdef Py_buffer *view
         cdef Py_buffer *theta = NULL
         cdef int i, arrays = 0, numbers = 0
@@ -100,7 +109,7 @@ cdef class _Update:
         if len(arguments) != self.count:
             raise TypeError(f"{self.__name__} takes {self.count} arguments ({', '.join(self.arguments)}), "
                             f"got {len(arguments)}")
-        whole.averages = 0
+        whole.averages, whole.written = 0, -1
         enter(&gate, self.update.name)
         try:
             for i in range(self.count):
@@ -114,12 +123,17 @@ cdef class _Update:
                     theta = view
                 same_shape(&gate, view, name, theta, "theta")
                 whole.a[arrays] = view.buf
+                if kind == WRITTEN and whole.written < 0:
+                    whole.written = arrays
                 whole.averages |= (kind == AVERAGE) << arrays
                 arrays += 1
             disjoint(&gate)
             whole.update, whole.code, whole.n = self.update, gate.code, size(theta)
-            with nogil:                                       # Adam, four arrays: a second thread from 250k elements
-                run_parts(team_for(6.0 * arrays * whole.n), lines, &whole, (whole.n + LINE - 1) // LINE)
+            whole.arrays = arrays
+            team = team_at_hand(6.0 * arrays * whole.n)       # Adam, four arrays: a second thread from 250k elements
+            whole.aside = team.threads > 1 and theta.len <= SHARED_BYTES
+            with nogil:
+                run_parts(team, lines, &whole, (whole.n + LINE - 1) // LINE)
         finally:
             leave(&gate)
 

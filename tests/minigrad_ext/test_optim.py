@@ -201,6 +201,29 @@ def test_the_switch_runs_the_numpy_text():
     assert out.split("\n")[:2] == ["False None None", "[0.9 0.9 0.9]"]
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("name", ["sgd", "adam", "interim"])
+def test_a_team_updates_theta_aside_at_every_alignment_and_stays_inside(name, dtype):
+    """A thread of a team streams whole cache lines of theta, and copies what lies before and after them."""
+    rng, before = np.random.default_rng(6), runtime.get_num_threads()
+    for n, offsets in ((30_011, range(17)), (1, [0, 15]), (600_001, [3])):    # the longest is too long to be streamed
+        for offset in offsets:
+            start = [np.r_[np.full(offset, 777), value, np.full(40, 777)].astype(dtype)[offset:offset + n]
+                     if isinstance(value, np.ndarray) else value for value in arguments(name, n, dtype, rng)]
+            results = []
+            try:
+                for threads in (1, 3):
+                    runtime.set_num_threads(threads)
+                    whole = [value.base.copy() if isinstance(value, np.ndarray) else value for value in start]
+                    getattr(compiled, name)(*[value[offset:offset + n] if isinstance(value, np.ndarray) else value
+                                              for value in whole])
+                    results.append(whole)
+            finally:
+                runtime.set_num_threads(before)
+            for alone, team in zip(*results):
+                np.testing.assert_array_equal(alone, team)
+
+
 @pytest.mark.long
 def test_random_lengths_and_thread_counts():
     rng, before = np.random.default_rng(5), runtime.get_num_threads()
