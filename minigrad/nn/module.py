@@ -13,7 +13,7 @@ from minigrad.arguments import flag
 from minigrad.core import Tensor, data_of, no_grad
 from minigrad.core.graph import clock
 from minigrad.nn.parameters import Parameters
-from minigrad.nn.structure import Structure, joined, new_path
+from minigrad.nn.structure import Structure, held, joined, new_path
 from minigrad.notebook import Number, table
 from minigrad.typing import Array, DType, TensorLike
 
@@ -282,7 +282,7 @@ def fixed_statistics(model: Module) -> Iterator[None]:
     """Inside, a model may be run in training mode and nothing of it changes: running averages stay, and its generators
     are put back afterwards, so that every such block draws the same masks."""
     before = _statistics.get()
-    states = [(rng, rng.bit_generator.state) for _, rng in model.generators()]
+    states = [(rng, rng.bit_generator.state) for rng in held(model) if isinstance(rng, np.random.Generator)]
     _statistics.set(False)
     try:
         yield

@@ -37,13 +37,18 @@ def _along(kernel, x, axis):
     return contiguous(filled(kernel, rows).swapaxes(axis, -1))
 
 
-_softmax.vjps(lambda g, y, x, axis: y * (g - sum(g * y, axis, keepdims=True)), None)
+_softmax.vjps(lambda g, y, x, axis: _softmax_gate(g, y, axis), None)
 
 
-@_softmax.fused
-def _softmax_backward(g, y, wanted, out, x, axis):
-    """The rule on arrays, without the checks of `sum`."""
-    return [y * (g - np.add.reduce(g * y, axis=axis, keepdims=True)), None]
+@primitive
+def _softmax_gate(g, y, axis):
+    """(diag(y) - y y') g along an axis: the derivative of y = softmax(x) times g, a symmetric matrix."""
+    return y * (g - np.add.reduce(g * y, axis=axis, keepdims=True))
+
+
+_softmax_gate.vjps(
+    lambda u, _, g, y, axis: _softmax_gate(u, y, axis),
+    lambda u, _, g, y, axis: u * (g - sum(g * y, axis, keepdims=True)) - g * sum(u * y, axis, keepdims=True), None)
 
 
 def softmax(x: X, axis: int = -1, dtype: DType | None = None, **other: Never) -> X:
@@ -80,21 +85,20 @@ def _softmax_cross_entropy(x, labels):
     return loss
 
 
-def _one_hot(labels, like):
-    y = np.zeros(like.shape, like.dtype)
-    y[np.arange(len(labels)), labels] = 1
-    return y
+_softmax_cross_entropy.vjps(lambda g, y, x, labels: _cross_entropy_gate(g, x, labels), None)
 
 
-_softmax_cross_entropy.vjps(
-    lambda g, y, x, labels: (softmax(x) - _one_hot(labels, x)) * (g / len(labels)), None)
-
-
-@_softmax_cross_entropy.fused
-def _softmax_cross_entropy_backward(g, y, wanted, out, x, labels):
+@primitive
+def _cross_entropy_gate(g, x, labels):
+    """(softmax(x) - onehot(labels)) g/m: the derivative of softmax_cross_entropy times g (), in one pass."""
     dx = kernels.empty(x.shape, x.dtype)
     kernels.softmax.cross_entropy_backward(contiguous(x), labels, g, dx)
-    return [dx, None]
+    return dx
+
+
+_cross_entropy_gate.vjps(
+    lambda u, y, g, x, labels: sum(u * _cross_entropy_gate(np.ones((), x.dtype), x, labels)),
+    lambda u, y, g, x, labels: _softmax_gate(u, softmax(x), 1) * (g / len(labels)), None)
 
 
 def softmax_cross_entropy(x: X, labels: TensorLike) -> X:

@@ -217,32 +217,8 @@ def test_a_matrix_without_a_bias_is_differentiated_into_its_place_and_added_to_w
     np.testing.assert_allclose(g.reshape(4, 3), 2 * x.sum(axis=0)[:, None].repeat(3, axis=1), rtol=1e-12)
 
 
-@pytest.mark.parametrize("dtype, rtol", [(np.float64, 1e-12), (np.float32, 2e-6)])
-@pytest.mark.parametrize("m, k", [(1, 1), (3, 5), (17, 10)])
-def test_fused_cross_entropy_equals_its_rules(m, k, dtype, rtol):
-    rng = np.random.default_rng(2)
-    x, labels = (4 * rng.standard_normal((m, k))).astype(dtype), rng.integers(0, k, m)
-    function = lambda x: ops.softmax_cross_entropy(x, labels)
-    g = np.array(1.7, dtype)
-    a, = by_fused(function, [x], g)
-    b, = by_rules(OPS["softmax_cross_entropy"], function, [x], g)
-    np.testing.assert_allclose(a, b, rtol=rtol, atol=rtol)
-
-
-@pytest.mark.parametrize("dtype, rtol", [(np.float64, 1e-14), (np.float32, 1e-6)])
-@pytest.mark.parametrize("shape, axis", [((3, 5), 1), ((3, 5), -1), ((3, 5), 0), ((2, 3, 4), 1), ((4,), 0),
-                                         ((0, 3), 1)])
-def test_fused_softmax_equals_its_rule(shape, axis, dtype, rtol):
-    rng = np.random.default_rng(2)
-    x, g = (4 * rng.standard_normal(shape)).astype(dtype), rng.standard_normal(shape).astype(dtype)
-    function = lambda x: ops.softmax(x, axis)
-    a, = by_fused(function, [x], g)
-    b, = by_rules(OPS["softmax"], function, [x], g)
-    np.testing.assert_allclose(a, b, rtol=rtol, atol=rtol)
-
-
 def test_every_fused_backward_is_compared_with_its_rules_somewhere():
-    here = {"linear", "matmul", "softmax", "softmax_cross_entropy"}
+    here = {"linear", "matmul"}
     elsewhere = {"minigrad.ops.conv", "minigrad.ops.pool", "minigrad.ops.norm"}       # their own files hold it
     for name, op in OPS.items():
         if op.op.fused is not None and op.op.forward.__module__.startswith("minigrad."):

@@ -414,6 +414,18 @@ def softmax(name):
     return entry
 
 
+def softmax_gate(d):
+    shape = d.shape(1, 4, SIZES[1:])
+    axis = int(d.rng.integers(-len(shape), len(shape)))
+    return (lambda g, y: OPS["softmax_gate"](g, y, axis)), [d.any(*shape), d.any(*shape)]
+
+
+def cross_entropy_gate(d):
+    m, k = d.one(SIZES[1:]), d.one(SIZES[1:])
+    labels = d.rng.integers(0, k, m)
+    return (lambda g, x: OPS["cross_entropy_gate"](g, x, labels)), [d.any(), d.any(m, k)]
+
+
 def cross_entropy(d):
     m, k = d.one(SIZES[1:]), d.one(SIZES[1:])
     labels = d.rng.integers(0, k, m)
@@ -452,6 +464,7 @@ ENTRIES = {
     "logsumexp": reduction("logsumexp", empty=False), "norm": reduction("norm"),
     "matmul": matmul, "linear": linear, "einsum": einsum, "inner": inner,
     "softmax": softmax("softmax"), "log_softmax": softmax("log_softmax"), "softmax_cross_entropy": cross_entropy,
+    "softmax_gate": softmax_gate, "cross_entropy_gate": cross_entropy_gate,
 }
 COMPOSED = {       # functions of ops that are made of the above
     "sort": sort, "topk": topk, "diff": differences,
