@@ -296,88 +296,110 @@ MG_INLINE REAL NAME(lanes)(vec v) {
     return sum.lane[0];
 }
 
-/* ---- Layer normalization: the same along the rows. Mean and 1 / sqrt(var + delta) of one row, two passes. */
-static void NAME(row_moments)(const REAL *x, ptrdiff_t c, double delta, REAL *mean, REAL *scale) {
+/* ---- Layer normalization: the same along the rows, of which AT_ONCE are worked through together: each is a chain of
+ * additions, which wait for one another. `rows` is AT_ONCE or 1, a constant where these functions are inlined; a row
+ * has the same bits in either company. */
+#define AT_ONCE 4
+
+/* Mean and 1 / sqrt(var + delta) of rows, two passes. */
+MG_INLINE void NAME(row_moments)(int rows, const REAL *x, ptrdiff_t c, double delta, REAL *mean, REAL *scale) {
     const vec zero = {0};
-    vec s0 = zero, s1 = zero;
-    REAL total = 0, squares = 0;
+    vec sum[AT_ONCE];
+    REAL rest[AT_ONCE];
     ptrdiff_t j = 0;
-    for (; j + 2 * LANES <= c; j += 2 * LANES) {
-        s0 += LOAD(x + j);
-        s1 += LOAD(x + j + LANES);
+    for (int r = 0; r < rows; r++) sum[r] = zero, rest[r] = 0;
+    for (; j + LANES <= c; j += LANES)
+        for (int r = 0; r < rows; r++) sum[r] += LOAD(x + r * c + j);
+    for (; j < c; j++)
+        for (int r = 0; r < rows; r++) rest[r] += x[r * c + j];
+    for (int r = 0; r < rows; r++) {
+        mean[r] = (rest[r] + NAME(lanes)(sum[r])) / (REAL)c;
+        sum[r] = zero, rest[r] = 0;
     }
-    for (; j < c; j++) total += x[j];
-    const REAL m = (total + NAME(lanes)(s0 + s1)) / (REAL)c;
-    s0 = s1 = zero;
-    for (j = 0; j + 2 * LANES <= c; j += 2 * LANES) {
-        const vec d0 = LOAD(x + j) - m, d1 = LOAD(x + j + LANES) - m;
-        s0 += d0 * d0;
-        s1 += d1 * d1;
+    for (j = 0; j + LANES <= c; j += LANES)
+        for (int r = 0; r < rows; r++) {
+            const vec d = LOAD(x + r * c + j) - mean[r];
+            sum[r] += d * d;
+        }
+    for (; j < c; j++)
+        for (int r = 0; r < rows; r++) rest[r] += (x[r * c + j] - mean[r]) * (x[r * c + j] - mean[r]);
+    for (int r = 0; r < rows; r++)
+        scale[r] = (REAL)(1 / sqrt((double)((rest[r] + NAME(lanes)(sum[r])) / (REAL)c) + delta));
+}
+
+MG_INLINE void NAME(standardize)(int rows, const Norm *v, ptrdiff_t i) {
+    const ptrdiff_t c = v->c;
+    const REAL *gamma = v->gamma, *beta = v->beta;
+    REAL mean[AT_ONCE], scale[AT_ONCE];
+    NAME(row_moments)(rows, (const REAL *)v->x + i * c, c, v->delta, mean, scale);
+    for (int r = 0; r < rows; r++) {
+        const REAL *MG_RESTRICT row = (const REAL *)v->x + (i + r) * c;
+        REAL *MG_RESTRICT to = (REAL *)v->y + (i + r) * c;
+        for (ptrdiff_t j = 0; j < c; j++) to[j] = (row[j] - mean[r]) * scale[r] * gamma[j] + beta[j];
     }
-    for (; j < c; j++) squares += (x[j] - m) * (x[j] - m);
-    squares += NAME(lanes)(s0 + s1);
-    *mean = m;
-    *scale = (REAL)(1 / sqrt((double)(squares / (REAL)c) + delta));
 }
 
 static int NAME(normalize_rows)(const void *norm, ptrdiff_t first, ptrdiff_t past) {
-    const Norm *v = norm;
-    const ptrdiff_t c = v->c;
-    const REAL *x = v->x, *gamma = v->gamma, *beta = v->beta;
-    REAL *y = v->y;
-    for (ptrdiff_t i = first; i < past; i++) {
-        const REAL *MG_RESTRICT row = x + i * c;
-        REAL *MG_RESTRICT to = y + i * c;
-        REAL mean, scale;
-        NAME(row_moments)(row, c, v->delta, &mean, &scale);
-        for (ptrdiff_t j = 0; j < c; j++) to[j] = (row[j] - mean) * scale * gamma[j] + beta[j];
-    }
+    ptrdiff_t i = first;
+    for (; i + AT_ONCE <= past; i += AT_ONCE) NAME(standardize)(AT_ONCE, norm, i);
+    for (; i < past; i++) NAME(standardize)(1, norm, i);
     return 0;
 }
 
 /* y <- gamma (x - mean) / sqrt(var + delta) + beta. The parts are rows. */
 static int NAME(layer_norm)(const Norm *v) { return run_parts(v->team, NAME(normalize_rows), v, v->m); }
 
-/* One row: dx, and g xhat and g added to the sums of its block, part[0, j] and part[1, j]. */
-static void NAME(row_backward)(const REAL *MG_RESTRICT g, const REAL *MG_RESTRICT x, const REAL *MG_RESTRICT gamma,
-                               ptrdiff_t c, double delta, REAL *MG_RESTRICT dx, REAL *MG_RESTRICT part) {
+/* Rows from i on: dx, and g xhat and g added to the sums of their block, part[0, j] and part[1, j]. */
+MG_INLINE void NAME(backward_of)(int rows, const Norm *v, ptrdiff_t i, REAL *MG_RESTRICT part) {
+    const ptrdiff_t c = v->c;
+    const REAL *MG_RESTRICT g = (const REAL *)v->g + i * c, *MG_RESTRICT x = (const REAL *)v->x + i * c;
+    const REAL *MG_RESTRICT gamma = v->gamma;
     const vec zero = {0};
-    vec sum = zero, product = zero;
-    REAL mean, scale, sums = 0, products = 0;
-    NAME(row_moments)(x, c, delta, &mean, &scale);
+    vec sum[AT_ONCE], product[AT_ONCE];
+    REAL mean[AT_ONCE], scale[AT_ONCE], sums[AT_ONCE], products[AT_ONCE];
     ptrdiff_t j = 0;
+    NAME(row_moments)(rows, x, c, v->delta, mean, scale);
+    for (int r = 0; r < rows; r++) sum[r] = product[r] = zero, sums[r] = products[r] = 0;
     for (; j + LANES <= c; j += LANES) {
-        const vec gj = LOAD(g + j), xhat = (LOAD(x + j) - mean) * scale, u = gj * LOAD(gamma + j);
-        sum += u;
-        product += u * xhat;
-        STORE(part + j, LOAD(part + j) + gj * xhat);
-        STORE(part + c + j, LOAD(part + c + j) + gj);
+        const vec gamma_j = LOAD(gamma + j);
+        vec gx = LOAD(part + j), gs = LOAD(part + c + j);
+        for (int r = 0; r < rows; r++) {
+            const vec gj = LOAD(g + r * c + j), xhat = (LOAD(x + r * c + j) - mean[r]) * scale[r], u = gj * gamma_j;
+            sum[r] += u;
+            product[r] += u * xhat;
+            gx += gj * xhat;
+            gs += gj;
+        }
+        STORE(part + j, gx);
+        STORE(part + c + j, gs);
     }
-    for (; j < c; j++) {
-        const REAL xhat = (x[j] - mean) * scale, u = g[j] * gamma[j];
-        sums += u;
-        products += u * xhat;
-        part[j] += g[j] * xhat;
-        part[c + j] += g[j];
-    }
-    if (dx) {
-        const REAL k1 = (sums + NAME(lanes)(sum)) / (REAL)c, k2 = (products + NAME(lanes)(product)) / (REAL)c;
-        for (j = 0; j < c; j++) dx[j] = scale * (g[j] * gamma[j] - k1 - (x[j] - mean) * scale * k2);
+    for (; j < c; j++)
+        for (int r = 0; r < rows; r++) {
+            const REAL gj = g[r * c + j], xhat = (x[r * c + j] - mean[r]) * scale[r], u = gj * gamma[j];
+            sums[r] += u;
+            products[r] += u * xhat;
+            part[j] += gj * xhat;
+            part[c + j] += gj;
+        }
+    for (int r = 0; v->dx && r < rows; r++) {
+        const REAL k1 = (sums[r] + NAME(lanes)(sum[r])) / (REAL)c;
+        const REAL k2 = (products[r] + NAME(lanes)(product[r])) / (REAL)c;
+        REAL *MG_RESTRICT dx = (REAL *)v->dx + (i + r) * c;
+        for (j = 0; j < c; j++)
+            dx[j] = scale[r] * (g[r * c + j] * gamma[j] - k1 - (x[r * c + j] - mean[r]) * scale[r] * k2);
     }
 }
 
 static int NAME(rows_backward)(const void *shared, ptrdiff_t first, ptrdiff_t past) {
     const Blocks *s = shared;
     const Norm *v = s->v;
-    const ptrdiff_t c = v->c;
-    const REAL *g = v->g, *x = v->x;
-    REAL *dx = v->dx;
     for (ptrdiff_t b = first; b < past; b++) {
-        REAL *part = s->part + b * 2 * c;
-        const ptrdiff_t i0 = b * s->block, rows = rows_in_block(v, s->block, b);
-        for (ptrdiff_t j = 0; j < 2 * c; j++) part[j] = 0;
-        for (ptrdiff_t i = i0; i < i0 + rows; i++)
-            NAME(row_backward)(g + i * c, x + i * c, v->gamma, c, v->delta, dx ? dx + i * c : NULL, part);
+        REAL *part = s->part + b * 2 * v->c;
+        ptrdiff_t i = b * s->block;
+        const ptrdiff_t end = i + rows_in_block(v, s->block, b);
+        for (ptrdiff_t j = 0; j < 2 * v->c; j++) part[j] = 0;
+        for (; i + AT_ONCE <= end; i += AT_ONCE) NAME(backward_of)(AT_ONCE, v, i, part);
+        for (; i < end; i++) NAME(backward_of)(1, v, i, part);
     }
     return 0;
 }
@@ -414,5 +436,6 @@ static int NAME(layer_norm_backward)(const Norm *v) {
     return run_parts(v->team, NAME(sum_stripes), &shared, (c + STRIPE - 1) / STRIPE);
 }
 
+#undef AT_ONCE
 #undef Blocks
 #undef POSITIVE
