@@ -37,6 +37,7 @@ static int NAME(pass)(const Product *g, ptrdiff_t i0, ptrdiff_t i1, ptrdiff_t j0
     if (!panels) return -1;
     Strip t = {.k = k, .ra = g->ra, .ca = g->ca, .rc = g->rc, .cc = g->cc, .bi = g->bi, .bj = g->bj};
     t.add = g->add || p0 > 0;
+    t.far = direct && m <= TALL_ROWS && (double)k * (double)g->n * sizeof(REAL) > FAR_BYTES;
     if (NAME(pack_a)(g, m, mg_ceil(j1 - j0, wide))) {
         rows = g->team.scratch(1, (size_t)(k * high) * sizeof(REAL));
         if (!rows) return -1;
@@ -69,11 +70,31 @@ static int NAME(pass)(const Product *g, ptrdiff_t i0, ptrdiff_t i1, ptrdiff_t j0
     return 0;
 }
 
+/* Rows i0 to i1 of the product of a column and a row, one after the other (tiles write in eight places at once); past
+   the caches, if they do not hold C. */
+static int NAME(outer)(const Product *g, ptrdiff_t i0, ptrdiff_t i1) {
+    const int far = (double)g->m * (double)g->n * sizeof(REAL) > FAR_BYTES;
+    REAL *copy = g->team.scratch(0, 2 * (size_t)g->n * sizeof(REAL));
+    if (!copy) return -1;
+    const REAL *b = NAME(in_a_row)(g->n, g->b, g->cb, copy);
+    for (ptrdiff_t i = i0; i < i1; i++) {
+        REAL *c = (REAL *)g->c + i * g->rc, *MG_RESTRICT row = far ? copy + g->n : c;
+        const REAL x = ((const REAL *)g->a)[i * g->ra];
+        ptrdiff_t j = 0;
+        for (; j + LANES <= g->n; j += LANES) STORE(row + j, 0 + x * LOAD(b + j));
+        for (; j < g->n; j++) row[j] = 0 + x * b[j];
+        if (far) mg_stream(c, row, (size_t)g->n * sizeof(REAL));
+    }
+    if (far) mg_streamed();
+    return 0;
+}
+
 /* A product cut into parts: ranges of columns of C (a thread then packs only its own panels) or of rows. */
 #define Cut NAME(Cut)
 typedef struct {
     const Product *g;
     ptrdiff_t rows, columns; /* of a part; all of the one and some of the other */
+    int outer;               /* k is 1, and C is large */
 } Cut;
 
 static int NAME(some_parts)(const void *context, ptrdiff_t first, ptrdiff_t past) {
@@ -85,10 +106,15 @@ static int NAME(some_parts)(const void *context, ptrdiff_t first, ptrdiff_t past
     const ptrdiff_t j1 = by_rows ? g->n : mg_least(g->n, past * cut->columns);
     const ptrdiff_t wide = PANELS_BYTES / (mg_least(DEEP, g->k) * (ptrdiff_t)sizeof(REAL)) / PANEL * PANEL;
     const uint64_t before = mg_flush_on();
-    int failed = g->n == 1 ? NAME(times_vector)(g, i0, i1) : 0;
-    for (ptrdiff_t j = j0; j < j1 && g->n > 1; j += wide)
-        for (ptrdiff_t p = 0; p < g->k && !failed; p += DEEP)
-            failed = NAME(pass)(g, i0, i1, j, mg_least(j + wide, j1), p);
+    int failed = 0;
+    if (cut->outer)
+        failed = NAME(outer)(g, i0, i1);
+    else if (g->n == 1)
+        failed = NAME(times_vector)(g, i0, i1);
+    else
+        for (ptrdiff_t j = j0; j < j1; j += wide)
+            for (ptrdiff_t p = 0; p < g->k && !failed; p += DEEP)
+                failed = NAME(pass)(g, i0, i1, j, mg_least(j + wide, j1), p);
     mg_flush_off(before);
     return failed;
 }
@@ -97,7 +123,10 @@ static int NAME(some_parts)(const void *context, ptrdiff_t first, ptrdiff_t past
 static double NAME(cost)(const Product *g) {
     const double m = (double)g->m, n = (double)g->n, k = (double)g->k;
     const double sums = m * k * (double)mg_ceil(g->n, LANES);
-    const double packing = NAME(lies_well)(g, g->m) ? 0 : g->cb == 1 ? k * n / LANES * 2 : k * n;
+    const double packing = NAME(lies_well)(g, g->m) ? 0
+                           : g->cb == 1             ? k * n / LANES * 2
+                           : g->rb == 1             ? k * n / 4
+                                                    : k * n;
     const double storing = g->cc == 1 ? 0 : 1.5 * m * n;
     return sums + packing + storing;
 }
@@ -120,12 +149,15 @@ static int NAME(gemm)(const Product *given) {
     h.b = g.a, h.rb = g.ca, h.cb = g.ra;
     h.rc = g.cc, h.cc = g.rc;
     h.bi = g.bj, h.bj = g.bi;
-    if (g.n == 1 || g.m == 1 ? g.n > 1 : NAME(cost)(&h) < NAME(cost)(&g)) g = h; /* a vector is always B */
+    const int outer = g.k == 1 && g.cc == 1 && !g.add && !g.bias && g.n * (ptrdiff_t)sizeof(REAL) >= 1024
+                      && (double)g.m * (double)g.n * sizeof(REAL) >= OUTER_BYTES;
+    const int turn = g.n == 1 || g.m == 1 ? g.n > 1 : NAME(cost)(&h) < NAME(cost)(&g); /* a vector is always B */
+    if (turn && !outer) g = h;
     /* Each thread takes a range of columns or, where that is more even, of rows. */
     const ptrdiff_t columns = mg_ceil(mg_ceil(g.n, PANEL), g.team.threads) * PANEL;
     const ptrdiff_t rows = mg_ceil(mg_ceil(g.m, TILE_ROWS), g.team.threads) * TILE_ROWS;
-    const int by_rows = (double)rows / (double)g.m + 0.05 < (double)columns / (double)g.n;
-    const Cut cut = {&g, by_rows ? rows : g.m, by_rows ? g.n : columns};
+    const int by_rows = outer || (double)rows / (double)g.m + 0.05 < (double)columns / (double)g.n;
+    const Cut cut = {&g, by_rows ? rows : g.m, by_rows ? g.n : columns, outer};
     return run_parts(g.team, NAME(some_parts), &cut, by_rows ? mg_ceil(g.m, rows) : mg_ceil(g.n, columns));
 }
 

@@ -11,13 +11,8 @@
 #include <float.h>
 #include <math.h>
 #include <stddef.h>
-#include <stdint.h>
 #include <string.h>
 #include "simd.h"
-
-#ifdef MG_X86
-#include <emmintrin.h>
-#endif
 
 #if defined(__clang__)
 #pragma STDC FP_CONTRACT OFF
@@ -65,21 +60,6 @@ static inline void mg_update(const Update *update, char code, int isa, void *con
    revoked, one line after the other (two Zen 4 cores without a common L3: 30 ns a line, and a step of Adam on 100,000
    float32 takes 220 us with two threads, 40 with one). Stores past the caches need not ask. So a team updates a chunk
    of theta aside and streams it back. */
-static inline void mg_stream(void *to, const void *from, size_t bytes) {
-#ifdef MG_X86
-    const size_t before = (size_t)(-(uintptr_t)to % 64) < bytes ? (size_t)(-(uintptr_t)to % 64) : bytes;
-    const size_t lines = (bytes - before) / 64 * 64;
-    char *target = (char *)to + before;
-    const char *source = (const char *)from + before;
-    memcpy(to, from, before);
-    for (size_t b = 0; b < lines; b += 16) /* four of them make a line */
-        _mm_stream_si128((__m128i *)(target + b), _mm_loadu_si128((const __m128i *)(source + b)));
-    memcpy(target + lines, source + lines, bytes - before - lines);
-#else
-    memcpy(to, from, bytes);
-#endif
-}
-
 enum { ASIDE = 16384 };          /* bytes of a chunk: half of L1 */
 enum { SHARED_BYTES = 2 << 20 }; /* the longest theta that the caches of the threads still hold after a forward pass */
 
@@ -98,9 +78,7 @@ static inline void mg_update_aside(const Update *update, char code, int isa, voi
         mg_update(update, code, isa, of_chunk, c, 0, past - i);
         mg_stream(place, aside, (size_t)((past - i) * size));
     }
-#ifdef MG_X86
-    _mm_sfence(); /* streamed stores are seen before what follows */
-#endif
+    mg_streamed();
 }
 
 /* Averages decay by way of the subnormals where no gradient comes any more (Adam's, after some 900 steps) and would

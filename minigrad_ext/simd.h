@@ -4,6 +4,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #if defined(_MSC_VER) && !defined(__clang__)
 #define MG_RESTRICT __restrict
@@ -25,7 +26,7 @@
 
 #if defined(__x86_64__) || defined(_M_X64)
 #define MG_X86 1
-#include <xmmintrin.h>
+#include <emmintrin.h>
 #endif
 
 /* The calling thread's way with rounding and subnormals. To restore it restores the exception flags too, so that those
@@ -67,6 +68,30 @@ static inline uint64_t mg_flush_on(void) {
 }
 
 static inline void mg_flush_off(uint64_t before) { mg_set_mode(before); }
+
+/* memcpy past the caches, where the processor can, for what is not read again soon or lies in the cache of another
+   thread; the first and the last bytes, of lines that are not whole, the usual way. mg_streamed() comes after the last
+   one, before other threads hear that the work is done. */
+static inline void mg_stream(void *to, const void *from, size_t bytes) {
+#ifdef MG_X86
+    const size_t gap = (size_t)(-(uintptr_t)to % 64), before = gap < bytes ? gap : bytes;
+    const size_t lines = (bytes - before) / 64 * 64;
+    char *target = (char *)to + before;
+    const char *source = (const char *)from + before;
+    memcpy(to, from, before);
+    for (size_t b = 0; b < lines; b += 16) /* four of them make a line */
+        _mm_stream_si128((__m128i *)(target + b), _mm_loadu_si128((const __m128i *)(source + b)));
+    memcpy(target + lines, source + lines, bytes - before - lines);
+#else
+    memcpy(to, from, bytes);
+#endif
+}
+
+static inline void mg_streamed(void) {
+#ifdef MG_X86
+    _mm_sfence();
+#endif
+}
 
 /* The best instruction set of this machine: 0 baseline (SSE2, NEON, plain C), 1 AVX2 and FMA, 2 AVX-512 F, BW, DQ, VL.
  */

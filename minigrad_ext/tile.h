@@ -48,7 +48,7 @@ typedef struct {
     ptrdiff_t rc, cc;
     const REAL *bias;
     ptrdiff_t bi, bj;
-    int add;
+    int add, far; /* far: no cache holds B, and its next panel lies beside this one */
 } Strip;
 
 #ifdef MG_ZIP
@@ -103,9 +103,9 @@ static void NAME(put_down)(const Strip *t, ptrdiff_t mr, const REAL *entry, ptrd
 }
 
 /* One tile of mr rows and nv vectors, of which the first nr columns exist. mr and nv are constants where this is
-   inlined, so that the accumulators live in registers. */
-MG_INLINE void NAME(tile)(const int mr, const int nv, const Strip *t, const REAL *a, ptrdiff_t ra, ptrdiff_t ca,
-                          REAL *c, const REAL *bias) {
+   inlined, so that the accumulators live in registers. fetch: ask for the same rows of the next panel. */
+MG_INLINE void NAME(tile)(const int mr, const int nv, const int fetch, const Strip *t, const REAL *a, ptrdiff_t ra,
+                          ptrdiff_t ca, REAL *c, const REAL *bias) {
     vec sum[MOST_SUMS];
     UNROLL
     for (int i = 0; i < mr * nv; i++) sum[i] = (vec){0};
@@ -113,7 +113,10 @@ MG_INLINE void NAME(tile)(const int mr, const int nv, const Strip *t, const REAL
     for (ptrdiff_t p = 0; p < t->k; p++, a += ca, b += t->rb) {
         vec row[8];
         UNROLL
-        for (int v = 0; v < nv; v++) row[v] = LOAD(b + v * LANES);
+        for (int v = 0; v < nv; v++) {
+            row[v] = LOAD(b + v * LANES);
+            if (fetch) MG_FETCH(b + (v + nv) * LANES);
+        }
         UNROLL
         for (int i = 0; i < mr; i++) {
             REAL x = a[i * ra];
@@ -148,10 +151,11 @@ MG_INLINE void NAME(tile)(const int mr, const int nv, const Strip *t, const REAL
     }
 }
 
-#define ROWS(mr, nv)                                                                                        \
+#define ROWS(mr, nv) SOME_ROWS(mr, nv, 0)
+#define SOME_ROWS(mr, nv, fetch)                                                                            \
     for (; i + mr <= t->m; i += mr) {                                                                       \
         const REAL *a = t->block ? t->a + i / t->block * t->block * t->k + i % t->block : t->a + i * t->ra; \
-        NAME(tile)(mr, nv, t, a, ra, ca, t->c + i * t->rc, t->bias ? t->bias + i * t->bi : NULL);           \
+        NAME(tile)(mr, nv, fetch, t, a, ra, ca, t->c + i * t->rc, t->bias ? t->bias + i * t->bi : NULL);    \
     }
 
 /* All rows of A against one panel of B: m x nr entries of C, nr at most TILE_VECTORS vectors. */
@@ -173,6 +177,7 @@ static void NAME(strip)(const Strip *t) {
 #if TILE_VECTORS >= 2
     case 2:
 #if TILE_VECTORS > 2
+        if (tall && t->far) SOME_ROWS(TEN_ROWS, 2, 1)
         if (tall) ROWS(TALL_ROWS, 2)
         if (tall) ROWS(TEN_ROWS, 2)
 #endif
@@ -302,3 +307,4 @@ static void NAME(columns)(ptrdiff_t m, ptrdiff_t n, const void *from, ptrdiff_t 
 }
 
 #undef ROWS
+#undef SOME_ROWS

@@ -146,6 +146,46 @@ def test_products_with_a_vector_hold_the_bound_and_have_one_set_of_bits(k, dtype
         assert (np.abs(out.T - exact) <= (k + 2) * np.finfo(dtype).eps * room).all(), m
 
 
+@pytest.mark.parametrize("m, n, dtype", [(300, 900, "f8"), (523, 517, "f4"), (4111, 1030, "f4"), (2100, 1001, "f8")])
+def test_the_product_of_a_column_and_a_row_is_that_of_its_entries(m, n, dtype):
+    """One rounding for each entry, whichever way: row by row from 1 MB on, past the caches from 16 MB on."""
+    rng = np.random.default_rng(9)
+    column, row = rng.standard_normal((m, 1)).astype(dtype), rng.standard_normal((1, n)).astype(dtype)
+    column[3, 0], column[5, 0], row[0, 2], row[0, n - 1] = np.inf, np.nan, -0.0, 1e30
+    with np.errstate(invalid="ignore"):
+        exact = column * row + 0                                         # 0 - 0 = 0, as in a sum that starts at 0
+    for threads in (1, 2, 3):
+        runtime.set_num_threads(threads)
+        for _ in range(2):
+            raw, out = guarded(np.empty((m, n), dtype), rng)
+            kernel.matmul(laid_out(column, rng), laid_out(row, rng), out)
+            np.testing.assert_array_equal(out, exact)
+            assert not np.signbit(out[out == 0]).any()
+            assert only_changed_inside(raw, out)
+    out = np.ones((m, n), dtype)
+    kernel.matmul(column, row, out, True)                                # added: by tiles
+    np.testing.assert_array_equal(out, 1 + exact)
+
+
+@pytest.mark.parametrize("rows", [10, 13])
+def test_few_rows_meet_a_matrix_that_no_cache_holds(rows):
+    """Ten classes of many examples: 17 MB of them, read a panel at a time, with and without the end of the last one."""
+    rng = np.random.default_rng(10)
+    for n in (5500, 5507):
+        a, b = rng.standard_normal((rows, 784)).astype("f4"), rng.standard_normal((784, n)).astype("f4")
+        bits = set()
+        for threads in (1, 2):
+            runtime.set_num_threads(threads)
+            for left, right in ((a, b), (b.T, a.T)):
+                out = np.empty((left.shape[0], right.shape[1]), "f4")
+                kernel.matmul(left, right, out)
+                out = out if out.shape == (rows, n) else np.ascontiguousarray(out.T)
+                bits.add(out.tobytes())
+        assert len(bits) == 1
+        bound = 2 * 786 * 2.0**-24 * (np.abs(a.astype("f8")) @ np.abs(b.astype("f8")))
+        assert (np.abs(out - a.astype("f8") @ b.astype("f8")) <= bound).all()
+
+
 @pytest.mark.parametrize("isa", runtime.available())
 def test_every_instruction_set_of_this_machine(isa):
     """100 cases in a fresh process with MINIGRAD_ISA."""
