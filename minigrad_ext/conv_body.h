@@ -44,81 +44,77 @@ typedef struct {
     int accumulate;    /* C += instead of C = */
 } Tile;
 
-/* The sums of a tile, which live in registers: `blocks` blocks of mr rows of nv vectors, all three constants. The
- * second block begins at A + ja and C + jc. */
-typedef vec NAME(Sums)[2][MR][NV];
-
-/* The sums before the first segment: C, the bias or 0. */
-MG_INLINE void NAME(begin_tile)(const int blocks, const int mr, const int nv, const Tile *t, NAME(Sums) sums) {
-    const int from_c = t->accumulate && t->columns == nv * LANES;
-    vec start[NV];
-    for (int j = 0; j < nv; j++) {
-        start[j] = (vec){0};
-        if (t->bias) start[j] = LOAD(t->bias + j * LANES);
-    }
-    for (int h = 0; h < blocks; h++)
-        for (int i = 0; i < mr; i++) {
-            const REAL *c = t->c + h * t->jc + i * t->rc;
-            for (int j = 0; j < nv; j++)
-                if (from_c)
-                    sums[h][i][j] = LOAD(c + j * LANES);
-                else
-                    sums[h][i][j] = start[j];
-        }
-#ifndef MG_PLAIN_C /* fetch the rows of C while the sums are computed */
-    if (!t->accumulate)
-        for (int h = 0; h < blocks; h++)
-            for (int i = 0; i < mr; i++)
-                for (int j = 0; j < nv; j++) __builtin_prefetch(t->c + h * t->jc + i * t->rc + j * LANES, 1);
-#endif
-}
-
-/* The sums += one segment of A times its rows of B. */
-MG_INLINE void NAME(add_segment)(const int blocks, const int mr, const int nv, const Tile *t, const Segment *seg,
-                                 NAME(Sums) sums) {
-    const ptrdiff_t ra = t->ra, ca = t->ca, rb = t->rb, length = t->length;
-    const REAL *b = t->b + seg->b * rb;
-    const REAL *a[2][(MR + 2) / 3]; /* every third row; the two behind it are at + ra, + 2 ra */
-    for (int h = 0; h < blocks; h++)
-        for (int i = 0; i < mr; i += 3) a[h][i / 3] = t->a + seg->a + h * t->ja + i * ra;
-    for (ptrdiff_t k = 0; k < length; k++) {
-        vec row[NV];
-        for (int j = 0; j < nv; j++) row[j] = LOAD(b + j * LANES);
-        for (int h = 0; h < blocks; h++)
-            for (int i = 0; i < mr; i++)
-                for (int j = 0; j < nv; j++) sums[h][i][j] += a[h][i / 3][i % 3 * ra] * row[j];
-        for (int h = 0; h < blocks; h++)
-            for (int i = 0; i < mr; i += 3) {
-                a[h][i / 3] += ca;
-                MG_OPAQUE(a[h][i / 3]);
-            }
-        b += rb;
+/* C = sums of a tile, or C += what a gradient adds, where the last vector is not full: `rows` rows of sums lie `wide`
+ * apart, C in blocks of mr rows. */
+static void NAME(put_down)(const Tile *t, int rows, int mr, int wide, const REAL *entry) {
+    for (int r = 0; r < rows; r++, entry += wide) {
+        REAL *c = t->c + r / mr * t->jc + r % mr * t->rc;
+        for (ptrdiff_t j = 0; j < t->columns; j++) c[j] = t->accumulate ? c[j] + entry[j] : entry[j];
     }
 }
 
-/* C = the sums; where the last vector is not full, by way of the stack (and C += what a gradient adds). */
-MG_INLINE void NAME(end_tile)(const int blocks, const int mr, const int nv, const Tile *t, NAME(Sums) sums) {
-    const ptrdiff_t columns = t->columns, jc = t->jc, rc = t->rc;
-    REAL *c = t->c;
-    if (columns == nv * LANES) {
-        for (int h = 0; h < blocks; h++)
-            for (int i = 0; i < mr; i++)
-                for (int j = 0; j < nv; j++) STORE(c + h * jc + i * rc + j * LANES, sums[h][i][j]);
-        return;
-    }
-    for (int h = 0; h < blocks; h++)
-        for (int i = 0; i < mr; i++) {
-            REAL row[NV * LANES] = {0}, *to = c + h * jc + i * rc;
-            for (int j = 0; j < nv; j++) STORE(row + j * LANES, sums[h][i][j]);
-            for (ptrdiff_t j = 0; j < columns; j++) to[j] = t->accumulate ? to[j] + row[j] : row[j];
-        }
-}
-
+/* One tile: `blocks` blocks of mr rows of nv vectors; the second block begins at A + ja and C + jc. All three are
+ * constants where this is inlined, and the loops over them are unrolled, so that the sums live in registers. */
 MG_INLINE void NAME(tile)(const int blocks, const int mr, const int nv, const Tile *t) {
-    NAME(Sums) sums;
-    NAME(begin_tile)(blocks, mr, nv, t, sums);
-    for (ptrdiff_t s = 0; s < t->segments; s++) NAME(add_segment)(blocks, mr, nv, t, t->seg + s, sums);
-    NAME(end_tile)(blocks, mr, nv, t, sums);
+    const int rows = blocks * mr; /* row r is row r % mr of block r / mr */
+    const ptrdiff_t ra = t->ra, ca = t->ca, rb = t->rb, rc = t->rc, ja = t->ja, jc = t->jc;
+    const ptrdiff_t length = t->length, columns = t->columns;
+    const int full = columns == nv * LANES, accumulate = t->accumulate;
+    vec sum[MR * NV];
+
+    /* the sums before the first segment: C, the bias or 0; meanwhile fetch the rows of C */
+    UNROLL
+    for (int r = 0; r < rows; r++) {
+        const REAL *c = t->c + r / mr * jc + r % mr * rc;
+        UNROLL
+        for (int j = 0; j < nv; j++) {
+            sum[r * nv + j] = (vec){0};
+            if (t->bias) sum[r * nv + j] = LOAD(t->bias + j * LANES);
+            if (accumulate && full) sum[r * nv + j] = LOAD(c + j * LANES);
+            if (!accumulate) MG_FETCH_TO_WRITE(c + j * LANES);
+        }
+    }
+
+    /* += each segment of A times its rows of B */
+    for (const Segment *seg = t->seg, *past = seg + t->segments; seg < past; seg++) {
+        const REAL *b = t->b + seg->b * rb;
+        const REAL *a[2 * MR]; /* every third row of a block; the two behind it are at + ra, + 2 ra */
+        UNROLL
+        for (int r = 0; r < rows; r++)
+            if (r % mr % 3 == 0) a[r] = t->a + seg->a + r / mr * ja + r % mr * ra;
+        for (ptrdiff_t k = 0; k < length; k++, b += rb) {
+            vec row[NV];
+            UNROLL
+            for (int j = 0; j < nv; j++) row[j] = LOAD(b + j * LANES);
+            UNROLL
+            for (int r = 0; r < rows; r++) {
+                const REAL x = a[r - r % mr % 3][r % mr % 3 * ra];
+                UNROLL
+                for (int j = 0; j < nv; j++) sum[r * nv + j] += x * row[j];
+            }
+            UNROLL
+            for (int r = 0; r < rows; r++)
+                if (r % mr % 3 == 0) {
+                    a[r] += ca;
+                    MG_OPAQUE(a[r]);
+                }
+        }
+    }
+
+    /* C = the sums */
+    if (full) {
+        UNROLL
+        for (int r = 0; r < rows; r++) {
+            REAL *c = t->c + r / mr * jc + r % mr * rc;
+            UNROLL
+            for (int j = 0; j < nv; j++) STORE(c + j * LANES, sum[r * nv + j]);
+        }
+    } else {
+        REAL entry[MR * NV * LANES];
+        UNROLL
+        for (int i = 0; i < rows * nv; i++) STORE(entry + i * LANES, sum[i]);
+        NAME(put_down)(t, rows, mr, nv * LANES, entry);
+    }
 }
 
 /* One function per tile size, so that blocks, mr and nv are constants inside. Two blocks where the registers hold them:

@@ -17,8 +17,19 @@
 
 #ifdef __GNUC__
 #define MG_FETCH(p) __builtin_prefetch((p), 0, 2) /* asks for a cache line in L2 */
+#define MG_FETCH_TO_WRITE(p) __builtin_prefetch((p), 1)
 #else
 #define MG_FETCH(p) ((void)(p))
+#define MG_FETCH_TO_WRITE(p) ((void)(p))
+#endif
+
+/* Before a loop of constant length: its body as often as that, no loop. */
+#if defined(__clang__)
+#define UNROLL _Pragma("clang loop unroll(full)")
+#elif defined(__GNUC__)
+#define UNROLL _Pragma("GCC unroll 32")
+#else
+#define UNROLL
 #endif
 
 #define MG_PASTE_(a, b) a##_##b
