@@ -4,7 +4,6 @@ A foreign or misspelled name that passed would be a hyperparameter that nothing 
 """
 from __future__ import annotations
 
-from collections.abc import Iterator
 from difflib import get_close_matches
 from typing import Any
 
@@ -39,11 +38,9 @@ def family(cls: Any) -> Any:
     return below[-1] if below else optimizer
 
 
-def descendants(cls: Any) -> Iterator[Any]:
+def descendants(cls: Any) -> list[Any]:
     """All classes derived from one, in order of definition."""
-    for kind in cls.__subclasses__():
-        yield kind
-        yield from descendants(kind)
+    return [one for kind in cls.__subclasses__() for one in (kind, *descendants(kind))]
 
 
 def refuse_attribute(opt: Any, name: str) -> None:

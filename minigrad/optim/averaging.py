@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from minigrad.arguments import number
-from minigrad.optim.optimizer import Optimizer, as_parameters
+from minigrad.optim.optimizer import Optimizer
+from minigrad.optim.parameters import as_parameters
 from minigrad.typing import Array
 
 

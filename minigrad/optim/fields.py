@@ -28,14 +28,6 @@ import numpy as np
 from minigrad.arguments import number
 from minigrad.optim.arguments import refuse_attribute, refuse_unknown
 
-if TYPE_CHECKING:
-    class Hyper:
-        """Assigned as a number or a schedule; a step reads a number."""
-
-        def __get__(self, opt: Any, owner: Any = None) -> float: ...
-        def __set__(self, opt: Any, value: float | Callable[[int], float]) -> None: ...
-else:
-    Hyper = float | Callable[[int], float]
 REQUIRED, PLACE, NAME = Parameter.empty, Parameter.POSITIONAL_OR_KEYWORD, Parameter.KEYWORD_ONLY
 
 # Where a hyperparameter may lie, by name, if its class does not say. Elsewhere: any finite number.
@@ -44,7 +36,12 @@ RANGES = {"lr": "[0, inf)", "delta": "[0, inf)", "weight_decay": "[0, inf)", "da
 
 
 class Field:
-    """A declared attribute: its value is in the optimizer's table of this kind, under its name."""
+    """A declared attribute: its value is in the table of its kind, under its name.
+
+    An array stays the one it is: what is assigned is copied into it. A number becomes another one, in a View for the
+    optimizer too: the View has its own tables, but shares the optimizer's attributes.
+    """
+    table: ClassVar[str]
     default: Any
     name: str
 
@@ -55,39 +52,55 @@ class Field:
         above = getattr(super(owner, owner), name, None)        # the interval, if none is given, as in the class above
         self.name, self.interval = name, self.interval or getattr(above, "interval", None) or RANGES.get(name)
 
-    def __get__(self, opt: Any, owner: Any = None) -> Any:
-        return self if opt is None else getattr(opt, self.table)[self.name]
-
     def __set__(self, opt: Any, value: Any) -> None:
-        self.put(opt, value)
+        values = getattr(opt, self.table)
+        mine = values.get(self.name)
+        if not isinstance(mine, np.ndarray):
+            values[self.name] = vars(opt)[self.table][self.name] = self.checked(opt, value)
+        elif value is not mine:
+            mine[...] = value
         opt.follow()
 
 
-class Hyperparameter(Field):
-    """A number in an interval, or a schedule."""
+class Hyper(Field):
+    """A hyperparameter: assigned as a number in an interval or a schedule; a step reads a number."""
     table = "_hyper"
+    if TYPE_CHECKING:
+        def __set__(self, opt: Any, value: float | Callable[[int], float]) -> None: ...
 
-    def put(self, opt: Any, value: Any) -> None:
-        opt._hyper[self.name] = self.checked(opt, value)
+    def __get__(self, opt: Any, owner: Any = None) -> float:
+        return self if opt is None else opt._hyper[self.name]               # type: ignore[return-value]
 
     def checked(self, opt: Any, value: Any) -> Any:
-        """A number as a Python float (so that float32 stays float32), or a schedule. ValueError out of range."""
-        if callable(value):
-            return value
+        """A schedule as it is; a number as a Python float, so that float32 stays float32. ValueError out of range."""
+        return value if callable(value) else self.in_range(opt, value)
+
+    def in_range(self, opt: Any, value: Any) -> float:
         interval = self.interval or "(-inf, inf)"
         real = isinstance(value, Real) and not isinstance(value, bool)
         wanted = f"in {interval}" if real else f"a number in {interval} or a schedule k -> number"
         return number(type(opt).__name__, self.name, value, interval, wanted=wanted)
 
+    def at(self, opt: Any, value: Any, k: int) -> Any:
+        """What such a value is at step k: a number as it is, of a schedule its number, checked."""
+        if not callable(value):
+            return value
+        try:
+            return self.in_range(opt, value(k))
+        except ValueError as error:
+            raise ValueError(f"{error} (schedule {value!r} at k = {k})") from None
+
 
 class State(Field):
-    """What a step leaves for the next one: an array, copied into when it is assigned, or a number of one kind."""
+    """What a step leaves for the next one: an array, or a number of one kind."""
     table = "_state"
 
-    def put(self, opt: Any, value: Any) -> None:
-        mine = opt._state[self.name]
-        if not assigned(mine, value):
-            opt._state[self.name] = index(value) if isinstance(mine, int) else float(value)
+    def __get__(self, opt: Any, owner: Any = None) -> Any:
+        return self if opt is None else opt._state[self.name]
+
+    def checked(self, opt: Any, value: Any) -> Any:
+        """An int where there is one, else a float."""
+        return index(value) if isinstance(opt._state[self.name], int) else float(value)
 
     def start(self, opt: Any) -> Any:
         """Its value before the first step."""
@@ -96,16 +109,9 @@ class State(Field):
         return self.default(opt) if callable(self.default) else self.default
 
 
-def assigned(mine: Any, value: Any) -> bool:
-    """Copy `value` into `mine`, so that whoever holds the array sees it. False if `mine` is no array."""
-    if isinstance(mine, np.ndarray) and value is not mine:
-        mine[...] = value
-    return isinstance(mine, np.ndarray)
-
-
 def hyper(default: Any = REQUIRED, interval: str | None = None) -> Any:
     """A hyperparameter: its default, and where it may lie, "(0, inf)" (if not given, what is usual for its name)."""
-    return Hyperparameter(default, interval)
+    return Hyper(default, interval)
 
 
 def state(initial: Any = None, *, init: Literal[False] = False) -> Any:
@@ -152,7 +158,7 @@ class Declared(metaclass=Made):
         for name, hint in cls.__annotations__.items():
             value, hint = vars(cls).get(name, REQUIRED), str(hint)
             kind = NAME if "KW_ONLY" in hint else kind
-            if value is REQUIRED and hint.endswith(("Hyper", str(Hyper))):
+            if value is REQUIRED and "Hyper" in hint:
                 value = declare(cls, name, hyper())
             if not (value is REQUIRED or isinstance(value, State) or "ClassVar" in hint):
                 own[name] = Parameter(name, kind, default=value.default if isinstance(value, Field) else value)
@@ -212,29 +218,22 @@ def signature_of(cls: Any) -> Signature:
     return Signature(own)
 
 
-class Part:
-    """An attribute of a View: an array, copied into when it is assigned, or a number."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-    def __get__(self, view: Any, owner: Any = None) -> Any:
-        return self if view is None else view._parts[self.name]
-
-    def __set__(self, view: Any, value: Any) -> None:
-        if not assigned(view._parts[self.name], value):         # a number: from now on, for the optimizer too
-            getattr(type(view._whole), self.name).put(view._whole, value)
-            view._parts[self.name] = value
-
-
 class View:
     """What `update`, `begin` and `point` have for self: the optimizer, but for one run of its parameters in one step.
 
     theta, g and the arrays of its state are those parameters' part of them, of equal length; hyperparameters are
     numbers; t counts the steps of these parameters. All else is the optimizer's own, to read and to set.
     """
-    __slots__ = "_parts", "_whole"
+    __slots__ = "_hyper", "_state"
     __setattr__ = object.__setattr__
+
+    def follow(self) -> None:
+        """In a step nothing follows yet."""
+
+
+def part(name: str, value: Any) -> Any:
+    """An attribute that only a View has: an array, copied into when it is assigned, or what is only to be read."""
+    return State() if isinstance(value, np.ndarray) else property(lambda view: view._state[name])
 
 
 def view(opt: Any, parts: dict[str, Any]) -> Any:
@@ -242,8 +241,9 @@ def view(opt: Any, parts: dict[str, Any]) -> Any:
     cls, names = type(opt), tuple(parts)
     views = vars(cls).get("_views", {})
     if names not in views:                                      # once for a class
-        made = type(cls)(cls.__name__, (View, cls), {name: Part(name) for name in names}, view=True)
+        own = {name: part(name, parts[name]) for name in names if not isinstance(getattr(cls, name, None), Field)}
+        made = type(cls)(cls.__name__, (View, cls), own | {"abstract": True}, view=True)
         cls._views = views | {names: made}
     seen = object.__new__(cls._views[names])
-    seen.__dict__, seen._parts, seen._whole = opt.__dict__, parts, opt
+    seen.__dict__, seen._hyper, seen._state = opt.__dict__, parts, parts
     return seen

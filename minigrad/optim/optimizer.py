@@ -8,11 +8,36 @@ from typing import Any
 import numpy as np
 
 from minigrad.optim.parameters import as_parameters
-from minigrad.optim.records import NonFiniteError, Step, Trace
 from minigrad.optim.saving import Saved
 from minigrad.typing import Array
 
-__all__ = ["NonFiniteError", "Optimizer", "Step", "as_parameters"]
+
+class NonFiniteError(ValueError, ArithmeticError):
+    """A gradient or a value of J is NaN or infinite; raised before anything was changed."""
+
+
+class Step(float):
+    """What `opt.step(J)` returns: the value of J where the step took its gradient, as a float, and
+
+    grad_norm: |g| there (None if not computed); evaluations: how many values and gradients of J the step cost;
+    reason: "" if the step was made, else why it was not ("line search failed: ..."): `minimize` then stops.
+    """
+
+    grad_norm: float | None
+    evaluations: int
+    reason: str
+
+    def __new__(cls, value: float, grad_norm: float | None = None, evaluations: int = 1, reason: str = "") -> Step:
+        step = super().__new__(cls, value)
+        step.grad_norm, step.evaluations, step.reason = grad_norm, evaluations, reason
+        return step
+
+
+class Trace(list[Any]):
+    """One dict of symbols per step; trace["v"] stacks one symbol over the steps, trace[3] is the fourth step."""
+
+    def __getitem__(self, key: Any) -> Any:
+        return np.array([step[key] for step in self]) if isinstance(key, str) else super().__getitem__(key)
 
 
 class Optimizer(Saved):
@@ -40,8 +65,7 @@ class Optimizer(Saved):
 
     @theta.setter
     def theta(self, value: Array) -> None:
-        if value is not self.params.theta:
-            self.params.theta[...] = value
+        self.params.theta[...] = value
         self.changed()
 
     def changed(self) -> None:
@@ -67,27 +91,7 @@ class Optimizer(Saved):
 
     def now(self, name: str, k: int | None = None) -> Any:
         """The value of a hyperparameter at step k (default: the step being made, self.k + 1)."""
-        return self.at_step(name, self._hyper[name], self.k + 1 if k is None else k)
-
-    def at_step(self, name: str, value: Any, k: int) -> Any:
-        """A number as it is; of a schedule its value at step k, checked."""
-        if not callable(value):
-            return value
-        try:
-            found = self.validated(name, value(k))
-            if callable(found):
-                raise ValueError(f"it returned {found!r}")
-            return found
-        except ValueError as error:
-            raise ValueError(f"{error} (schedule {value!r} at k = {k})") from None
-
-    def validated(self, name: str, value: Any) -> Any:
-        """A value that the hyperparameter may have, a number or a schedule. ValueError else."""
-        return getattr(type(self), name).checked(self, value)
-
-    def declare(self, name: str, value: Any) -> None:
-        """Add to the state what no line of a class can name, as an array for every layer."""
-        self._state[name] = value
+        return getattr(type(self), name).at(self, self._hyper[name], self.k + 1 if k is None else k)
 
     # ---- the objective
 
@@ -137,5 +141,5 @@ class Optimizer(Saved):
             self._trace.append({name: np.array(value) for name, value in symbols.items()})
 
     def __repr__(self) -> str:
-        hyper = ", ".join(f"{name}={value!r}" for name, value in self._hyper.items())
+        hyper = ", ".join(f"{name}={value!r}" for name, value in vars(self)["_hyper"].items())
         return f"{type(self).__name__}({hyper}; n={self.n}, k={self.k})"

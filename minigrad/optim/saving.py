@@ -10,35 +10,40 @@ import numpy as np
 from minigrad.optim import schedules
 from minigrad.optim.fields import Declared
 
-INTEGER = int | np.integer
+# key, what there is now, the function that puts back another; None: it has to be the same
+Entry = tuple[str, Any, Callable[[Any], Any] | None]
+
+
+def table(kind: str, values: dict[str, Any]) -> Iterator[Entry]:
+    """The entries of a table: an array is copied into, a number becomes another one."""
+    for name, value in values.items():
+        put = partial(np.copyto, value) if isinstance(value, np.ndarray) else partial(values.__setitem__, name)
+        yield f"{kind}.{name}", value, put
 
 
 class Saved(Declared):
     """Saving and loading, for Optimizer: hyperparameters (schedules by their text), the state and the step count."""
 
-    def entries(self) -> Iterator[tuple[str, Any, Callable[[Any], Any]]]:
-        """(key, what there is now, the function that puts back another) of all that the next step depends on."""
+    def entries(self) -> Iterator[Entry]:
+        """All that the next step depends on."""
+        yield "kind", type(self).__name__, None
+        yield "n", self.n, None
         yield "k", self.k, partial(setattr, self, "k")
-        for name, value in self._hyper.items():
-            yield f"hyper.{name}", value, partial(self._hyper.__setitem__, name)
-        for name, value in self._state.items():
-            put = partial(np.copyto, value) if isinstance(value, np.ndarray) else partial(self._state.__setitem__, name)
-            yield f"state.{name}", value, put
+        yield from table("hyper", self._hyper)
+        yield from table("state", self._state)
 
     def state_dict(self) -> dict[str, Any]:
         """Everything the next step depends on but theta: a flat dict of arrays, numbers and strings (all copies).
 
         Save theta itself inside `with opt.at_theta():`; load theta before the optimizer.
         """
-        return {"kind": type(self).__name__, "n": self.n} | {
-            key: value.copy() if isinstance(value, np.ndarray) else schedules.describe(value)
-            for key, value, _ in self.entries()}
+        return {key: value.copy() if isinstance(value, np.ndarray) else schedules.describe(value)
+                for key, value, _ in self.entries()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Continue where `state` was saved. One ValueError lists every mismatch, and then nothing has changed;
         NotASchedule, a ValueError too, if a text among them is no schedule's: then the file is at fault."""
-        own = {"kind": (type(self).__name__, None), "n": (self.n, None)}
-        own |= {key: (value, put) for key, value, put in self.entries()}
+        own = {key: (value, put) for key, value, put in self.entries()}
         problems, found, kind = [f"{key} is missing" for key in own if key not in state], {}, ValueError
         problems += [f"{key} is not known" for key in state if key not in own]
         for key in (key for key in own if key in state):
@@ -50,8 +55,8 @@ class Saved(Declared):
         if problems:
             raise kind(f"{type(self).__name__}.load_state_dict: " + "; ".join(problems))
         for key, value in found.items():
-            if key not in ("kind", "n"):
-                own[key][1](value)
+            if (put := own[key][1]) is not None:
+                put(value)
 
     def restored(self, key: str, mine: Any, theirs: Any) -> Any:
         """What is to be put back for `key`, where there is `mine` now and `theirs` was saved. ValueError if not."""
@@ -61,7 +66,7 @@ class Saved(Declared):
                     raise ValueError(f"{key} was {theirs:.60}: give the optimizer that function before loading")
                 return mine
             theirs = schedules.restore(theirs) if isinstance(theirs, str) else theirs
-            return self.validated(key.rpartition(".")[2], theirs)
+            return getattr(type(self), key.rpartition(".")[2]).checked(self, theirs)
         if isinstance(mine, np.ndarray):
             theirs = np.asarray(theirs)
             if theirs.shape != mine.shape or theirs.dtype != mine.dtype:
@@ -74,7 +79,7 @@ class Saved(Declared):
         elif isinstance(mine, float):
             wanted, right = "a number", isinstance(theirs, float | int) and not isinstance(theirs, bool)
         else:
-            wanted, right = "a count", isinstance(theirs, INTEGER) and not isinstance(theirs, bool) \
+            wanted, right = "a count", isinstance(theirs, int | np.integer) and not isinstance(theirs, bool) \
                 and 0 <= theirs < 2**63
         if not right:
             raise ValueError(f"{key} is {theirs!r:.60}, wanted {wanted}")

@@ -17,7 +17,7 @@ from minigrad import random
 from minigrad.arguments import count, number
 from minigrad.optim import minimize
 from minigrad.optim.minimize import Result
-from minigrad.optim.optimizer import as_parameters
+from minigrad.optim.parameters import as_parameters
 from minigrad.typing import Array, Random
 
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from minigrad.arguments import count, number
-from minigrad.optim.optimizer import as_parameters
+from minigrad.optim.parameters import as_parameters
 from minigrad.typing import Array
 
 

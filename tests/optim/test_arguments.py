@@ -30,6 +30,19 @@ def test_the_classes_that_have_the_argument_are_named():
         optim.SGD(np.ones(3), lr=0.1, dampening=0.9)
 
 
+def test_a_class_is_named_once_and_only_if_it_is_ours():
+    """Also when a step has made a View of it, a class of its name that is derived from it."""
+    class Mine(optim.AMSGrad):
+        def update(self, g):
+            super().update(g)
+    for kind in (optim.AMSGrad, Mine):
+        kind(np.ones(3)).step(g=np.ones(3))
+    with pytest.raises(TypeError) as caught:
+        optim.SGD(np.ones(3), lr=0.1, rho1=0.9)
+    *_, owners = str(caught.value).removesuffix(" have it").split(". ")
+    assert owners.split(", ").count("AMSGrad") == 1 and "Mine" not in owners
+
+
 class Inner(optim.FirstOrder):
     """A student's class that gives the base a hyperparameter which its own signature does not name."""
     def __init__(self, params, lr, **options):

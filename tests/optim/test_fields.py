@@ -188,6 +188,17 @@ def test_update_runs_on_a_view_and_the_optimizer_keeps_its_meaning(vector):
     assert opt.made == 3 and type(opt) is Watching and not isinstance(opt, View)
 
 
+def test_a_view_shows_itself_as_the_optimizer_does():
+    shown = []
+
+    class Printing(optim.SGD):
+        def update(self, g):
+            shown.append(repr(self))
+    opt = Printing(np.ones(3), lr=schedules.Constant(0.5))
+    opt.step(g=np.ones(3))
+    assert shown == [repr(opt)] and "lr=Constant(0.5)" in shown[0]
+
+
 def test_state_of_any_kind_is_saved_traced_and_restored():
     one, two = np.ones(3), np.ones(3)
     opt, other = Heavy(one, lr=0.1), Heavy(two, lr=0.1)

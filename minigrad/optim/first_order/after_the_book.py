@@ -13,8 +13,8 @@ from minigrad.optim.fields import Hyper, hyper, state
 from minigrad.optim.first_order.adaptive import Adam
 from minigrad.optim.first_order.base import FirstOrder
 from minigrad.optim.first_order.sgd import Momentum
+from minigrad.optim.optimizer import Step
 from minigrad.optim.parameters import matrix_shape
-from minigrad.optim.records import Step
 from minigrad.typing import Array
 
 
@@ -203,9 +203,9 @@ class SAM(Momentum):
 
     def evaluate(self, J: Any, theta: Array) -> tuple[float, Array]:
         value, g = super().evaluate(J, theta)
-        moved, numbers, pieces = theta.copy(), self.values(self.k + 1), self.movable()
-        norm = sqrt(sum(float(np.sum(np.square(g[start:stop], dtype=np.float64))) for start, stop, _ in pieces))
-        for start, stop, group in pieces:
+        moved, numbers, runs = theta.copy(), self.values(self.k + 1), self.movable()
+        norm = sqrt(sum(float(np.sum(np.square(g[start:stop], dtype=np.float64))) for start, stop, *_ in runs))
+        for start, stop, group, _ in runs:
             moved[start:stop] += g[start:stop] * (numbers[group]["radius"] / (norm or 1.0))
         return value, super().evaluate(J, moved)[1]
 

@@ -1,7 +1,7 @@
 """First-order methods: a subclass writes `update(g)`, one pass of its loop, and `point()` if g is taken elsewhere."""
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import KW_ONLY
 from functools import partial
 from typing import Any, ClassVar, overload
@@ -9,10 +9,10 @@ from typing import Any, ClassVar, overload
 import numpy as np
 
 from minigrad.optim.fields import Hyper, hyper, view
-from minigrad.optim.first_order.gradient import decayed, given, left_by_backward, refuse_non_finite
-from minigrad.optim.first_order.groups import Group, cut, make_groups, shapes_of
+from minigrad.optim.first_order.groups import Run, cut, make_groups
 from minigrad.optim.first_order.interim import InterimPoint
-from minigrad.optim.records import Step
+from minigrad.optim.optimizer import NonFiniteError, Step
+from minigrad.optim.saving import Entry, table
 from minigrad.typing import Array
 
 
@@ -48,9 +48,9 @@ class FirstOrder(InterimPoint):
     def fill(self, args: tuple[Any, ...], given: dict[str, Any]) -> None:
         super().fill(args, given)
         self._work = {name: np.zeros(self.n, self.dtype) for name in self.work}
-        self.groups = [Group(self, "the rest"), *make_groups(self, self.groups)]
-        self._pieces = cut(self.params.slices, self.groups, type(self).__name__)
-        self._shapes = shapes_of(self.params, self._pieces, type(self).__name__) if self.by_parameter else {}
+        self.groups = make_groups(self, self.groups)
+        self._pieces = cut(self)
+        self._shapes = {start: shape for start, *_, shape in self._pieces} if self.by_parameter else {}
         self._counts = [0] * len(self._pieces)
         self._decayed = None
 
@@ -75,38 +75,39 @@ class FirstOrder(InterimPoint):
         Slices without a gradient since zero_grad, and frozen ones, keep their bits, state and step count.
         """
         theta, numbers, outcome = self.check_theta(), self.values(self.k + 1), None
-        backward, there = J is None and g is None, theta            # there: where g was taken
-        if backward:
-            g, skipped = left_by_backward(self), self.params.unwritten
-        else:
+        backward, moves, there = J is None and g is None, self.has_point, theta     # there: where g was taken
+        if moves and not backward:
             self.return_to_theta()
-            there, skipped = self.interim(), getattr(self.params, "frozen", ())
-            if J is None:
-                g = given(self, g, theta)
-            else:
-                value, g = self.evaluate(J, there)
-                theta, outcome = self.check_theta(), Step(value, float(np.linalg.norm(g)))
-                there = there if self.has_point else theta          # J may have laid the parameters out anew
-        runs, counts = self.runs(skipped)
+            there = self.interim()
+        if backward:
+            g = left_by_backward(self)
+        elif J is None:
+            g = given(self, g, theta)
+        else:
+            value, g = self.evaluate(J, there)
+            theta, outcome = self.check_theta(), Step(value, float(np.linalg.norm(g)))
+            there = there if moves else theta                       # J may have laid the parameters out anew
+        runs, counts = self.runs(self.params.unwritten if backward else getattr(self.params, "frozen", ()))
         if not runs:
             raise ValueError(f"{type(self).__name__}.step: no parameter has a gradient: call backward() first")
         if self.check_finite:
             refuse_non_finite(self, g, runs, outcome)
-        if backward and self.has_point:
+        if moves and backward:
             theta = self.theta_of_step(runs)
         if not self.decoupled and any([each["weight_decay"] for each in numbers]):
             g = self._decayed = decayed(g, there, runs, numbers, self._decayed)
         self.__dict__["k"] += 1                         # as self.k += 1, but __setattr__ takes 0.3 us
         try:
-            self.advance(theta, g, runs, numbers)
+            self.advance(type(self).update, runs, numbers, {"theta": theta, "g": g})
         except BaseException:                           # half done: k counts whole steps, the parameters are at theta
             self.k -= 1
-            self.put_at_theta(theta)
+            self.return_to_theta()
+            self.changed()
             raise
         self._counts[:] = counts
         if self._trace is not None:
             self.record(theta=theta, g=g, **self._state, **numbers[0])
-        if backward and self.has_point:
+        if moves and backward:
             self.move_ahead(theta)
         else:
             self.changed()
@@ -114,64 +115,63 @@ class FirstOrder(InterimPoint):
 
     def values(self, k: int) -> list[dict[str, Any]]:
         """Every group's hyperparameters at step k, as numbers; ValueError if a schedule leaves its range."""
-        rest = {name: self.at_step(name, value, k) if callable(value) else value for name, value in self._hyper.items()}
-        if len(self.groups) == 1:
-            return [rest]
-        return [rest] + [rest | {name: self.at_step(name, value, k) for name, value in group.own.items()}
-                         for group in self.groups[1:]]
+        cls = type(self)
+        own = [{name: getattr(cls, name).at(self, value, k) if callable(value) else value
+                for name, value in group.own.items()} for group in self.groups]
+        return own if len(own) == 1 else [own[0] | each for each in own]
 
-    def runs(self, skipped: Collection[str]) -> tuple[list[tuple[int, int, int, int]], list[int]]:
-        """(start, stop, group, t) for maximal runs of parameters of equal group and step count (or, `by_parameter`, for
-        every parameter); the counts after it."""
+    def runs(self, skipped: Collection[str]) -> tuple[list[Run], list[int]]:
+        """Maximal runs of parameters of equal group and step count (or, `by_parameter`, every parameter), but for those
+        whose names are skipped and frozen groups; the counts after a step of them."""
         counts = self._counts
-        if not (skipped or self._shapes) and len(self.groups) == 1 and counts.count(counts[0]) == len(counts):
+        if not (skipped or self.by_parameter) and len(self.groups) == 1 and counts.count(counts[0]) == len(counts):
             return [(0, self.n, 0, counts[0] + 1)], [counts[0] + 1] * len(counts)
         runs, counts = [], list(counts)
-        for i, (start, stop, name, group) in enumerate(self._pieces):
+        for i, (start, stop, name, group, _) in enumerate(self._pieces):
             if name not in skipped and not self.groups[group].frozen:
                 t = counts[i] = counts[i] + 1
-                if runs and runs[-1][1:] == (start, group, t) and not self._shapes:
+                if runs and runs[-1][1:] == (start, group, t) and not self.by_parameter:
                     start = runs.pop()[0]
                 runs.append((start, stop, group, t))
         return runs, counts
 
-    def parts(self, theta: Array, start: int, stop: int, numbers: dict[str, Any]) -> dict[str, Any]:
-        """What a View of parameters start ... stop has, by name."""
+    def parts(self, run: Run, numbers: list[dict[str, Any]], arrays: dict[str, Array]) -> dict[str, Any]:
+        """What a View of a run has, by name: this step's numbers, and its part of the arrays and of the state."""
+        start, stop, group, t = run
+        whole = {**numbers[group], **arrays, **self._state, **self._work, "t": t}
+        if self._shapes:
+            whole["shape"] = self._shapes[start]
         if stop - start == self.n:
-            return {**numbers, "theta": theta, **self._state, **self._work}
-        own = {name: value[start:stop] if np.shape(value) == theta.shape else value
-               for name, value in (self._state | self._work).items()}
-        return {**numbers, "theta": theta[start:stop], **own}
+            return whole
+        return {name: value[start:stop] if getattr(value, "shape", None) == (self.n,) else value
+                for name, value in whole.items()}
 
-    def advance(self, theta: Array, g: Array, runs: list[tuple[int, int, int, int]],
-                numbers: list[dict[str, Any]]) -> str:
-        """`update`, or its kernel, on every run."""
-        cls = type(self)
-        kernel = getattr(cls.update, "kernel", None)
-        for start, stop, group, t in runs:
-            parts = self.parts(theta, start, stop, numbers[group])
-            parts["g"], parts["t"] = g if len(g) == stop - start else g[start:stop], t
-            if self._shapes:
-                parts["shape"] = self._shapes[start]
-            if t == 1 and cls.begin is not FirstOrder.begin:
+    def advance(self, method: Any, runs: list[Run], numbers: list[dict[str, Any]], arrays: dict[str, Array]) -> None:
+        """`update` or `point` on every run: its kernel, or its text on a View. arrays: theta, and g to read or `out` to
+        fill, (n,) each."""
+        kernel, updates = getattr(method, "kernel", None), "g" in arrays
+        for run in runs:
+            parts = self.parts(run, numbers, arrays)
+            if run[3] == 1 and updates and type(self).begin is not FirstOrder.begin:
                 view(self, parts).begin()
-            if kernel is None:
-                view(self, parts).update(parts["g"])
+            if kernel is not None:
+                kernel(*[parts[name] for name in method.arguments])
+            elif updates:
+                method(view(self, parts), parts["g"])
             else:
-                kernel(*[parts[name] for name in cls.update.arguments])
+                parts["out"][...] = method(view(self, parts))
 
     # ---- saving
 
-    def entries(self) -> Iterator[tuple[str, Any, Callable[[Any], Any]]]:
+    def entries(self) -> Iterator[Entry]:
         """As for every optimizer; then the groups, the parameters' own step counts, and whether to look ahead."""
         yield from super().entries()
         for i, group in enumerate(self.groups[1:], 1):
-            for name, value in group.own.items():
-                yield f"group.{i}.{name}", value, partial(group.own.__setitem__, name)
+            yield from table(f"group.{i}", group.own)
             yield f"frozen.{i}", int(group.frozen), partial(group.__setitem__, "frozen")
-        yield "stops", np.array([stop for _, stop, _, _ in self._pieces]), lambda stops: None
+        yield "stops", np.array([stop for _, stop, *_ in self._pieces]), None
         yield "counts", np.array(self._counts), lambda counts: setattr(self, "_counts", counts.tolist())
-        yield "at_point", int(bool(self._ahead) or self._paused), self.restore_point
+        yield "at_point", int(self._ahead != ()), self.restore_point
 
     def restored(self, key: str, mine: Any, theirs: Any) -> Any:
         found = super().restored(key, mine, theirs)
@@ -180,3 +180,44 @@ class FirstOrder(InterimPoint):
         if key == "counts" and (found < 0).any():
             raise ValueError("counts are negative")
         return found
+
+
+# ---- what a step asks of its gradient: to be there, finite, and decayed
+
+def left_by_backward(opt: Any) -> Array:
+    """g as backward left it. ValueError where no backward writes it."""
+    g = opt.params.g
+    if g is None:
+        raise ValueError(f"{type(opt).__name__}.step: theta is a plain array, no backward writes its gradient: "
+                         "pass the objective, step(J), or the gradient, step(g=...)")
+    return g
+
+
+def given(opt: Any, g: Array, theta: Array) -> Array:
+    """A gradient that somebody computed. ValueError if it is not shaped like theta."""
+    if np.shape(g) != theta.shape or g.dtype != theta.dtype:
+        raise ValueError(f"{type(opt).__name__}.step: g must be {theta.shape} {theta.dtype}, "
+                         f"got {np.shape(g)} {getattr(g, 'dtype', type(g).__name__)}")
+    return g
+
+
+def refuse_non_finite(opt: Any, g: Array, runs: list[Run], value: Any) -> None:
+    """NonFiniteError for a value of J (if there is one) that is NaN or infinite, or a gradient in the runs."""
+    if value is not None and not np.isfinite(value):
+        raise NonFiniteError(f"{type(opt).__name__}.step: J is {float(value)} at step {opt.k + 1}")
+    for start, stop, *_ in runs:
+        if not np.isfinite(g[start:stop]).all():
+            bad = [name for a, b, name, *_ in opt._pieces if start <= a < stop and not np.isfinite(g[a:b]).all()]
+            raise NonFiniteError(f"{type(opt).__name__}.step: the gradient of {', '.join(bad)} is not finite "
+                                 f"at step {opt.k + 1}; nothing was changed")
+
+
+def decayed(g: Array, theta: Array, runs: list[Run], numbers: list[dict[str, Any]],
+            out: Array | None) -> Array:
+    """out <- g + weight_decay theta (L2, coupled) in the runs, each with its own decay. out None: a fresh one."""
+    out = np.empty_like(theta) if out is None else out
+    for start, stop, group, _ in runs:
+        part = slice(start, stop)
+        np.multiply(theta[part], numbers[group]["weight_decay"], out=out[part])
+        out[part] += g[part]
+    return out

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from minigrad.optim.fields import view
+from minigrad.optim.first_order.groups import Run
 from minigrad.optim.optimizer import Optimizer
 from minigrad.typing import Array
 
@@ -25,11 +25,9 @@ class InterimPoint(Optimizer):
     """
     abstract = True
     has_point: ClassVar[bool]
-    _kept_theta = None      # theta, while the parameters are at the interim point
-    _ahead = ()             # (start, stop, group) of what is there; () while all parameters are at theta
-    _sample = None          # indices of 64 elements
-    _sampled = None         # their bytes at the interim point: if they differ later, somebody changed the parameters
-    _paused = False         # inside `at_theta`: at theta, to go ahead again at its end
+    _ahead = ()             # the runs that are at the interim point; () while all are at theta, None inside `at_theta`
+    _theta = None           # theta, while they are
+    _sampled = None         # the bytes of 64 elements there: if they differ later, somebody changed the parameters
 
     def point(self) -> Array:
         """Where the gradient belongs, for methods that do not take it at theta."""
@@ -44,26 +42,14 @@ class InterimPoint(Optimizer):
         theta = self.true_theta()
         return self.write_point(theta, theta.copy(), self.movable()) if self.has_point else theta
 
-    def write_point(self, theta: Array, out: Array, pieces: list[tuple[int, int, int]]) -> Array:
-        """out <- point() in the pieces given; out."""
-        point, numbers = type(self).point, self.values(self.k + 1)
-        kernel = getattr(point, "kernel", None)
-        for start, stop, group in pieces:
-            parts = self.parts(theta, start, stop, numbers[group])
-            if kernel is None:
-                out[start:stop] = view(self, parts).point()
-            else:
-                parts["out"] = out[start:stop]
-                kernel(*[parts[name] for name in point.arguments])
+    def write_point(self, theta: Array, out: Array, runs: list[Run]) -> Array:
+        """out <- point() of the next step in the runs given; out."""
+        self.advance(type(self).point, runs, self.values(self.k + 1), {"theta": theta, "out": out})
         return out
 
-    def movable(self) -> list[tuple[int, int, int]]:
-        """(start, stop, group) for what is not frozen; one piece where that is everything and one group."""
-        frozen = getattr(self.params, "frozen", ())
-        if len(self.groups) == 1 and not frozen:
-            return [(0, self.n, 0)]
-        return [(start, stop, group) for start, stop, name, group in self._pieces
-                if name not in frozen and not self.groups[group].frozen]
+    def movable(self) -> list[Run]:
+        """The runs of all that is not frozen."""
+        return self.runs(getattr(self.params, "frozen", ()))[0]
 
     def true_theta(self) -> Array:
         """theta, wherever the parameters are. What was frozen at the interim point has its theta there.
@@ -73,20 +59,19 @@ class InterimPoint(Optimizer):
         live = self.params.theta
         if not self._ahead:
             return live
-        if live[self._sample].tobytes() != self._sampled:
+        if sample(live) != self._sampled:
             raise ValueError(f"{type(self).__name__}: the parameters were at the interim point, where the next "
                              f"backward belongs, and were changed there: change them inside `with opt.at_theta():`")
-        pieces = self.movable()
-        if pieces != self._ahead:
-            theta = live.copy()
-            for start, stop, _ in pieces:
-                theta[start:stop] = self._kept_theta[start:stop]
-            self._kept_theta = theta
-        return self._kept_theta
+        runs = self.movable()
+        if runs != self._ahead:
+            theta, self._theta = self._theta, live.copy()
+            for start, stop, *_ in runs:
+                self._theta[start:stop] = theta[start:stop]
+        return self._theta
 
-    def theta_of_step(self, runs: list[tuple[int, int, int, int]]) -> Array:
+    def theta_of_step(self, runs: list[Run]) -> Array:
         """theta for a step by backward. ValueError if its gradient was not taken at the interim point."""
-        if not self._ahead or self._ahead != self.movable():
+        if self._ahead != self.movable():
             there, live = self.interim(), self.params.theta
             if any(not np.array_equal(there[a:b], live[a:b], equal_nan=True) for a, b, *_ in runs):
                 raise ValueError(f"{type(self).__name__}.step: the gradient was taken at theta, but it belongs at the "
@@ -97,37 +82,28 @@ class InterimPoint(Optimizer):
 
     def move_ahead(self, theta: Array) -> None:
         """Move the parameters to the interim point; an error (in a schedule, in a `point`) leaves them at theta."""
-        live = self.params.theta
-        if self._kept_theta is None:
-            self._kept_theta = np.empty_like(theta)
-            self._sample = np.linspace(0, self.n - 1, min(self.n, 64)).astype(int)
-        if theta is not self._kept_theta:
-            self._kept_theta[...] = theta
+        live, ahead = self.params.theta, self.movable()
+        theta = theta.copy() if theta is live else theta
         try:
-            pieces = self.movable()
-            self.write_point(self._kept_theta, live, pieces)
+            self.write_point(theta, live, ahead)
         except BaseException:
-            self.put_at_theta(self._kept_theta)
+            live[...], ahead = theta, ()
             raise
-        self._ahead, self._sampled = pieces, live[self._sample].tobytes()
-        self.changed()
-
-    def put_at_theta(self, theta: Array) -> None:
-        """The parameters are at theta from now on."""
-        self._ahead = ()
-        if theta is not self.params.theta:
-            self.params.theta[...] = theta
-        self.changed()
-
-    def return_to_theta(self) -> None:
-        """Put theta back, to the bit, if the parameters are at the interim point."""
-        if self._ahead:
-            self.put_at_theta(self.true_theta())
+        finally:
+            vars(self).update(_theta=theta, _ahead=ahead, _sampled=sample(live))        # faster than __setattr__
+            self.changed()
 
     def look_ahead(self) -> None:
         """Put the parameters at the interim point, for the next backward; the opposite of `return_to_theta`."""
         if self.has_point and not np.array_equal(self.interim(), self.params.theta, equal_nan=True):
             self.move_ahead(self.true_theta())
+
+    def return_to_theta(self) -> None:
+        """Put theta back, to the bit, if the parameters are at the interim point."""
+        if self._ahead:
+            self.params.theta[...] = self.true_theta()
+            self._ahead = ()
+            self.changed()
 
     def follow(self) -> None:
         """The interim point depends on hyperparameters and state: go where it is now."""
@@ -141,7 +117,7 @@ class InterimPoint(Optimizer):
         they are not (after `opt.step(J)`, after `fit`), call it before the forward pass: they move.
         """
         super().zero_grad()
-        if self.has_point and not self._paused and self._ahead != self.movable():
+        if self.has_point and self._ahead is not None and self._ahead != self.movable():
             self.look_ahead()
 
     @contextmanager
@@ -150,26 +126,34 @@ class InterimPoint(Optimizer):
 
         If the block raises and the way back does too, the block's error is the one that counts, and theta stays.
         """
-        was_ahead, paused = bool(self._ahead), self._paused
+        if not self._ahead:
+            yield self.params.theta
+            return
         self.return_to_theta()
-        self._paused = paused or was_ahead
+        self._ahead = None
         try:
             yield self.params.theta
         except BaseException:
             with suppress(Exception):
-                self.resume(was_ahead, paused)
+                self.resume()
             raise
-        self.resume(was_ahead, paused)
+        self.resume()
 
-    def resume(self, was_ahead: Any, paused: bool) -> None:
-        """At the end of `at_theta`, or after loading a state: ahead again, if the parameters were ahead."""
-        self._paused = paused
-        if was_ahead and not paused and not self._ahead:
+    def resume(self) -> None:
+        """At the end of `at_theta`: ahead again, if nobody went there meanwhile."""
+        if self._ahead is None:
             self.move_ahead(self.params.theta)
 
     def restore_point(self, was_ahead: Any) -> None:
-        """After loading a state: back to theta from where the old one had led, then ahead if the new one says so."""
-        with suppress(ValueError):
-            self.return_to_theta()
-        self._ahead = ()
-        self.resume(was_ahead, self._paused)
+        """After loading a state: back to theta from where the old one had led, then ahead if the new one says so; at
+        the end of `at_theta`, inside one."""
+        if self._ahead is not None:
+            with suppress(ValueError):
+                self.return_to_theta()
+            self._ahead = None if was_ahead else ()
+            self.resume()
+
+
+def sample(theta: Array) -> bytes:
+    """64 of its numbers, at equal distances, as bytes."""
+    return theta[::max(1, len(theta) // 64)].tobytes()

@@ -91,7 +91,7 @@ class NesterovNotes(Momentum):
     def book_theta(self) -> Array:
         """theta - alpha v: the theta of algorithm 8.3, a fresh (n,) array."""
         theta, values = self.theta.copy(), self.values(self.k + 1)
-        for start, stop, group in self.movable():
+        for start, stop, group, _ in self.movable():
             theta[start:stop] -= values[group]["momentum"] * self.v[start:stop]
         return theta
 

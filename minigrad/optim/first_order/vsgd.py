@@ -9,7 +9,7 @@ from minigrad.arguments import count
 from minigrad.kernels.optim import compiled_as
 from minigrad.optim.fields import Hyper, hyper, state
 from minigrad.optim.first_order.base import FirstOrder
-from minigrad.optim.records import Step
+from minigrad.optim.optimizer import Step
 from minigrad.random import generator
 from minigrad.typing import Array
 

@@ -84,8 +84,8 @@ class PRONG(SecondOrder):
             n_out, size = b.stop - b.start, w.stop - w.start
             if size % n_out == 0:
                 self.layers[stem.removesuffix(".")] = (w, b, (size // n_out, n_out))
-                self.declare(f"{stem}c", np.zeros(size // n_out))
-                self.declare(f"{stem}U", np.eye(size // n_out))
+                self._state[f"{stem}c"] = np.zeros(size // n_out)
+                self._state[f"{stem}U"] = np.eye(size // n_out)
 
     def refresh(self, J: Any, theta: Array) -> str:
         """Whiten every layer whose inputs J gives."""

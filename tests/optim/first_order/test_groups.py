@@ -103,6 +103,7 @@ def test_a_slice_may_cut_a_parameter(vector, quadratic):
     ([dict(params=slice(0, 6, 2), lr=1)], "have step 1"),
     ([dict(params=np.ones(3), lr=1)], "not part of the optimizer's theta"),
     ([dict(params=7, lr=1)], "name pattern, a slice.*got int"),
+    ([dict(params=[], lr=1)], "name pattern, a slice.*got list"),
     ([dict(lr=1)], r"a group is dict\(params=..., lr=...\)"),
     ([dict(params=["0.w", slice(2, 4)], lr=1)], "element 2 of theta is in two groups"),
 ], ids=str)
@@ -164,3 +165,15 @@ def test_a_part_of_theta_names_itself_also_at_either_end(start, stop):
     theta = np.zeros(6)
     optim.SGD(theta, lr=1.0, groups=[dict(params=theta[start:stop], lr=2.0)]).step(g=np.ones(6))
     assert list(np.flatnonzero(theta == -2)) == list(range(start, stop))
+
+
+def test_every_second_element_is_no_part():
+    """It shares theta's memory, but a group is intervals: these would be the first three elements."""
+    theta = np.zeros(6)
+    with pytest.raises(ValueError, match="not part of the optimizer's theta"):
+        optim.SGD(theta, lr=1.0, groups=[dict(params=theta[::2], lr=2.0)])
+
+
+def test_a_group_says_what_it_is(vector):
+    opt = optim.SGD(vector(), lr=0.1, groups={"0.b": dict(lr=0.5, frozen=True)})
+    assert repr(opt.groups[1]) == "Group(label=\"'0.b'\", own={'lr': 0.5}, frozen=True)"
