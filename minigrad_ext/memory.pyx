@@ -41,6 +41,11 @@ cdef class Block:
     """Memory that can be written through the buffer protocol, and goes back when nobody refers to it."""
     cdef Memory memory
 
+    @property
+    def one_array(self):
+        """No more than one array lies here; what else looks at it is a view of that (see core.graph.own)."""
+        return True
+
     def __getbuffer__(self, Py_buffer *view, int flags):
         PyBuffer_FillInfo(view, self, self.memory.start, <Py_ssize_t> self.memory.size, False, flags)
 

@@ -78,7 +78,7 @@ def test_an_edit_of_a_twin_or_of_what_it_uses_takes_effect(copy):
 
 @needs_engine
 def test_an_edit_of_the_engine_takes_effect(copy):
-    edit(copy, "core/sweep.py", "        leaf.receive(g)", "        leaf.receive(10 * g)")
+    edit(copy, "core/sweep.py", "leaf.receive([grads.pop(leaf)])", "leaf.receive([10 * grads.pop(leaf)])")
     (_, _, gradient, *_, text), warned = run(copy)
     assert (gradient, text) == ("20.0", "True") and warned == ["minigrad/core/sweep.py"]
 

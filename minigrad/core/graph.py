@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 import weakref
 from collections.abc import Iterable, Iterator, Sequence
+from sys import getrefcount
 from threading import RLock
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -49,14 +50,15 @@ class Leaf:
         self.name: str | None = name
         self.lock: Any = RLock()
 
-    def receive(self, g: Array) -> None:
-        """Add g to the gradient (the first one is copied: a leaf never shares its gradient with anything)."""
+    def receive(self, given: list[Array]) -> None:
+        """Add the array in a list of one, which is emptied, to the gradient. The first one becomes the gradient if
+        nobody else holds it, and is copied if somebody does: a leaf never shares its gradient with anything."""
         self.lock.acquire()               # `with` takes three times as long
         try:
             if self.grad is None:
-                self.grad = np.array(g)
+                self.grad = own(given)
             else:
-                self.grad += g
+                self.grad += given.pop()
         finally:
             self.lock.release()
 
@@ -68,6 +70,28 @@ class Leaf:
     def touch(self) -> None:
         """Values have changed: graphs recorded before may no longer be used."""
         self.changed = changes.latest = next(clock)
+
+
+def own(given: list[Array]) -> Array:
+    """The array in a list of one, taken out of it: itself if nobody else holds it, else a copy.
+
+    Nobody: its references are counted. A name, a container, a closure that has it is one, and so is a view of it.
+    """
+    array = given.pop()
+    if getrefcount(array) <= _alone and array.flags.writeable and (
+            array.base is None or getattr(array.base, "one_array", False)):      # memory of its own, or a block of ours
+        return array
+    return np.array(array)
+
+
+for _alone in range(1, 9):                # how many references `own` itself makes, as text and compiled
+    _given = [np.zeros(1)]
+    _array = weakref.ref(_given[0])
+    _result = own(_given)
+    if _array() is _result:
+        break
+else:
+    _alone = 0                            # not to be found out: always a copy
 
 
 class _Changes:

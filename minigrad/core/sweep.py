@@ -9,7 +9,7 @@ import numpy as np
 from numpy import ndarray
 
 from minigrad.core.context import no_grad, watch, watchers
-from minigrad.core.graph import Node, behind, changes, freed
+from minigrad.core.graph import Node, behind, changes, freed, own
 from minigrad.core.tensor import Tensor, data_of, wrap
 from minigrad.typing import Array, Shape, TensorLike, X
 
@@ -86,8 +86,9 @@ def _sweep(order, grads, targets, retain_graph=False, create_graph=False, places
             node.parents = node.values = node.data = None
     if targets is not None:
         return found | grads              # what is left are the leaves
-    for leaf, g in grads.items():
-        leaf.receive(g)
+    g = None                              # which may be the very array that a leaf receives
+    for leaf in [*grads]:
+        leaf.receive([grads.pop(leaf)])
 
 
 def _useful(order, targets):
@@ -246,10 +247,10 @@ def grad(y: Tensor, xs: Tensor | Iterable[Tensor], g: TensorLike | None = None, 
     for x in xs:
         if not isinstance(x, Tensor) or x.node is None:
             raise ValueError(f"grad: every x must be a Tensor with requires_grad=True, got {x!r:.60}")
-    results = [None] * len(xs)
     if not isinstance(y, Tensor):
         hint = "; call it first: grad(f(x), x)" if callable(y) else ""
         raise ValueError(f"grad: y must be a Tensor, got {type(y).__name__}{hint}")
+    found = {}
     if y.node is not None:
         seed = _seed(y, g, "grad")
         order = _ordered((y.node,), "grad")
@@ -260,11 +261,14 @@ def grad(y: Tensor, xs: Tensor | Iterable[Tensor], g: TensorLike | None = None, 
         else:
             seed = seed._data if isinstance(seed, Tensor) else seed
             found = _sweep(order, {y.node: seed}, {x.node for x in xs}, bool(retain_graph))
-        results = [found.get(x.node) for x in xs]
-    for i, (x, d) in enumerate(zip(xs, results)):
-        if d is None:
-            d = np.zeros_like(x._data)
-        results[i] = d if isinstance(d, Tensor) else wrap(np.array(d), None)
+            seed = None
+    last, results = {x.node: i for i, x in enumerate(xs)}, []
+    for i, x in enumerate(xs):
+        given = [found.pop(x.node, None) if last[x.node] == i else found.get(x.node)]
+        if given[0] is None:
+            results.append(wrap(np.zeros_like(x._data), None))
+        else:
+            results.append(given[0] if isinstance(given[0], Tensor) else wrap(own(given), None))
     return results[0] if single else results
 
 

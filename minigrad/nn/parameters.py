@@ -37,8 +37,9 @@ class Slot(Leaf):
         if self.written:
             self.view[...] = value
 
-    def receive(self, g: Array) -> None:
-        """The first gradient since zero_grad is stored, later ones are added."""
+    def receive(self, given: list[Array]) -> None:
+        """The first gradient since zero_grad is stored, later ones are added. given: a list of one, see `Leaf`."""
+        g = given[0]
         self.lock.acquire()
         try:
             if self.written:

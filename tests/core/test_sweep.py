@@ -1,11 +1,23 @@
 """backward and grad: what they fill, what they refuse, and that they refuse before anything is touched."""
 import threading
+import weakref
 
 import numpy as np
 import pytest
 
-from minigrad import losses, nn, ops, optim
-from minigrad.core import OPS, Tensor, grad, no_grad, pullback, tensor, unbroadcast
+from minigrad import kernels, losses, nn, ops, optim
+from minigrad.core import (
+    OPS,
+    Tensor,
+    grad,
+    no_grad,
+    primitive,
+    pullback,
+    tensor,
+    unbroadcast,
+    watch,
+    watchers,
+)
 
 
 def leaf(*values):
@@ -360,3 +372,111 @@ def test_pullback_reaches_results_on_the_way():
     out = [np.empty(2), np.empty(2)]
     pullback([y.sum(), y], [np.array(3.0), np.ones(2)], [y, x], out)
     assert out[0].tolist() == [4, 4] and out[1].tolist() == [8, 16]
+
+
+# ------------------------------------------------------------------------------------------ whose array a gradient is
+
+def with_rule(rule, size=4):
+    """x and y = f(x) = x, an op whose rule is the given one."""
+    identity = primitive(lambda x: np.array(x))
+    identity.vjps(rule)
+    x = tensor(np.arange(1.0, size + 1), requires_grad=True)
+    return x, identity(x)
+
+
+@pytest.mark.parametrize("through", ["backward", "grad"])
+@pytest.mark.parametrize("make", [lambda n: np.full(n, 2.0), lambda n: kernels.empty((n,), np.dtype(float))])
+@pytest.mark.parametrize("size", [4, 100_000])
+def test_a_gradient_that_nobody_else_holds_is_not_copied(make, size, through):
+    made = []
+
+    def rule(g, y, x):
+        d = make(size)
+        d.fill(2)
+        made.append(weakref.ref(d))
+        return d
+    x, y = with_rule(rule, size)
+    if through == "grad":
+        result = grad(y, x, np.ones(size)).data
+    else:
+        y.backward(np.ones(size))
+        result = x.grad
+    assert made[0]() is result and (result == 2).all()
+    x, y = with_rule(rule, size)
+    z = y + x                                             # a sum of two gradients is nobody's either
+    z.backward(np.ones(size))
+    assert (x.grad == 3).all()
+
+
+HELD = {
+    "a closure": lambda keep: lambda g, y, x: keep,
+    "a part of it": lambda keep: lambda g, y, x: keep[:2],
+    "what holds it": lambda keep: lambda g, y, x: keep.reshape(2, 2).reshape(4),
+    "its transpose": lambda keep: lambda g, y, x: keep.T,
+    "its buffer": lambda keep: lambda g, y, x: np.frombuffer(keep.data, np.float64),
+    "memory of Python": lambda keep: lambda g, y, x: np.frombuffer(bytearray(keep), np.float64),
+}
+
+
+@pytest.mark.parametrize("through", ["backward", "grad"])
+@pytest.mark.parametrize("who", HELD)
+def test_a_gradient_that_somebody_holds_is_copied(who, through):
+    keep = np.full(4, 3.0)
+    size = 2 if who == "a part of it" else 4
+    for _ in range(2):
+        x, y = with_rule(HELD[who](keep), size)
+        if through == "grad":
+            result = grad(y, x, np.ones(size)).data
+        else:
+            y.backward(np.ones(size))
+            result = x.grad
+        assert result.tolist() == [3] * size and not np.shares_memory(result, keep) and result.flags.owndata
+        result += 1
+        assert keep.tolist() == [3] * 4
+
+
+def test_a_view_that_was_kept_of_a_fresh_array_is_a_holder():
+    kept = []
+
+    def rule(g, y, x):
+        d = 2 * g
+        kept.append(d[1:])
+        return d
+    x, y = with_rule(rule)
+    y.backward(np.ones(4))
+    x.grad[...] = 7
+    assert kept[0].tolist() == [2, 2, 2]
+
+
+def test_leaves_graphs_and_cotangents_share_no_gradient():
+    a, b = leaf(1.0, 2.0), leaf(3.0, 4.0)
+    g = np.array([1.0, 10.0])
+    (a + b).backward(g)                                    # add hands both the very same array
+    a.grad += 5
+    assert b.grad.tolist() == g.tolist() == [1, 10] and a.grad.tolist() == [6, 15]
+    x, y = with_rule(lambda g, y, x: y)                    # the op's own result
+    for times in (1, 2):
+        y.backward(np.ones(4), retain_graph=True)
+        assert x.grad.tolist() == [times, 2 * times, 3 * times, 4 * times] and y.data.tolist() == [1, 2, 3, 4]
+    x, y = with_rule(lambda g, y, x: x)                    # its argument
+    y.backward(np.ones(4))
+    x.grad += 1
+    assert x.data.tolist() == [1, 2, 3, 4]
+    c = leaf(1.0)
+    first, second = grad(c * 2, [c, c], np.ones(1))        # asked for twice
+    first.data[...] = 9
+    assert second.data.tolist() == [2]
+
+
+def test_what_a_watcher_keeps_is_not_what_the_leaf_gets():
+    kept, c = [], leaf(1.0)
+    before = watch.get()
+    watch.set(lambda op, node, gradients: kept.extend(gradients))
+    watchers.append("the test")
+    try:
+        (c * 3).backward(np.ones(1))
+    finally:
+        watchers.remove("the test")
+        watch.set(before)
+    c.grad += 1
+    assert kept[-1].tolist() == [3] and c.grad.tolist() == [4]
