@@ -14,14 +14,15 @@
 #define MG_OPAQUE(p) ((void)0)
 #endif
 
-/* One image and where its windows lie. The plane is the image with its border of zeros and, for the gradient of a
- * strided convolution, spread - 1 zeros between neighbours. padded = 0: the plane is the image itself. */
+/* Images and their windows. Through entry (ki, kj) of the weights window (i, j) sees the pixel of row
+ * (i sh + ki dh - top) / spread_h, likewise of a column, if that is a whole number and in the image. One of stride and
+ * spread is 1: the gradient of a convolution with a stride spreads. The plane is the image with a border of zeros,
+ * `above` and `before` it and behind; ph = h, pw = w: the image itself. */
 typedef struct {
     ptrdiff_t n, h, w, c, groups; /* images */
-    ptrdiff_t ph, pw, top, left, spread_h, spread_w;
-    int padded;
-    ptrdiff_t oh, ow;         /* windows */
-    ptrdiff_t sh, sw, dh, dw; /* stride, dilation */
+    ptrdiff_t ph, pw, above, before;
+    ptrdiff_t oh, ow; /* windows */
+    ptrdiff_t sh, sw, dh, dw, spread_h, spread_w, top, left;
     Team team;
     void *images, *windows; /* windows (n, oh, ow, o): written; for the gradient of the weights read */
 } Geometry;
@@ -34,9 +35,9 @@ typedef struct {
     int add, add_bias;    /* their gradients: entries +=, bias += */
 } Weights;
 
-/* Where a segment begins: in A, and its row of B. */
+/* Where a segment begins, in A and its row of B; how long it is; the row of the image it lies in, seen from A. */
 typedef struct {
-    ptrdiff_t a, b;
+    ptrdiff_t a, b, length, row;
 } Segment;
 
 #define TIGHT_LOOP

@@ -22,9 +22,8 @@ from minigrad_ext.runtime cimport Team, isa_level, team_for
 cdef extern from "conv.h" nogil:
     ctypedef struct Geometry:
         Py_ssize_t n, h, w, c, groups
-        Py_ssize_t ph, pw, top, left, spread_h, spread_w
-        int padded
-        Py_ssize_t oh, ow, sh, sw, dh, dw
+        Py_ssize_t ph, pw, above, before
+        Py_ssize_t oh, ow, sh, sw, dh, dw, spread_h, spread_w, top, left
         Team team
         void *images
         void *windows
@@ -37,6 +36,13 @@ cdef extern from "conv.h" nogil:
     enum: CORRELATE
     enum: CORRELATE_W
     int mg_conv(int kernel, char code, int isa, const Geometry *v, const Weights *k)
+
+
+cdef void border(Geometry *v, Weights *k) noexcept:
+    """As many zeros around the image as its windows see."""
+    v.above, v.before = max(0, v.top // v.spread_h), max(0, v.left // v.spread_w)
+    v.ph = v.above + max(v.h, ((v.oh - 1) * v.sh + (k.kh - 1) * v.dh - v.top) // v.spread_h + 1)
+    v.pw = v.before + max(v.w, ((v.ow - 1) * v.sw + (k.kw - 1) * v.dw - v.left) // v.spread_w + 1)
 
 
 cdef int describe(Gate *gate, Geometry *v, Weights *k, Py_buffer *x, Py_buffer *w, Py_buffer *y,
@@ -58,22 +64,19 @@ cdef int describe(Gate *gate, Geometry *v, Weights *k, Py_buffer *x, Py_buffer *
     if c != depth * groups or o % groups:
         refuse(gate, "w", f"(kh, kw, {c} / {groups}, a multiple of {groups})", f"shape {(kh, kw, depth, o)}")
     shape4(gate, y, "y", n, oh, ow, o)
-    ph, pw = (oh - 1) * sh + dh * (kh - 1) + 1, (ow - 1) * sw + dw * (kw - 1) + 1
-    bh, bw = h + dh * (kh - 1), width + dw * (kw - 1)                 # the plane of conv2d_x
-    if max(ph * pw * c, bh * bw * o, (abs(top) + oh * sh) * c, (abs(left) + ow * sw) * c, o * n * oh * ow) >= 1 << 58:
+    ph, pw = abs(top) + h + oh * sh + dh * kh, abs(left) + width + ow * sw + dw * kw         # no plane is larger
+    if max(ph * pw * c, ph * pw * o, o * n * oh * ow) >= 1 << 58:
         refuse(gate, "windows", "such that the image with its border has less than 2**58 numbers", windows)
     v.n, v.h, v.w, v.c, v.groups = n, h, width, c, groups
-    v.ph, v.pw, v.top, v.left, v.spread_h, v.spread_w = ph, pw, top, left, 1, 1
     v.oh, v.ow, v.sh, v.sw, v.dh, v.dw = oh, ow, sh, sw, dh, dw
-    v.padded = top != 0 or left != 0 or ph > h or pw > width
-    if not v.padded:
-        v.ph, v.pw = h, width
+    v.spread_h, v.spread_w, v.top, v.left = 1, 1, top, left
     v.images, v.windows = x.buf, y.buf
     k.kh, k.kw, k.depth, k.columns = w.shape[0], w.shape[1], w.shape[2], w.shape[3] // v.groups
     k.s_column, k.s_group, k.s_depth = 1, k.columns, w.shape[3]
     k.s_kw = k.depth * k.s_depth
     k.s_kh = k.kw * k.s_kw
     k.entries = w.buf
+    border(v, k)
     v.team = team_for(<double> v.n * v.oh * v.ow * k.kh * k.kw * k.depth * w.shape[3])   # multiply-adds of each
     return 0
 
@@ -97,14 +100,11 @@ cdef void transpose(Geometry *v, Weights *k, Py_ssize_t itemsize) noexcept:
     v.h, v.w, v.c, v.oh, v.ow = f.oh, f.ow, k.columns * f.groups, f.h, f.w
     v.sh, v.sw, v.spread_h, v.spread_w = 1, 1, f.sh, f.sw
     v.top, v.left = f.dh * (k.kh - 1) - f.top, f.dw * (k.kw - 1) - f.left
-    v.ph, v.pw = f.h + f.dh * (k.kh - 1), f.w + f.dw * (k.kw - 1)
-    v.padded = v.top != 0 or v.left != 0 or f.sh > 1 or f.sw > 1 or v.ph > v.h or v.pw > v.w
-    if not v.padded:
-        v.ph, v.pw = v.h, v.w
     k.entries = <char *> k.entries + itemsize * ((k.kh - 1) * k.s_kh + (k.kw - 1) * k.s_kw)      # w[kh - 1, kw - 1]
     k.s_kh, k.s_kw = -k.s_kh, -k.s_kw
     k.depth, k.columns = k.columns, k.depth
     k.s_depth, k.s_column = k.s_column, k.s_depth
+    border(v, k)
 
 
 cdef int run(Gate *gate, int kernel, Geometry *v, Weights *k) except -1:

@@ -16,7 +16,10 @@
  *
  * for i < mr rows and j < nv LANES columns. The gradient of w reads images as A across (its rows are entries of w, k
  * runs over the pixels of a row of windows) and the incoming gradient as B. Segments that would meet nothing but zeros
- * (rows of the border; behind a stride also what lies between the pixels) are left out.
+ * (rows of the border) are left out.
+ *
+ * The gradient of x behind a stride of s falls into s x s correlations without one: every s-th pixel of every s-th row
+ * met every s-th entry of w. Those entries are packed side by side, so that a phase has whole segments too.
  *
  * Why not the micro-kernel of the product of matrices: it knows one segment, so C would be read and written for each,
  * and its tiles are not cut to a row of the image. Five products into C in place of one convolution (64 images, 5 x 5,
@@ -39,7 +42,7 @@ typedef struct {
     ptrdiff_t ra, ca, rb, rc; /* strides: rows and k of A, k of B, rows of C */
     ptrdiff_t ja, jc;         /* from one block of rows to the next, in A and C */
     const Segment *seg;
-    ptrdiff_t segments, length;
+    ptrdiff_t segments;
     ptrdiff_t columns; /* valid columns of C in this panel, <= nv LANES */
     int accumulate;    /* C += instead of C = */
 } Tile;
@@ -58,7 +61,7 @@ static void NAME(put_down)(const Tile *t, int rows, int mr, int wide, const REAL
 MG_INLINE void NAME(tile)(const int blocks, const int mr, const int nv, const Tile *t) {
     const int rows = blocks * mr; /* row r is row r % mr of block r / mr */
     const ptrdiff_t ra = t->ra, ca = t->ca, rb = t->rb, rc = t->rc, ja = t->ja, jc = t->jc;
-    const ptrdiff_t length = t->length, columns = t->columns;
+    const ptrdiff_t columns = t->columns;
     const int full = columns == nv * LANES, accumulate = t->accumulate;
     vec sum[MR * NV];
 
@@ -82,7 +85,7 @@ MG_INLINE void NAME(tile)(const int blocks, const int mr, const int nv, const Ti
         UNROLL
         for (int r = 0; r < rows; r++)
             if (r % mr % 3 == 0) a[r] = t->a + seg->a + r / mr * ja + r % mr * ra;
-        for (ptrdiff_t k = 0; k < length; k++, b += rb) {
+        for (ptrdiff_t k = 0; k < seg->length; k++, b += rb) {
             vec row[NV];
             UNROLL
             for (int j = 0; j < nv; j++) row[j] = LOAD(b + j * LANES);
@@ -154,62 +157,35 @@ static ptrdiff_t NAME(height)(ptrdiff_t rows) {
     return (rows + parts - 1) / parts;
 }
 
-/* The image with its border, `plane` (ph, pw, c): row r holds image row (r - top) / spread, or zeros. Its zeros were
- * written when the plane was new; only what comes from the image is copied. */
-static void NAME(fill_plane)(const Geometry *v, const REAL *image, REAL *plane) {
-    for (ptrdiff_t i = 0; i < v->h; i++) {
-        const ptrdiff_t r = v->top + i * v->spread_h;
-        if (r < 0 || r >= v->ph) continue;
-        ptrdiff_t first = 0, last = v->w;
-        while (first < last && v->left + first * v->spread_w < 0) first++;
-        while (last > first && v->left + (last - 1) * v->spread_w >= v->pw) last--;
-        const REAL *from = image + (i * v->w + first) * v->c;
-        REAL *to = plane + (r * v->pw + v->left + first * v->spread_w) * v->c;
-        if (v->spread_w == 1) {
-            memcpy(to, from, (size_t)((last - first) * v->c) * sizeof(REAL));
-        } else {
-            for (ptrdiff_t j = first; j < last; j++, from += v->c, to += v->spread_w * v->c)
-                memcpy(to, from, (size_t)v->c * sizeof(REAL));
-        }
-    }
+/* The image within its border, `plane` (ph, pw, c), whose zeros were written when it was new; returns where the pixel
+ * (0, 0) lies. */
+static const REAL *NAME(fill_plane)(const Geometry *v, const REAL *image, REAL *plane) {
+    REAL *to = plane + (v->above * v->pw + v->before) * v->c;
+    for (ptrdiff_t i = 0; i < v->h; i++)
+        memcpy(to + i * v->pw * v->c, image + i * v->w * v->c, (size_t)(v->w * v->c) * sizeof(REAL));
+    return to;
 }
 
 /* Weights as panels of NV LANES columns (the last one of LANES where that is enough), zeros behind the last column:
- * panel[k, j] = w[k][panel start + j], k running over (kh, kw, depth) with the given strides. */
-static void NAME(pack_weights)(const Weights *w, const REAL *from, REAL *to) {
+ * panel[k, j] = w[k][panel start + j], k running over (kh, kw, depth) with the given strides; the columns of the kernel
+ * in the order 0, period, 2 period, ..., 1, 1 + period, ... */
+static void NAME(pack_weights)(const Weights *w, ptrdiff_t period, const REAL *from, REAL *to) {
     for (ptrdiff_t first = 0; first < w->columns; first += NV * LANES) {
         const ptrdiff_t valid = w->columns - first < NV * LANES ? w->columns - first : NV * LANES;
         const ptrdiff_t width = valid <= LANES ? LANES : NV * LANES;
         for (ptrdiff_t ki = 0; ki < w->kh; ki++)
-            for (ptrdiff_t kj = 0; kj < w->kw; kj++)
-                for (ptrdiff_t d = 0; d < w->depth; d++, to += width) {
-                    const REAL *row = from + ki * w->s_kh + kj * w->s_kw + d * w->s_depth + first * w->s_column;
-                    ptrdiff_t j = 0;
-                    if (w->s_column == 1)
-                        for (; j < valid; j++) to[j] = row[j];
-                    else
-                        for (; j < valid; j++) to[j] = row[j * w->s_column];
-                    for (; j < width; j++) to[j] = 0;
-                }
+            for (ptrdiff_t phase = 0; phase < period; phase++)
+                for (ptrdiff_t kj = phase; kj < w->kw; kj += period)
+                    for (ptrdiff_t d = 0; d < w->depth; d++, to += width) {
+                        const REAL *row = from + ki * w->s_kh + kj * w->s_kw + d * w->s_depth + first * w->s_column;
+                        ptrdiff_t j = 0;
+                        if (w->s_column == 1)
+                            for (; j < valid; j++) to[j] = row[j];
+                        else
+                            for (; j < valid; j++) to[j] = row[j * w->s_column];
+                        for (; j < width; j++) to[j] = 0;
+                    }
     }
-}
-
-/* The segments that meet pixels from the windows of row i and of columns q, q + spread_w, ...; returns how many. */
-static ptrdiff_t NAME(meet)(const Geometry *v, const Weights *w, int whole_rows, ptrdiff_t i, ptrdiff_t q,
-                            Segment *to) {
-    ptrdiff_t count = 0;
-    for (ptrdiff_t ki = 0; ki < w->kh; ki++) {
-        const ptrdiff_t r = i * v->sh + ki * v->dh - v->top, a = ki * v->dh * v->pw * v->c, b = ki * w->kw * w->depth;
-        if (r < 0 || r >= v->h * v->spread_h || r % v->spread_h) continue;
-        if (whole_rows) {
-            to[count++] = (Segment){a, b};
-            continue;
-        }
-        for (ptrdiff_t kj = 0; kj < w->kw; kj++)
-            if ((q * v->sw + kj * v->dw - v->left) % v->spread_w == 0)
-                to[count++] = (Segment){a + kj * v->dw * v->c, b + kj * w->depth};
-    }
-    return count;
 }
 
 /* Fetch part `part` of `parts` of the numbers at `next`, while the image before them is at work. */
@@ -223,13 +199,39 @@ static void NAME(fetch)(const REAL *next, ptrdiff_t size, ptrdiff_t part, ptrdif
 typedef struct {
     const Geometry *v;
     const Weights *w;
+    ptrdiff_t period;          /* the entries kj, kj + period, ... of w see neighbouring pixels: a segment */
     const REAL *packed, *bias; /* panels of every group; bias: in panels too, or NULL */
     ptrdiff_t bands;
 } Correlation;
 
+/* The segments of the windows of rows i, i + spread_h, ... and columns q, q + spread_w, ..., if A begins at row
+ * (i / spread_h) sh of the image; returns how many. */
+static ptrdiff_t NAME(list_segments)(const Correlation *all, ptrdiff_t i, ptrdiff_t q, Segment *to) {
+    const Geometry *v = all->v;
+    const ptrdiff_t kw = all->w->kw, depth = all->w->depth, period = all->period, pitch = v->pw * v->c;
+    ptrdiff_t count = 0;
+    for (ptrdiff_t ki = 0; ki < all->w->kh; ki++) {
+        const ptrdiff_t r = i * v->sh + ki * v->dh - v->top, row = r / v->spread_h - i / v->spread_h * v->sh;
+        if (r % v->spread_h) continue;
+        for (ptrdiff_t kj = 0, b = ki * kw * depth, length; kj < period; kj++, b += length) {
+            const ptrdiff_t s = q * v->sw + kj * v->dw - v->left;
+            length = (kw - kj + period - 1) / period * depth;
+            if (s % v->spread_w == 0) to[count++] = (Segment){row * pitch + s / v->spread_w * v->c, b, length, row};
+        }
+    }
+    return count;
+}
+
+/* How many of the segments lie above a row, counted from where A begins. */
+static ptrdiff_t NAME(above)(const Segment *seg, ptrdiff_t count, ptrdiff_t row) {
+    ptrdiff_t s = 0;
+    while (s < count && seg[s].row < row) s++;
+    return s;
+}
+
 /* Columns of w in whole vectors; numbers of a plane, if there is one. */
 #define PADDED(columns) (((columns) + LANES - 1) / LANES * LANES)
-#define PLANE_SIZE(v) ((v)->padded ? (size_t)((v)->ph * (v)->pw * (v)->c) : 0)
+#define PLANE_SIZE(v) ((v)->ph > (v)->h || (v)->pw > (v)->w ? (size_t)((v)->ph * (v)->pw * (v)->c) : 0)
 
 /* `rows` rows of `across` windows, for all columns of y: t describes them, from, to are where A and C begin. */
 static void NAME(all_columns)(const Correlation *all, Tile *t, ptrdiff_t rows, ptrdiff_t across, const REAL *from,
@@ -255,55 +257,51 @@ static void NAME(all_columns)(const Correlation *all, Tile *t, ptrdiff_t rows, p
 static int NAME(correlate_bands)(const void *context, ptrdiff_t first_band, ptrdiff_t past_band) {
     const Correlation *all = context;
     const Geometry *v = all->v;
-    const Weights *w = all->w;
-    const ptrdiff_t groups = v->groups, depth = v->c / groups, columns = w->columns, bands = all->bands;
-    const int whole_rows = groups == 1 && v->dw == 1 && v->spread_w == 1; /* a segment is a row of the kernel */
-    const ptrdiff_t segments = whole_rows ? w->kh : w->kh * w->kw, step = v->spread_w;
-    const ptrdiff_t pitch = v->pw * v->c, image_size = v->h * v->w * v->c, o = groups * columns;
-    const ptrdiff_t high = NAME(height)((v->ow + step - 1) / step);
-    const int pairs = columns <= LANES || 2 * high <= MR; /* two rows of the image in one tile */
-    const REAL *x = v->images;
+    const ptrdiff_t columns = all->w->columns, bands = all->bands, down = v->spread_h, step = v->spread_w;
+    const ptrdiff_t pitch = v->pw * v->c, image_size = v->h * v->w * v->c, o = v->groups * columns;
+    const ptrdiff_t high = NAME(height)((v->ow + step - 1) / step), most = all->w->kh * all->w->kw;
+    const int pairs = columns <= LANES || 2 * high <= MR; /* two rows of windows in one tile */
+    const REAL *x = v->images, *image = NULL;
     REAL *y = v->windows;
     const size_t plane_size = PLANE_SIZE(v);
-    Segment *seg = v->team.scratch(1, 2 * (size_t)segments * sizeof(Segment) + plane_size * sizeof(REAL));
+    Segment *seg = v->team.scratch(1, (size_t)most * sizeof(Segment) + plane_size * sizeof(REAL));
     if (!seg) return -1;
-    Segment *below = seg + segments;
-    REAL *plane = plane_size ? (REAL *)(below + segments) : NULL;
-    if (plane) memset(plane, 0, plane_size * sizeof(REAL));
-    ptrdiff_t in_plane = -1;
+    REAL *plane = (REAL *)(seg + most);
+    memset(plane, 0, plane_size * sizeof(REAL));
+    ptrdiff_t at_work = -1;
     const uint64_t before = mg_flush_on();
     for (ptrdiff_t work = first_band; work < past_band; work++) {
         const ptrdiff_t n = work / bands, band = work % bands;
-        const REAL *image = x + n * image_size;
-        if (plane) {
-            if (in_plane != n) NAME(fill_plane)(v, image, plane);
-            in_plane = n;
-            image = plane;
-        }
-        const ptrdiff_t past = v->oh * (band + 1) / bands;
-        for (ptrdiff_t i = v->oh * band / bands, rows; i < past; i += rows) {
-            rows = 1;
-            for (ptrdiff_t q = 0; q < step && q < v->ow; q++) {
+        if (n != at_work) image = x + n * image_size;
+        if (n != at_work && plane_size) image = NAME(fill_plane)(v, image, plane);
+        at_work = n;
+        const ptrdiff_t first = v->oh * band / bands, past = v->oh * (band + 1) / bands;
+        const ptrdiff_t across = step < v->ow ? step : v->ow, tall = down < past - first ? down : past - first;
+        for (ptrdiff_t phase = 0; phase < tall * across; phase++) {
+            const ptrdiff_t q = phase % across, count = NAME(list_segments)(all, first + phase / across, q, seg);
+            for (ptrdiff_t i = first + phase / across, rows; i < past; i += rows * down) {
+                const ptrdiff_t r = i / down * v->sh, s = NAME(above)(seg, count, -r);
                 Tile t;
-                t.seg = seg;
-                t.segments = NAME(meet)(v, w, whole_rows, i, q, seg);
-                if (pairs && step == 1 && i + 1 < past /* if they meet the same: bits do not depend on bands */
-                    && NAME(meet)(v, w, whole_rows, i + 1, q, below) == t.segments
-                    && !memcmp(seg, below, (size_t)t.segments * sizeof(Segment)))
+                t.seg = seg + s;
+                t.segments = NAME(above)(seg, count, v->h - r) - s;
+                rows = 1;
+                if (pairs && i + down < past /* if they meet the same: bits do not depend on bands */
+                    && NAME(above)(seg, count, -r - v->sh) == s
+                    && NAME(above)(seg, count, v->h - r - v->sh) == s + t.segments)
                     rows = 2;
-                t.length = whole_rows ? w->kw * depth : depth;
-                t.ra = step * v->sw * v->c;
+                t.ra = v->sw * v->c;
                 t.ca = 1;
                 t.rc = step * o;
                 t.ja = v->sh * pitch;
-                t.jc = v->ow * o;
+                t.jc = down * v->ow * o;
                 t.accumulate = 0;
-                const REAL *from = image + i * t.ja + q * v->sw * v->c;
-                REAL *to = y + (n * v->oh + i) * t.jc + q * o;
+                const REAL *from = image + r * pitch;
+                REAL *to = y + ((n * v->oh + i) * v->ow + q) * o;
                 NAME(all_columns)(all, &t, rows, (v->ow - q + step - 1) / step, from, to);
+                if (q > 0 || n + 1 == v->n) continue;
+                for (ptrdiff_t p = i; p < i + rows * down; p += down)
+                    NAME(fetch)(x + (n + 1) * image_size, image_size, p, v->oh);
             }
-            if (n + 1 < v->n)
-                for (ptrdiff_t r = i; r < i + rows; r++) NAME(fetch)(x + (n + 1) * image_size, image_size, r, v->oh);
         }
     }
     mg_flush_off(before);
@@ -315,19 +313,21 @@ static int NAME(correlate_bands)(const void *context, ptrdiff_t first_band, ptrd
 static int NAME(correlate)(const Geometry *v, const Weights *w) {
     const REAL *weights = w->entries, *bias = w->bias;
     const ptrdiff_t groups = v->groups, columns = w->columns;
-    const ptrdiff_t padded = PADDED(columns), K = w->kh * w->kw * (v->c / groups);
+    const ptrdiff_t padded = PADDED(columns), K = w->kh * w->kw * w->depth;
+    const int side_by_side = groups == 1 && v->spread_w % v->dw == 0 && v->spread_w / v->dw < w->kw;
+    const ptrdiff_t period = side_by_side ? v->spread_w / v->dw : w->kw;
     REAL *packed = v->team.scratch(0, ((size_t)(groups * padded * (K + 1)) + NV * LANES) * sizeof(REAL));
     if (!packed) return -1;
     REAL *padded_bias = packed + groups * padded * K;
     for (ptrdiff_t g = 0; g < groups; g++) {
-        NAME(pack_weights)(w, weights + g * w->s_group, packed + g * padded * K);
+        NAME(pack_weights)(w, period, weights + g * w->s_group, packed + g * padded * K);
         if (bias)
             for (ptrdiff_t j = 0; j < padded; j++)
                 padded_bias[g * padded + j] = j < columns ? bias[g * columns + j] : 0;
     }
     /* so many bands of rows per image that every thread has work, also for a single image */
     const ptrdiff_t most = 4 * v->team.threads, bands = v->n >= most ? 1 : v->oh < most ? v->oh : most;
-    const Correlation all = {v, w, packed, bias ? padded_bias : NULL, bands};
+    const Correlation all = {v, w, period, packed, bias ? padded_bias : NULL, bands};
     return run_parts(v->team, NAME(correlate_bands), &all, v->n * bands);
 }
 
@@ -366,7 +366,7 @@ typedef struct {
     ptrdiff_t deep, blocks, panels, parts; /* ki in one tile; blocks, panels of columns; parts */
 } Gradient;
 
-/* Tile number `item` of dw += what one image adds. image: with its border; g: the gradient of its windows, a row of rb
+/* Tile number `item` of dw += what one image adds. image: its pixel (0, 0); g: the gradient of its windows, a row of rb
  * numbers for each, of which those of group q begin at q apart. */
 static void NAME(gradient_tile)(const Gradient *all, ptrdiff_t item, const REAL *image, const REAL *g, ptrdiff_t rb,
                                 ptrdiff_t apart) {
@@ -382,9 +382,9 @@ static void NAME(gradient_tile)(const Gradient *all, ptrdiff_t item, const REAL 
     ptrdiff_t s = 0, past_s = v->oh; /* rows of windows that see pixels through ki .. last */
     while (s < past_s && s * v->sh + last * v->dh < v->top) s++;
     while (s < past_s && (past_s - 1) * v->sh + ki * v->dh - v->top >= v->h) past_s--;
-    Tile t = {.ra = 1, .ca = v->sw * v->c, .rb = rb, .rc = o, .length = v->ow, .accumulate = 1};
+    Tile t = {.ra = 1, .ca = v->sw * v->c, .rb = rb, .rc = o, .accumulate = 1};
     t.columns = columns - first < wide ? columns - first : wide;
-    t.a = image + ki * v->dh * pitch + kj * v->dw * v->c + q * depth + m;
+    t.a = image + (ki * v->dh - v->top) * pitch + (kj * v->dw - v->left) * v->c + q * depth + m;
     t.b = g + q * apart + first;
     t.c = (REAL *)all->w->entries + ((ki * kw + kj) * depth + m) * o + q * columns + first;
     t.seg = all->seg + s;
@@ -419,10 +419,7 @@ static int NAME(correlate_w_tiles)(const void *context, ptrdiff_t first_part, pt
     const uint64_t before = mg_flush_on();
     for (ptrdiff_t n = 0; n < v->n; n++) {
         const REAL *image = x + n * image_size, *gn = g + n * pixels * o;
-        if (plane_size) {
-            NAME(fill_plane)(v, image, plane);
-            image = plane;
-        }
+        if (plane_size) image = NAME(fill_plane)(v, image, plane);
         if (g_size) NAME(pad_columns)(all, gn, padded_g);
         for (ptrdiff_t item = mine; item < past; item++) {
             if (n + 1 < v->n) {
@@ -452,7 +449,7 @@ static int NAME(correlate_w)(const Geometry *v, const Weights *w) {
     const ptrdiff_t steps = (kh + deep - 1) / deep, panels = (w->columns + NV * LANES - 1) / (NV * LANES);
     Segment *seg = v->team.scratch(0, (size_t)(v->oh + 1) * sizeof(Segment));
     if (!seg) return -1;
-    for (ptrdiff_t s = 0; s < v->oh; s++) seg[s] = (Segment){s * v->sh * v->pw * v->c, s * v->ow};
+    for (ptrdiff_t s = 0; s < v->oh; s++) seg[s] = (Segment){s * v->sh * v->pw * v->c, s * v->ow, v->ow, s * v->sh};
     if (!w->add) memset(dw, 0, (size_t)(kh * kw * depth * o) * sizeof(REAL));
     if (db && !w->add_bias) memset(db, 0, (size_t)o * sizeof(REAL));
     const ptrdiff_t heights = (rows + high - 1) / high, blocks = whole_rows ? steps : steps * kw;

@@ -138,6 +138,28 @@ def test_one_image_gives_the_same_bits_as_in_a_batch():
 
 
 @compiled
+@pytest.mark.parametrize("dilation", [1, 2, 3])
+@pytest.mark.parametrize("stride", range(1, 7))
+def test_the_gradient_of_x_behind_every_stride(stride, dilation):
+    """A stride of s leaves s x s phases, some of them without an entry of w; a dilation may leave others out."""
+    rng = np.random.default_rng([7, stride, dilation])
+    for kw, padding in itertools.product(range(1, 8), (0, 2)):
+        x, w, windows = (2, 11, 19, 3), (2, kw, 3, 4), (2, stride, 1, padding, 1, dilation, 1)
+        y = (2, (11 + 2 - 2) // 2 + 1, (19 + 2 * padding - dilation * (kw - 1) - 1) // stride + 1, 4)
+        x, w, b, g = arrays(rng, x, w, y, np.float64)
+        got, want = [run(which, x, w, b, g, windows, 0)[1] for which in ("compiled", "numpy")]
+        np.testing.assert_allclose(got, want, rtol=0, atol=1e-12)
+
+
+@compiled
+def test_a_stride_beyond_the_image_has_as_many_phases_as_the_image_pixels():
+    dx = np.empty((1, 3, 3, 1))
+    kernels.TWINS["conv2d_x"].compiled(np.full((1, 1, 1, 1), 3.0), np.ones((2, 2, 1, 1)), dx,
+                                       (1 << 27, 1 << 27, 0, 0, 1, 1, 1))
+    np.testing.assert_array_equal(dx[0, :, :, 0], [[3, 3, 0], [3, 3, 0], [0, 0, 0]])
+
+
+@compiled
 def test_an_empty_batch():
     x, w, b, g = arrays(np.random.default_rng(6), (0, 5, 5, 2), (3, 3, 2, 4), (0, 3, 3, 4), np.float32)
     _, _, dw, db = run("compiled", x, w, b, g, (1, 1, 0, 0, 1, 1, 1), 0)
