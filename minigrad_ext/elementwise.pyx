@@ -16,19 +16,17 @@ from minigrad_ext.gate cimport (
     same_shape,
     size,
 )
-from minigrad_ext.runtime cimport isa_level, run_parts, team_for
+from minigrad_ext.runtime cimport isa_level, past_caches, run_parts, team_for
 
 
 cdef extern from "elementwise.h" nogil:
-    ctypedef void (*pass_f32)(Py_ssize_t, const float *, const float *, float *) noexcept
-    ctypedef void (*pass_f64)(Py_ssize_t, const double *, const double *, double *) noexcept
     enum: RELU
     enum: RELU_GATE
     enum: SIGMOID
     enum: SIGMOID_GATE
     enum: TANH_GATE
-    pass_f32 pass_of_f32(int which, int isa)
-    pass_f64 pass_of_f64(int which, int isa)
+    void mg_pass(int which, char code, int isa, Py_ssize_t n, const void *a, const void *b, void *y)
+    void mg_pass_aside(int which, char code, int isa, Py_ssize_t n, const void *a, const void *b, void *y)
 
 
 cdef enum:
@@ -42,23 +40,27 @@ cdef struct Pass:
     const void *a
     const void *b                # a once more where the pass has one argument
     void *y
+    bint aside
 
 
 cdef int lines(const void *whole, Py_ssize_t first, Py_ssize_t past) noexcept nogil:
     """Lines first to past of a pass, by the calling thread."""
     cdef const Pass *of = <const Pass *> whole
     cdef Py_ssize_t low = first * LINE, count = min(past * LINE, of.n) - low
-    if of.code == c"f":
-        pass_of_f32(of.which, isa_level())(count, <const float *> of.a + low, <const float *> of.b + low,
-                                           <float *> of.y + low)
+    cdef Py_ssize_t at = low * (4 if of.code == c"f" else 8)
+    cdef const char *a = <const char *> of.a + at
+    cdef const char *b = <const char *> of.b + at
+    cdef char *y = <char *> of.y + at
+    if of.aside:
+        mg_pass_aside(of.which, of.code, isa_level(), count, a, b, y)
     else:
-        pass_of_f64(of.which, isa_level())(count, <const double *> of.a + low, <const double *> of.b + low,
-                                           <double *> of.y + low)
+        mg_pass(of.which, of.code, isa_level(), count, a, b, y)
     return 0
 
 
-cdef void run(int which, char code, Py_ssize_t n, const void *a, const void *b, void *y) noexcept nogil:
-    cdef Pass whole = Pass(which, code, n, a, b, y)
+cdef void run(int which, Gate *gate, Py_buffer *a, Py_buffer *b, Py_buffer *y) noexcept nogil:
+    cdef Py_ssize_t n = size(y)
+    cdef Pass whole = Pass(which, gate.code, n, a.buf, b.buf, y.buf, past_caches(y.len))
     run_parts(team_for(24.0 * n), lines, &whole, (n + LINE - 1) // LINE)
 
 
@@ -74,7 +76,7 @@ cdef int one(const char *name, int which, object x, object y) except -1:
         same_shape(&gate, y_, "y", x_, "x")
         disjoint(&gate)
         with nogil:
-            run(which, gate.code, size(x_), x_.buf, x_.buf, y_.buf)
+            run(which, &gate, x_, x_, y_)
     finally:
         leave(&gate)
     return 0
@@ -95,7 +97,7 @@ cdef int two(const char *name, int which, object g, object y, object dx) except 
         same_shape(&gate, dx_, "dx", g_, "g")
         disjoint(&gate)
         with nogil:
-            run(which, gate.code, size(g_), g_.buf, y_.buf, dx_.buf)
+            run(which, &gate, g_, y_, dx_)
     finally:
         leave(&gate)
     return 0

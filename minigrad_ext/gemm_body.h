@@ -125,7 +125,7 @@ static double NAME(cost)(const Product *g) {
     const double sums = m * k * (double)mg_ceil(g->n, LANES);
     const double packing = NAME(lies_well)(g, g->m) ? 0
                            : g->cb == 1             ? k * n / LANES * 2
-                           : g->rb == 1             ? k * n / 4
+                           : g->rb == 1             ? 0.375 * k * n
                                                     : k * n;
     const double storing = g->cc == 1 ? 0 : 1.5 * m * n;
     return sums + packing + storing;

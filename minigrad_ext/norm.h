@@ -16,6 +16,7 @@ typedef struct {
     const void *g;
     void *dx, *dgamma, *dbeta; /* each may be NULL */
     int add_gamma, add_beta;   /* dgamma +=, dbeta += */
+    int aside;                 /* stream y and dx of a batch normalization, see past_caches in runtime.pyx */
     Team team;
 } Norm;
 

@@ -5,7 +5,7 @@ the columns, row by row. The loops are in norm.h.
 from cpython.buffer cimport Py_buffer
 
 from minigrad_ext.gate cimport Gate, disjoint, enter, input, leave, no_memory, output, refuse, same_shape, want
-from minigrad_ext.runtime cimport Team, isa_level, team_for
+from minigrad_ext.runtime cimport Team, isa_level, past_caches, team_for
 
 cdef extern from "norm.h" nogil:
     ctypedef struct Norm:
@@ -22,7 +22,7 @@ cdef extern from "norm.h" nogil:
         void *dx
         void *dgamma
         void *dbeta
-        int add_gamma, add_beta
+        int add_gamma, add_beta, aside
         Team team
     enum: BATCH_NORM
     enum: BATCH_NORM_BACKWARD
@@ -68,6 +68,7 @@ cdef int run(Gate *gate, int kernel, Norm *v) except -1:
     cdef int failed
     disjoint(gate)
     v.team = team_for(24.0 * v.m * v.c)
+    v.aside = past_caches(v.m * v.c * (4 if gate.code == c"f" else 8))
     with nogil:
         failed = mg_norm(kernel, gate.code, isa_level(), v)
     if failed:

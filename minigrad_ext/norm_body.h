@@ -168,14 +168,17 @@ static int NAME(normalize)(const void *shared, ptrdiff_t first, ptrdiff_t past) 
     const Norm *v = s->v;
     const ptrdiff_t c = v->c, block = s->block;
     const REAL *x = v->x;
-    REAL *y = v->y;
+    REAL *y = v->y, *aside = v->aside ? v->team.scratch(1, (size_t)(block * c) * sizeof(REAL)) : NULL;
     for (ptrdiff_t b = first; b < past; b++) {
         const ptrdiff_t at = b * block * c, rows = rows_in_block(v, block, b);
+        REAL *to = aside ? aside : y + at;
         if (v->relu)
-            NAME(block_normalize)(x + at, rows, c, v->mean, s->a, v->beta, 1, y + at);
+            NAME(block_normalize)(x + at, rows, c, v->mean, s->a, v->beta, 1, to);
         else
-            NAME(block_normalize)(x + at, rows, c, v->mean, s->a, v->beta, 0, y + at);
+            NAME(block_normalize)(x + at, rows, c, v->mean, s->a, v->beta, 0, to);
+        if (aside) mg_stream(y + at, aside, (size_t)(rows * c) * sizeof(REAL));
     }
+    mg_streamed();
     return 0;
 }
 
@@ -199,14 +202,17 @@ static int NAME(input_gradient)(const void *shared, ptrdiff_t first, ptrdiff_t p
     const Norm *v = s->v;
     const ptrdiff_t c = v->c, block = s->block;
     const REAL *g = v->g, *x = v->x;
-    REAL *dx = v->dx;
+    REAL *dx = v->dx, *aside = v->aside ? v->team.scratch(1, (size_t)(block * c) * sizeof(REAL)) : NULL;
     for (ptrdiff_t b = first; b < past; b++) {
         const ptrdiff_t at = b * block * c, rows = rows_in_block(v, block, b);
+        REAL *to = aside ? aside : dx + at;
         if (v->relu)
-            NAME(block_dx)(g + at, x + at, rows, c, v->mean, s->a, v->beta, s->k1, s->k2, 1, dx + at);
+            NAME(block_dx)(g + at, x + at, rows, c, v->mean, s->a, v->beta, s->k1, s->k2, 1, to);
         else
-            NAME(block_dx)(g + at, x + at, rows, c, v->mean, s->a, v->beta, s->k1, s->k2, 0, dx + at);
+            NAME(block_dx)(g + at, x + at, rows, c, v->mean, s->a, v->beta, s->k1, s->k2, 0, to);
+        if (aside) mg_stream(dx + at, aside, (size_t)(rows * c) * sizeof(REAL));
     }
+    mg_streamed();
     return 0;
 }
 

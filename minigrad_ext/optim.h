@@ -19,7 +19,7 @@
 #define MG_INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
 #elif defined(__GNUC__)
 #pragma GCC push_options
-#pragma GCC optimize("fp-contract=off")
+#pragma GCC optimize("fp-contract=off", "align-loops=64")
 #define MG_INDEPENDENT _Pragma("GCC ivdep")
 #else
 #define MG_INDEPENDENT
@@ -56,14 +56,10 @@ static inline void mg_update(const Update *update, char code, int isa, void *con
     update->loops[code == 'd'][isa < MG_SETS ? isa : MG_SETS - 1](a, c, i, stop);
 }
 
-/* Where several threads read a line of theta, as the forward pass does, writing it is slow: each copy of it has to be
-   revoked, one line after the other (two Zen 4 cores without a common L3: 30 ns a line, and a step of Adam on 100,000
-   float32 takes 220 us with two threads, 40 with one). Stores past the caches need not ask. So a team updates a chunk
-   of theta aside and streams it back. */
-enum { ASIDE = 16384 };          /* bytes of a chunk: half of L1 */
-enum { SHARED_BYTES = 2 << 20 }; /* the longest theta that the caches of the threads still hold after a forward pass */
+enum { ASIDE = 16384 }; /* bytes of a chunk: half of L1 */
 
-/* mg_update for one thread of several; `shared` is the array that all of them read. */
+/* mg_update of theta (or what `shared` is) in chunks that are computed aside and streamed, see past_caches in
+   runtime.pyx: a step of Adam on 100,000 float32 after backward on two threads took 220 us, and takes 40. */
 static inline void mg_update_aside(const Update *update, char code, int isa, void *const *a, int arrays,
                                    const double *c, int shared, ptrdiff_t i, ptrdiff_t stop) {
     _Alignas(64) char aside[ASIDE];

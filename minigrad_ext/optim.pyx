@@ -15,7 +15,7 @@ from minigrad_ext.gate cimport (
     same_shape,
     size,
 )
-from minigrad_ext.runtime cimport Team, isa_level, run_parts, team_at_hand
+from minigrad_ext.runtime cimport Team, isa_level, past_caches, run_parts, team_at_hand
 
 
 cdef extern from "optim.h" nogil:
@@ -23,7 +23,7 @@ cdef extern from "optim.h" nogil:
         const char *name
         const char *signature
     const CUpdate updates[]
-    int UPDATES_COUNT, SHARED_BYTES
+    int UPDATES_COUNT
     void mg_update(const CUpdate *update, char code, int isa, void **a, const double *c, Py_ssize_t i, Py_ssize_t stop)
     void mg_update_aside(const CUpdate *update, char code, int isa, void **a, int arrays, const double *c, int shared,
                          Py_ssize_t i, Py_ssize_t stop)
@@ -131,7 +131,7 @@ cdef class _Update:
             whole.update, whole.code, whole.n = self.update, gate.code, size(theta)
             whole.arrays = arrays
             team = team_at_hand(6.0 * arrays * whole.n)       # Adam, four arrays: a second thread from 250k elements
-            whole.aside = team.threads > 1 and theta.len <= SHARED_BYTES
+            whole.aside = past_caches(theta.len)
             with nogil:
                 run_parts(team, lines, &whole, (whole.n + LINE - 1) // LINE)
         finally:

@@ -14,3 +14,4 @@ cdef extern from "parts.h" nogil:
 cdef int isa_level() noexcept nogil                  # 0 baseline, 1 avx2, 2 avx512
 cdef Team team_for(double work) noexcept nogil       # work in multiply-adds; elementwise: elements * 24
 cdef Team team_at_hand(double work) noexcept nogil   # the same for a kernel whose arrays the team has in its caches
+cdef bint past_caches(Py_ssize_t length) noexcept nogil       # should a kernel stream so many bytes? See runtime.pyx

@@ -203,8 +203,8 @@ def test_the_switch_runs_the_numpy_text():
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("name", ["sgd", "adam", "interim"])
-def test_a_team_updates_theta_aside_at_every_alignment_and_stays_inside(name, dtype):
-    """A thread of a team streams whole cache lines of theta, and copies what lies before and after them."""
+def test_a_streamed_update_is_right_at_every_alignment_and_stays_inside(name, dtype):
+    """Whole cache lines of theta are streamed; what lies before and after them is copied."""
     rng, before = np.random.default_rng(6), runtime.get_num_threads()
     for n, offsets in ((30_011, range(17)), (1, [0, 15]), (600_001, [3])):    # the longest is too long to be streamed
         for offset in offsets:
@@ -214,12 +214,14 @@ def test_a_team_updates_theta_aside_at_every_alignment_and_stays_inside(name, dt
             try:
                 for threads in (1, 3):
                     runtime.set_num_threads(threads)
+                    runtime.stream(threads > 1)
                     whole = [value.base.copy() if isinstance(value, np.ndarray) else value for value in start]
                     getattr(compiled, name)(*[value[offset:offset + n] if isinstance(value, np.ndarray) else value
                                               for value in whole])
                     results.append(whole)
             finally:
                 runtime.set_num_threads(before)
+                runtime.stream(-1)
             for alone, team in zip(*results):
                 np.testing.assert_array_equal(alone, team)
 

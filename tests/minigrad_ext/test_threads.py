@@ -94,12 +94,13 @@ def bits(names=NAMES):
 
 
 def of_one_thread():
-    before = runtime.get_num_threads()
+    before, streamed = runtime.get_num_threads(), runtime.stream(0)
     runtime.set_num_threads(1)
     try:
         return bits()
     finally:
         runtime.set_num_threads(before)
+        runtime.stream(streamed)
 
 
 @pytest.fixture(scope="module")
@@ -146,6 +147,16 @@ def test_a_team_smaller_than_asked_for_gives_the_same_bits(four, alone, most):
     """As if the system refused to make more threads than `most`."""
     runtime.allow_helpers(most)
     assert bits() == alone
+
+
+@pytest.mark.parametrize("threads", [1, 4])
+def test_results_that_are_streamed_have_the_same_bits(four, alone, threads):
+    runtime.set_num_threads(threads)
+    before = runtime.stream(1)
+    try:
+        assert bits() == alone
+    finally:
+        assert runtime.stream(before) == 1
 
 
 @pytest.mark.parametrize("environment", [{"OMP_THREAD_LIMIT": "1"}, {"OMP_DYNAMIC": "true"}, {"OMP_THREAD_LIMIT": "2"}])
