@@ -1,5 +1,8 @@
 """Losses: PyTorch's values and derivatives, closed forms, extremes, and what they refuse."""
 import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,61 +22,71 @@ PRECISION = np.exp(rng.standard_normal(5))
 IGNORED = np.array([0, -100, 2, 2, -100, 0])
 IMAGES, PLACES = rng.standard_normal((2, 3, 2, 5)), rng.integers(0, 5, (2, 3, 2))
 
-# name -> (loss of the prediction and options, prediction, PyTorch's twin)
+@dataclass(frozen=True)
+class Case:
+    """A loss of the prediction x and of options, x, and PyTorch's twin(torch.nn.functional, torch.tensor, x)."""
+    loss: Callable[..., Any]
+    x: Any
+    twin: Callable[..., Any]
+
+
 CASES = {
-    "cross_entropy": (lambda x, **o: losses.cross_entropy(x, LABELS, **o), LOGITS,
-                      lambda F, t, x, **o: F.cross_entropy(x, t(LABELS), **o)),
-    "cross_entropy smoothed": (lambda x, **o: losses.cross_entropy(x, LABELS, 0.2, **o), LOGITS,
-                               lambda F, t, x, **o: F.cross_entropy(x, t(LABELS), label_smoothing=0.2, **o)),
-    "cross_entropy weighted": (lambda x, **o: losses.cross_entropy(x, LABELS, weights=WEIGHTS, **o), LOGITS,
-                               lambda F, t, x, **o: F.cross_entropy(x, t(LABELS), weight=t(WEIGHTS), **o)),
-    "cross_entropy both": (lambda x, **o: losses.cross_entropy(x, LABELS, 0.3, WEIGHTS, **o), LOGITS,
-                           lambda F, t, x, **o: F.cross_entropy(x, t(LABELS), weight=t(WEIGHTS), label_smoothing=0.3,
-                                                                **o)),
-    "binary_cross_entropy": (lambda x, **o: losses.binary_cross_entropy(x, YES, **o), A,
-                             lambda F, t, x, **o: F.binary_cross_entropy_with_logits(x, t(YES), **o)),
-    "cross_entropy, some ignored": (
+    "cross_entropy": Case(lambda x, **o: losses.cross_entropy(x, LABELS, **o), LOGITS,
+                          twin=lambda F, t, x, **o: F.cross_entropy(x, t(LABELS), **o)),
+    "cross_entropy smoothed": Case(lambda x, **o: losses.cross_entropy(x, LABELS, 0.2, **o), LOGITS,
+                                   twin=lambda F, t, x, **o: F.cross_entropy(x, t(LABELS), label_smoothing=0.2, **o)),
+    "cross_entropy weighted": Case(lambda x, **o: losses.cross_entropy(x, LABELS, weights=WEIGHTS, **o), LOGITS,
+                                   twin=lambda F, t, x, **o: F.cross_entropy(x, t(LABELS), weight=t(WEIGHTS), **o)),
+    "cross_entropy both": Case(
+        lambda x, **o: losses.cross_entropy(x, LABELS, 0.3, WEIGHTS, **o), LOGITS,
+        twin=lambda F, t, x, **o: F.cross_entropy(x, t(LABELS), weight=t(WEIGHTS), label_smoothing=0.3,
+                                                  **o)),
+    "binary_cross_entropy": Case(lambda x, **o: losses.binary_cross_entropy(x, YES, **o), A,
+                                 twin=lambda F, t, x, **o: F.binary_cross_entropy_with_logits(x, t(YES), **o)),
+    "cross_entropy, some ignored": Case(
         lambda x, **o: losses.cross_entropy(x, IGNORED, 0.1, WEIGHTS, ignore_index=-100, **o), LOGITS,
-        lambda F, t, x, **o: F.cross_entropy(x, t(IGNORED), weight=t(WEIGHTS), label_smoothing=0.1, **o)),
-    "cross_entropy, a class ignored": (
+        twin=lambda F, t, x, **o: F.cross_entropy(x, t(IGNORED), weight=t(WEIGHTS), label_smoothing=0.1, **o)),
+    "cross_entropy, a class ignored": Case(
         lambda x, **o: losses.cross_entropy(x, LABELS, ignore_index=2, **o), LOGITS,
-        lambda F, t, x, **o: F.cross_entropy(x, t(LABELS), ignore_index=2, **o)),
-    "cross_entropy of probabilities": (lambda x, **o: losses.cross_entropy(x, PROBABILITIES, **o), LOGITS,
-                                       lambda F, t, x, **o: F.cross_entropy(x, t(PROBABILITIES), **o)),
-    "cross_entropy of probabilities, weighted": (
+        twin=lambda F, t, x, **o: F.cross_entropy(x, t(LABELS), ignore_index=2, **o)),
+    "cross_entropy of probabilities": Case(lambda x, **o: losses.cross_entropy(x, PROBABILITIES, **o), LOGITS,
+                                           twin=lambda F, t, x, **o: F.cross_entropy(x, t(PROBABILITIES), **o)),
+    "cross_entropy of probabilities, weighted": Case(
         lambda x, **o: losses.cross_entropy(x, PROBABILITIES, 0.2, WEIGHTS, **o), LOGITS,
-        lambda F, t, x, **o: F.cross_entropy(x, t(PROBABILITIES), weight=t(WEIGHTS), label_smoothing=0.2, **o)),
-    "cross_entropy of places": (
+        twin=lambda F, t, x, **o: F.cross_entropy(x, t(PROBABILITIES), weight=t(WEIGHTS), label_smoothing=0.2, **o)),
+    "cross_entropy of places": Case(
         lambda x, **o: losses.cross_entropy(x, PLACES, 0.1, WEIGHTS, ignore_index=1, **o), IMAGES,
-        lambda F, t, x, **o: F.cross_entropy(x.movedim(-1, 1), t(PLACES), weight=t(WEIGHTS), label_smoothing=0.1,
-                                             ignore_index=1, **o)),
-    "cross_entropy of places, plain": (lambda x, **o: losses.cross_entropy(x, PLACES, **o), IMAGES,
-                                       lambda F, t, x, **o: F.cross_entropy(x.movedim(-1, 1), t(PLACES), **o)),
-    "categorical_nll": (
-        lambda x, **o: losses.categorical_nll(x, LABELS, WEIGHTS, ignore_index=1, **o), LOGITS,
-        lambda F, t, x, **o: F.nll_loss(x, t(LABELS), weight=t(WEIGHTS), ignore_index=1, **o)),
-    "categorical_nll of places": (lambda x, **o: losses.categorical_nll(x, PLACES, **o), IMAGES,
-                                  lambda F, t, x, **o: F.nll_loss(x.movedim(-1, 1).contiguous(), t(PLACES), **o)),
-    "binary_cross_entropy weighted": (
+        twin=lambda F, t, x, **o: F.cross_entropy(x.movedim(-1, 1), t(PLACES), weight=t(WEIGHTS), label_smoothing=0.1,
+                                                  ignore_index=1, **o)),
+    "cross_entropy of places, plain": Case(lambda x, **o: losses.cross_entropy(x, PLACES, **o), IMAGES,
+                                           twin=lambda F, t, x, **o: F.cross_entropy(x.movedim(-1, 1), t(PLACES), **o)),
+    "categorical_nll": Case(lambda x, **o: losses.categorical_nll(x, LABELS, WEIGHTS, ignore_index=1, **o), LOGITS,
+                            twin=lambda F, t, x, **o: F.nll_loss(x, t(LABELS), weight=t(WEIGHTS), ignore_index=1, **o)),
+    "categorical_nll of places": Case(
+        lambda x, **o: losses.categorical_nll(x, PLACES, **o), IMAGES,
+        twin=lambda F, t, x, **o: F.nll_loss(x.movedim(-1, 1).contiguous(), t(PLACES), **o)),
+    "binary_cross_entropy weighted": Case(
         lambda x, **o: losses.binary_cross_entropy(x, YES, weights=YES[:, :1], pos_weight=WEIGHTS, **o), A,
-        lambda F, t, x, **o: F.binary_cross_entropy_with_logits(x, t(YES), weight=t(YES[:, :1]), pos_weight=t(WEIGHTS),
-                                                                **o)),
-    "bernoulli_nll": (lambda x, **o: losses.bernoulli_nll(x, YES, weights=WEIGHTS, **o), PROBABILITIES,
-                      lambda F, t, x, **o: F.binary_cross_entropy(x, t(YES), weight=t(WEIGHTS).expand(6, 5), **o)),
-    "mean_squared_error": (lambda x, **o: losses.mean_squared_error(x, B, **o), A,
-                           lambda F, t, x, **o: F.mse_loss(x, t(B), **o)),
-    "absolute_error": (lambda x, **o: losses.absolute_error(x, B, **o), A,
-                       lambda F, t, x, **o: F.l1_loss(x, t(B), **o)),
-    "huber": (lambda x, **o: losses.huber(x, B, 0.7, **o), A,
-              lambda F, t, x, **o: F.huber_loss(x, t(B), delta=0.7, **o)),
-    "hinge": (lambda x, **o: losses.hinge(x, LABELS, 0.8, **o), LOGITS,
-              lambda F, t, x, **o: 5 * F.multi_margin_loss(x, t(LABELS), margin=0.8, **o)),
-    "kl_divergence": (lambda x, **o: losses.kl_divergence(x, PROBABILITIES, **o), LOGITS,
-                      lambda F, t, x, reduction="mean": {"mean": lambda v: v.mean(), "sum": lambda v: v.sum(),
-                                                         "none": lambda v: v}[reduction](
-                          F.kl_div(x.log_softmax(1), t(PROBABILITIES), reduction="none").sum(1))),
-    "gaussian_nll": (lambda x, **o: losses.gaussian_nll(x, B, PRECISION, **o), A,
-                     lambda F, t, x, **o: F.gaussian_nll_loss(x, t(B), t(1 / PRECISION).expand(6, 5), full=True, **o)),
+        twin=lambda F, t, x, **o: F.binary_cross_entropy_with_logits(
+            x, t(YES), weight=t(YES[:, :1]), pos_weight=t(WEIGHTS), **o)),
+    "bernoulli_nll": Case(
+        lambda x, **o: losses.bernoulli_nll(x, YES, weights=WEIGHTS, **o), PROBABILITIES,
+        twin=lambda F, t, x, **o: F.binary_cross_entropy(x, t(YES), weight=t(WEIGHTS).expand(6, 5), **o)),
+    "mean_squared_error": Case(lambda x, **o: losses.mean_squared_error(x, B, **o), A,
+                               twin=lambda F, t, x, **o: F.mse_loss(x, t(B), **o)),
+    "absolute_error": Case(lambda x, **o: losses.absolute_error(x, B, **o), A,
+                           twin=lambda F, t, x, **o: F.l1_loss(x, t(B), **o)),
+    "huber": Case(lambda x, **o: losses.huber(x, B, 0.7, **o), A,
+                  twin=lambda F, t, x, **o: F.huber_loss(x, t(B), delta=0.7, **o)),
+    "hinge": Case(lambda x, **o: losses.hinge(x, LABELS, 0.8, **o), LOGITS,
+                  twin=lambda F, t, x, **o: 5 * F.multi_margin_loss(x, t(LABELS), margin=0.8, **o)),
+    "kl_divergence": Case(lambda x, **o: losses.kl_divergence(x, PROBABILITIES, **o), LOGITS,
+                          twin=lambda F, t, x, reduction="mean": {"mean": lambda v: v.mean(), "sum": lambda v: v.sum(),
+                                                                  "none": lambda v: v}[reduction](
+                                   F.kl_div(x.log_softmax(1), t(PROBABILITIES), reduction="none").sum(1))),
+    "gaussian_nll": Case(
+        lambda x, **o: losses.gaussian_nll(x, B, PRECISION, **o), A,
+        twin=lambda F, t, x, **o: F.gaussian_nll_loss(x, t(B), t(1 / PRECISION).expand(6, 5), full=True, **o)),
 }
 
 
@@ -81,11 +94,12 @@ CASES = {
 @pytest.mark.parametrize("name", CASES)
 def test_equals_pytorch_forward_and_back(name, reduction):
     torch = pytest.importorskip("torch")
-    loss, x, theirs = CASES[name]
+    case = CASES[name]
+    loss, x = case.loss, case.x
     a = tensor(x, requires_grad=True)
     b = torch.tensor(x, requires_grad=True)
     y = loss(a, reduction=reduction)
-    z = theirs(torch.nn.functional, torch.tensor, b, reduction=reduction)
+    z = case.twin(torch.nn.functional, torch.tensor, b, reduction=reduction)
     np.testing.assert_allclose(y.data, z.detach().numpy(), rtol=1e-12, atol=1e-13)
     u = np.random.default_rng(1).standard_normal(y.shape)
     y.backward(u)
@@ -96,7 +110,7 @@ def test_equals_pytorch_forward_and_back(name, reduction):
 @pytest.mark.parametrize("reduction", ["mean", "none"])
 @pytest.mark.parametrize("name", CASES)
 def test_first_and_second_derivatives_by_differences(name, reduction):
-    loss, x, _ = CASES[name]
+    loss, x = CASES[name].loss, CASES[name].x
     gradcheck(lambda z: loss(z, reduction=reduction), x)
     gradgradcheck(lambda z: loss(z, reduction=reduction), x)
 
@@ -112,7 +126,7 @@ def test_targets_with_history_and_a_learned_precision_are_differentiated_too():
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("name", CASES)
 def test_loss_and_gradient_have_the_dtype_of_the_prediction(name, dtype):
-    loss, x, _ = CASES[name]                                # targets are float64
+    loss, x = CASES[name].loss, CASES[name].x               # targets are float64
     for reduction in ("mean", "sum", "none"):
         a = tensor(x.astype(dtype), requires_grad=True)
         y = loss(a, reduction=reduction)
@@ -123,7 +137,7 @@ def test_loss_and_gradient_have_the_dtype_of_the_prediction(name, dtype):
 
 @pytest.mark.parametrize("name", CASES)
 def test_a_loss_of_arrays_is_a_number_without_graph(name):
-    loss, x, _ = CASES[name]
+    loss, x = CASES[name].loss, CASES[name].x
     np.testing.assert_allclose(loss(x), loss(Tensor(x)).data, rtol=1e-12)
 
 

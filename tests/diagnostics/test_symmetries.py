@@ -1,4 +1,7 @@
 """Weight space symmetry (8.2.2): other parameters, the same function to 1e-12, in learning and in test mode."""
+from collections.abc import Callable
+from dataclasses import dataclass
+
 import numpy as np
 import pytest
 
@@ -34,41 +37,47 @@ def layer_norm():
     return layer
 
 
-# name -> (model, path of the layer, can its units be rescaled?)
+@dataclass(frozen=True)
+class Case:
+    """A model, the path of the layer whose units change places, and whether they can be rescaled."""
+    make: Callable[[], nn.Module]
+    path: str = "0"
+    scalable: bool = True
+
+
 MODELS = {
-    "relu": (lambda: dense(nn.ReLU()), "0", True),
-    "relu as a function": (lambda: dense(ops.relu), "0", True),
-    "nothing between": (lambda: dense(), "0", True),
-    "leaky relu, dropout at test time": (lambda: dense(nn.LeakyReLU(0.3), nn.Dropout(0.0)), "0", True),
-    "tanh": (lambda: dense(nn.Tanh()), "0", False),
-    "sigmoid as a function": (lambda: dense(ops.sigmoid), "0", False),
-    "batch norm, relu": (lambda: dense(norm(), nn.ReLU()), "0", True),
-    "batch norm with its relu": (lambda: dense(norm(relu=True)), "0", True),
-    "tanh, batch norm": (lambda: dense(nn.Tanh(), norm()), "0", True),
-    "batch norm, tanh": (lambda: dense(norm(), nn.Tanh()), "0", False),
-    "batch norm before and after": (lambda: dense(norm(), nn.ReLU(), norm()), "0", True),
-    "layer norm": (lambda: dense(layer_norm(), nn.ReLU()), "0", True),
-    "maxout": (lambda: nn.Sequential(nn.Maxout(4, 6, pieces=3, rng=0, dtype=np.float64),
-                                     nn.Maxout(6, 3, pieces=2, rng=1, dtype=np.float64)), "0", True),
-    "without biases": (lambda: nn.Sequential(nn.Linear(4, 6, bias=False, rng=0, dtype=np.float64), nn.ReLU(),
-                                             nn.Linear(6, 3, bias=False, rng=1, dtype=np.float64)), "0", True),
-    "in a nested Sequential": (lambda: nn.Sequential(nn.Sequential(nn.Linear(4, 6, rng=0, dtype=np.float64), nn.ReLU()),
-                                                     nn.Linear(6, 3, rng=1, dtype=np.float64)), "0.0", True),
-    "in a residual block": (lambda: nn.Sequential(nn.Residual(nn.Sequential(
-        nn.Linear(4, 7, rng=0, dtype=np.float64), nn.ReLU(), nn.Linear(7, 4, rng=1, dtype=np.float64)))), "0.f.0",
-        True),
-    "convolution, convolution": (lambda: nn.Sequential(
+    "relu": Case(lambda: dense(nn.ReLU())),
+    "relu as a function": Case(lambda: dense(ops.relu)),
+    "nothing between": Case(lambda: dense()),
+    "leaky relu, dropout at test time": Case(lambda: dense(nn.LeakyReLU(0.3), nn.Dropout(0.0))),
+    "tanh": Case(lambda: dense(nn.Tanh()), scalable=False),
+    "sigmoid as a function": Case(lambda: dense(ops.sigmoid), scalable=False),
+    "batch norm, relu": Case(lambda: dense(norm(), nn.ReLU())),
+    "batch norm with its relu": Case(lambda: dense(norm(relu=True))),
+    "tanh, batch norm": Case(lambda: dense(nn.Tanh(), norm())),
+    "batch norm, tanh": Case(lambda: dense(norm(), nn.Tanh()), scalable=False),
+    "batch norm before and after": Case(lambda: dense(norm(), nn.ReLU(), norm())),
+    "layer norm": Case(lambda: dense(layer_norm(), nn.ReLU())),
+    "maxout": Case(lambda: nn.Sequential(nn.Maxout(4, 6, pieces=3, rng=0, dtype=np.float64),
+                                         nn.Maxout(6, 3, pieces=2, rng=1, dtype=np.float64))),
+    "without biases": Case(lambda: nn.Sequential(nn.Linear(4, 6, bias=False, rng=0, dtype=np.float64), nn.ReLU(),
+                                                 nn.Linear(6, 3, bias=False, rng=1, dtype=np.float64))),
+    "in a nested Sequential": Case(
+        lambda: nn.Sequential(nn.Sequential(nn.Linear(4, 6, rng=0, dtype=np.float64), nn.ReLU()),
+                              nn.Linear(6, 3, rng=1, dtype=np.float64)), path="0.0"),
+    "in a residual block": Case(lambda: nn.Sequential(nn.Residual(nn.Sequential(
+        nn.Linear(4, 7, rng=0, dtype=np.float64), nn.ReLU(), nn.Linear(7, 4, rng=1, dtype=np.float64)))), path="0.f.0"),
+    "convolution, convolution": Case(lambda: nn.Sequential(
         nn.Conv2d(2, 5, 3, rng=0, dtype=np.float64), norm(5), nn.ReLU(), nn.MaxPool2d(2),
-        nn.Conv2d(5, 4, 2, rng=1, dtype=np.float64), nn.Flatten()), "0", True),
-    "convolution, flatten, linear": (lambda: images(nn.ReLU(), nn.MaxPool2d(2), nn.Flatten()), "0", True),
-    "convolution, average, linear": (lambda: images(norm(5, relu=True), nn.GlobalAvgPool()), "0", True),
+        nn.Conv2d(5, 4, 2, rng=1, dtype=np.float64), nn.Flatten())),
+    "convolution, flatten, linear": Case(lambda: images(nn.ReLU(), nn.MaxPool2d(2), nn.Flatten())),
+    "convolution, average, linear": Case(lambda: images(norm(5, relu=True), nn.GlobalAvgPool())),
 }
 
 
 def case(name):
-    model, path, scalable = MODELS[name][0](), *MODELS[name][1:]
     shape = (10, 6, 6, 2) if "convolution" in name else (10, 4)
-    return model, path, Tensor(np.random.default_rng(3).standard_normal(shape)), scalable
+    return MODELS[name].make(), MODELS[name].path, Tensor(np.random.default_rng(3).standard_normal(shape))
 
 
 def outputs(model, x):
@@ -79,7 +88,7 @@ def outputs(model, x):
 
 @pytest.mark.parametrize("name", MODELS)
 def test_units_that_changed_places_compute_the_same(name):
-    model, path, x, _ = case(name)
+    model, path, x = case(name)
     before, weights = outputs(model, x), model.parameters().theta.copy()
     order = permute_units(model, path, rng=1)
     assert not np.array_equal(order, np.arange(len(order)))
@@ -90,9 +99,9 @@ def test_units_that_changed_places_compute_the_same(name):
     assert np.array_equal(weights, model.parameters().theta)
 
 
-@pytest.mark.parametrize("name", [name for name, (_, _, scalable) in MODELS.items() if scalable])
+@pytest.mark.parametrize("name", [name for name in MODELS if MODELS[name].scalable])
 def test_units_on_another_scale_compute_the_same(name):
-    model, path, x, _ = case(name)
+    model, path, x = case(name)
     before, weights = outputs(model, x), model.parameters().theta.copy()
     alpha = rescale_units(model, path, rng=1)
     assert 0.5 <= alpha.min() < 1 < alpha.max() <= 2
@@ -103,9 +112,9 @@ def test_units_on_another_scale_compute_the_same(name):
     assert model.parameters().theta == pytest.approx(weights, rel=1e-14)
 
 
-@pytest.mark.parametrize("name", [name for name, (_, _, scalable) in MODELS.items() if not scalable])
+@pytest.mark.parametrize("name", [name for name in MODELS if not MODELS[name].scalable])
 def test_what_is_not_homogeneous_is_refused(name):
-    model, path, *_ = case(name)
+    model, path, _ = case(name)
     weights = model.parameters().theta.copy()
     with pytest.raises(ValueError, match=r"rescale_units: between '0' and '\d' stands a function f"):
         rescale_units(model, path)

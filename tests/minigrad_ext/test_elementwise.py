@@ -1,4 +1,8 @@
 """The compiled elementwise kernels: values, NaN, bits for every number of threads, guard bands, refusals."""
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -6,13 +10,21 @@ kernel = pytest.importorskip("minigrad_ext.elementwise")
 runtime = pytest.importorskip("minigrad_ext.runtime")
 special = pytest.importorskip("scipy.special")
 
-# name -> (number of inputs, the meaning in a wider type, units of the last place of its largest term)
+
+@dataclass(frozen=True)
+class Meaning:
+    """What a kernel computes, in a wider type; `room`: how far it may be from it, in epsilons."""
+    inputs: int
+    value: Callable[..., Any]
+    room: Callable[..., Any]
+
+
 MEANING = {
-    "relu": (1, lambda x: np.where(x < 0, 0, x), lambda x: 0 * x),
-    "relu_gate": (2, lambda g, y: np.where(y <= 0, 0, g), lambda g, y: 0 * g),
-    "sigmoid": (1, special.expit, lambda x: 4 * special.expit(x)),
-    "sigmoid_gate": (2, lambda g, y: g * y * (1 - y), lambda g, y: 3 * np.abs(g * y) * (1 + np.abs(y))),
-    "tanh_gate": (2, lambda g, y: g * (1 - y * y), lambda g, y: 3 * np.abs(g) * (1 + y * y)),
+    "relu": Meaning(1, lambda x: np.where(x < 0, 0, x), room=lambda x: 0 * x),
+    "relu_gate": Meaning(2, lambda g, y: np.where(y <= 0, 0, g), room=lambda g, y: 0 * g),
+    "sigmoid": Meaning(1, special.expit, room=lambda x: 4 * special.expit(x)),
+    "sigmoid_gate": Meaning(2, lambda g, y: g * y * (1 - y), room=lambda g, y: 3 * np.abs(g * y) * (1 + np.abs(y))),
+    "tanh_gate": Meaning(2, lambda g, y: g * (1 - y * y), room=lambda g, y: 3 * np.abs(g) * (1 + y * y)),
 }
 
 
@@ -26,10 +38,10 @@ def threads():
 @pytest.mark.parametrize("dtype", ["f4", "f8"])
 @pytest.mark.parametrize("name", MEANING)
 def test_values_bits_and_borders(name, dtype):
-    count, meaning, room = MEANING[name]
+    meaning = MEANING[name]
     rng = np.random.default_rng(0)
     for n in (0, 1, 3, 16, 17, 63, 1000, 4097, 200_003):
-        x = [(3 * rng.standard_normal(n)).astype(dtype) for _ in range(count)]
+        x = [(3 * rng.standard_normal(n)).astype(dtype) for _ in range(meaning.inputs)]
         wide = [z.astype("f8") for z in x]
         bits = set()
         for number in (1, 2, 3, 4):
@@ -40,7 +52,7 @@ def test_values_bits_and_borders(name, dtype):
             assert (raw[:64] == 0xA5).all() and (raw[len(raw) - 64:] == 0xA5).all()
             bits.add(out.tobytes())
         assert len(bits) == 1
-        assert (np.abs(out - meaning(*wide)) <= np.finfo(dtype).eps * room(*wide)).all()
+        assert (np.abs(out - meaning.value(*wide)) <= np.finfo(dtype).eps * meaning.room(*wide)).all()
 
 
 def test_nan_stays_nan_and_the_far_ends_are_exact():

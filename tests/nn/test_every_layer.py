@@ -1,6 +1,9 @@
 """What holds for every layer: right first and second derivatives, PyTorch's values, its own dtype, fixed masks."""
 import copy
 import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pytest
@@ -67,146 +70,161 @@ def sequences(function):
     return lambda x: function(x.permute(0, 2, 1)).permute(0, 2, 1)
 
 
-# name -> make(dtype), shape of x, PyTorch's twin f(torch, x, parameters) or None
+@dataclass(frozen=True)
+class Case:
+    """make(dtype) -> a layer, the shape of its x, and PyTorch's twin f(torch, x, parameters), where it has one."""
+    make: Callable[[Any], nn.Module]
+    shape: tuple[int, ...]
+    twin: Callable[..., Any] | None = None
+
+
 LAYERS = {
-    "Linear": (lambda d: nn.Linear(4, 3, rng=0, dtype=d), (5, 4), lambda torch, x, p: as_linear(x, p)),
-    "Linear without bias, on more axes": (lambda d: nn.Linear(4, 3, bias=False, rng=0, dtype=d), (2, 3, 4),
-                                          lambda torch, x, p: x @ p["w"]),
-    "Maxout": (lambda d: nn.Maxout(4, 3, pieces=2, rng=0, dtype=d), (5, 4),
-               lambda torch, x, p: as_linear(x, p).reshape(5, 3, 2).amax(-1)),
-    "ReLU": (lambda d: nn.ReLU(), (5, 4), lambda torch, x, p: torch.relu(x)),
-    "Sigmoid": (lambda d: nn.Sigmoid(), (5, 4), lambda torch, x, p: torch.sigmoid(x)),
-    "Tanh": (lambda d: nn.Tanh(), (5, 4), lambda torch, x, p: torch.tanh(x)),
-    "Softplus": (lambda d: nn.Softplus(), (5, 4), lambda torch, x, p: torch.nn.functional.softplus(x)),
-    "GELU": (lambda d: nn.GELU(), (5, 4), lambda torch, x, p: torch.nn.functional.gelu(x)),
-    "LeakyReLU": (lambda d: nn.LeakyReLU(0.2), (5, 4), lambda torch, x, p: torch.nn.functional.leaky_relu(x, 0.2)),
-    "ELU": (lambda d: nn.ELU(0.7), (5, 4), lambda torch, x, p: torch.nn.functional.elu(x, 0.7)),
-    "Softmax": (lambda d: nn.Softmax(), (5, 4), lambda torch, x, p: torch.softmax(x, -1)),
-    "LogSoftmax": (lambda d: nn.LogSoftmax(axis=0), (5, 4), lambda torch, x, p: torch.log_softmax(x, 0)),
-    "Identity": (lambda d: nn.Identity(), (2, 3, 4), lambda torch, x, p: x),
-    "Flatten": (lambda d: nn.Flatten(), (2, 3, 4), lambda torch, x, p: x.flatten(1)),
-    "Residual": (lambda d: nn.Residual(nn.Linear(4, 4, rng=0, dtype=d)), (5, 4),
-                 lambda torch, x, p: x + x @ p["f.w"] + p["f.b"]),
-    "Residual with shortcut": (lambda d: nn.Residual(nn.Linear(4, 3, rng=0, dtype=d),
-                                                     nn.Linear(4, 3, bias=False, rng=1, dtype=d)), (5, 4),
-                               lambda torch, x, p: x @ p["shortcut.w"] + x @ p["f.w"] + p["f.b"]),
-    "Highway": (lambda d: nn.Highway(ops.tanh, 4, rng=0, dtype=d), (5, 4), lambda torch, x, p: x + torch.sigmoid(
+    "Linear": Case(lambda d: nn.Linear(4, 3, rng=0, dtype=d), (5, 4), twin=lambda torch, x, p: as_linear(x, p)),
+    "Linear without bias, on more axes": Case(lambda d: nn.Linear(4, 3, bias=False, rng=0, dtype=d), (2, 3, 4),
+                                              twin=lambda torch, x, p: x @ p["w"]),
+    "Maxout": Case(lambda d: nn.Maxout(4, 3, pieces=2, rng=0, dtype=d), (5, 4),
+                   twin=lambda torch, x, p: as_linear(x, p).reshape(5, 3, 2).amax(-1)),
+    "ReLU": Case(lambda d: nn.ReLU(), (5, 4), twin=lambda torch, x, p: torch.relu(x)),
+    "Sigmoid": Case(lambda d: nn.Sigmoid(), (5, 4), twin=lambda torch, x, p: torch.sigmoid(x)),
+    "Tanh": Case(lambda d: nn.Tanh(), (5, 4), twin=lambda torch, x, p: torch.tanh(x)),
+    "Softplus": Case(lambda d: nn.Softplus(), (5, 4), twin=lambda torch, x, p: torch.nn.functional.softplus(x)),
+    "GELU": Case(lambda d: nn.GELU(), (5, 4), twin=lambda torch, x, p: torch.nn.functional.gelu(x)),
+    "LeakyReLU": Case(lambda d: nn.LeakyReLU(0.2), (5, 4),
+                      twin=lambda torch, x, p: torch.nn.functional.leaky_relu(x, 0.2)),
+    "ELU": Case(lambda d: nn.ELU(0.7), (5, 4), twin=lambda torch, x, p: torch.nn.functional.elu(x, 0.7)),
+    "Softmax": Case(lambda d: nn.Softmax(), (5, 4), twin=lambda torch, x, p: torch.softmax(x, -1)),
+    "LogSoftmax": Case(lambda d: nn.LogSoftmax(axis=0), (5, 4), twin=lambda torch, x, p: torch.log_softmax(x, 0)),
+    "Identity": Case(lambda d: nn.Identity(), (2, 3, 4), twin=lambda torch, x, p: x),
+    "Flatten": Case(lambda d: nn.Flatten(), (2, 3, 4), twin=lambda torch, x, p: x.flatten(1)),
+    "Residual": Case(lambda d: nn.Residual(nn.Linear(4, 4, rng=0, dtype=d)), (5, 4),
+                     twin=lambda torch, x, p: x + x @ p["f.w"] + p["f.b"]),
+    "Residual with shortcut": Case(lambda d: nn.Residual(nn.Linear(4, 3, rng=0, dtype=d),
+                                                         nn.Linear(4, 3, bias=False, rng=1, dtype=d)), (5, 4),
+                                   twin=lambda torch, x, p: x @ p["shortcut.w"] + x @ p["f.w"] + p["f.b"]),
+    "Highway": Case(lambda d: nn.Highway(ops.tanh, 4, rng=0, dtype=d), (5, 4),
+                    twin=lambda torch, x, p: x + torch.sigmoid(
         x @ p["gate.w"] + p["gate.b"]) * (torch.tanh(x) - x)),
-    "AuxiliaryHead": (lambda d: First(nn.AuxiliaryHead(nn.Linear(4, 3, rng=0, dtype=d), nn.Flatten())), (5, 4),
-                      lambda torch, x, p: x @ p["cell.above.w"] + p["cell.above.b"]),
-    "Conv2d": (lambda d: nn.Conv2d(2, 3, 3, padding=1, rng=0, dtype=d), (2, 5, 4, 2), lambda torch, x, p: images(
+    "AuxiliaryHead": Case(lambda d: First(nn.AuxiliaryHead(nn.Linear(4, 3, rng=0, dtype=d), nn.Flatten())), (5, 4),
+                          twin=lambda torch, x, p: x @ p["cell.above.w"] + p["cell.above.b"]),
+    "Conv2d": Case(lambda d: nn.Conv2d(2, 3, 3, padding=1, rng=0, dtype=d), (2, 5, 4, 2),
+                   twin=lambda torch, x, p: images(
         lambda z: torch.nn.functional.conv2d(z, kernel(p), p["b"], padding=1))(x)),
-    "Conv2d with everything": (
+    "Conv2d with everything": Case(
         lambda d: nn.Conv2d(4, 6, (3, 2), stride=(2, 1), padding=((1, 1), (2, 2)), dilation=(1, 2), groups=2,
                             bias=False, rng=0, dtype=d), (2, 6, 5, 4),
-        lambda torch, x, p: images(lambda z: torch.nn.functional.conv2d(
+        twin=lambda torch, x, p: images(lambda z: torch.nn.functional.conv2d(
             z, kernel(p), None, (2, 1), (1, 2), (1, 2), 2))(x)),
-    "ConvTranspose2d": (
+    "ConvTranspose2d": Case(
         lambda d: nn.ConvTranspose2d(4, 6, 3, stride=2, padding=1, output_padding=1, groups=2, rng=0, dtype=d),
-        (2, 3, 4, 4), lambda torch, x, p: images(lambda z: torch.nn.functional.conv_transpose2d(
+        (2, 3, 4, 4), twin=lambda torch, x, p: images(lambda z: torch.nn.functional.conv_transpose2d(
             z, kernel(p), p["b"], 2, 1, 1, 2))(x)),
-    "MaxPool2d": (lambda d: nn.MaxPool2d(3, stride=2, padding=1), (2, 6, 5, 3), lambda torch, x, p: images(
+    "MaxPool2d": Case(lambda d: nn.MaxPool2d(3, stride=2, padding=1), (2, 6, 5, 3), twin=lambda torch, x, p: images(
         lambda z: torch.nn.functional.max_pool2d(z, 3, 2, 1))(x)),
-    "AvgPool2d": (lambda d: nn.AvgPool2d((2, 3)), (2, 6, 7, 3), lambda torch, x, p: images(
+    "AvgPool2d": Case(lambda d: nn.AvgPool2d((2, 3)), (2, 6, 7, 3), twin=lambda torch, x, p: images(
         lambda z: torch.nn.functional.avg_pool2d(z, (2, 3)))(x)),
-    "MaxPool2d, ceil": (lambda d: nn.MaxPool2d(2, stride=3, padding=1, ceil_mode=True), (2, 6, 7, 3),
-                        lambda torch, x, p: images(
-                            lambda z: torch.nn.functional.max_pool2d(z, 2, 3, 1, ceil_mode=True))(x)),
-    **{f"AvgPool2d, {options}": (lambda d, options=options: nn.AvgPool2d(**options), (2, 6, 7, 3),
-                                 lambda torch, x, p, options=options: images(lambda z: torch.nn.functional.avg_pool2d(
-                                     z, *options.values()))(x))
+    "MaxPool2d, ceil": Case(lambda d: nn.MaxPool2d(2, stride=3, padding=1, ceil_mode=True), (2, 6, 7, 3),
+                            twin=lambda torch, x, p: images(
+                                lambda z: torch.nn.functional.max_pool2d(z, 2, 3, 1, ceil_mode=True))(x)),
+    **{f"AvgPool2d, {options}": Case(
+        lambda d, options=options: nn.AvgPool2d(**options), (2, 6, 7, 3),
+        twin=lambda torch, x, p, options=options: images(
+            lambda z: torch.nn.functional.avg_pool2d(z, *options.values()))(x))
        for options in [dict(size=3, stride=2, padding=1, ceil_mode=ceil, count_include_pad=count)
                        for ceil in (False, True) for count in (False, True)]},
-    "AdaptiveMaxPool2d": (lambda d: nn.AdaptiveMaxPool2d((3, 4)), (2, 7, 6, 2), lambda torch, x, p: images(
+    "AdaptiveMaxPool2d": Case(lambda d: nn.AdaptiveMaxPool2d((3, 4)), (2, 7, 6, 2), twin=lambda torch, x, p: images(
         lambda z: torch.nn.functional.adaptive_max_pool2d(z, (3, 4)))(x)),
-    "AdaptiveAvgPool2d": (lambda d: nn.AdaptiveAvgPool2d((3, 8)), (2, 7, 6, 2), lambda torch, x, p: images(
+    "AdaptiveAvgPool2d": Case(lambda d: nn.AdaptiveAvgPool2d((3, 8)), (2, 7, 6, 2), twin=lambda torch, x, p: images(
         lambda z: torch.nn.functional.adaptive_avg_pool2d(z, (3, 8)))(x)),
-    "Conv2d of a torus": (
-        lambda d: nn.Conv2d(2, 3, 3, padding=1, rng=0, dtype=d, padding_mode="wrap"), (2, 5, 4, 2),
-        lambda torch, x, p: images(lambda z: torch.nn.functional.conv2d(
-            torch.nn.functional.pad(z, (1, 1, 1, 1), "circular"), kernel(p), p["b"]))(x)),
-    "MaxPool2d, dilated": (lambda d: nn.MaxPool2d(2, stride=1, padding=1, dilation=(2, 3)), (2, 6, 5, 3),
-                           lambda torch, x, p: images(
-                               lambda z: torch.nn.functional.max_pool2d(z, 2, 1, 1, (2, 3)))(x)),
-    "Conv1d": (lambda d: nn.Conv1d(4, 6, 3, stride=2, padding=2, dilation=2, groups=2, rng=0, dtype=d), (2, 9, 4),
-               lambda torch, x, p: sequences(lambda z: torch.nn.functional.conv1d(
-                   z, kernel1d(p), p["b"], 2, 2, 2, 2))(x)),
-    "ConvTranspose1d": (
+    "Conv2d of a torus": Case(lambda d: nn.Conv2d(2, 3, 3, padding=1, rng=0, dtype=d, padding_mode="wrap"),
+                              (2, 5, 4, 2),
+                              twin=lambda torch, x, p: images(lambda z: torch.nn.functional.conv2d(
+                                  torch.nn.functional.pad(z, (1, 1, 1, 1), "circular"), kernel(p), p["b"]))(x)),
+    "MaxPool2d, dilated": Case(lambda d: nn.MaxPool2d(2, stride=1, padding=1, dilation=(2, 3)), (2, 6, 5, 3),
+                               twin=lambda torch, x, p: images(
+                                   lambda z: torch.nn.functional.max_pool2d(z, 2, 1, 1, (2, 3)))(x)),
+    "Conv1d": Case(lambda d: nn.Conv1d(4, 6, 3, stride=2, padding=2, dilation=2, groups=2, rng=0, dtype=d), (2, 9, 4),
+                   twin=lambda torch, x, p: sequences(lambda z: torch.nn.functional.conv1d(
+                       z, kernel1d(p), p["b"], 2, 2, 2, 2))(x)),
+    "ConvTranspose1d": Case(
         lambda d: nn.ConvTranspose1d(4, 6, 3, stride=2, padding=1, output_padding=1, groups=2, rng=0, dtype=d),
-        (2, 5, 4), lambda torch, x, p: sequences(lambda z: torch.nn.functional.conv_transpose1d(
+        (2, 5, 4), twin=lambda torch, x, p: sequences(lambda z: torch.nn.functional.conv_transpose1d(
             z, kernel1d(p), p["b"], 2, 1, 1, 2))(x)),
-    "MaxPool1d": (lambda d: nn.MaxPool1d(3, stride=2, padding=1, dilation=2), (2, 9, 3), lambda torch, x, p: sequences(
+    "MaxPool1d": Case(lambda d: nn.MaxPool1d(3, stride=2, padding=1, dilation=2), (2, 9, 3),
+                      twin=lambda torch, x, p: sequences(
         lambda z: torch.nn.functional.max_pool1d(z, 3, 2, 1, 2))(x)),
-    "AvgPool1d": (lambda d: nn.AvgPool1d(3, stride=2, padding=1, count_include_pad=False), (2, 9, 3),
-                  lambda torch, x, p: sequences(lambda z: torch.nn.functional.avg_pool1d(
-                      z, 3, 2, 1, count_include_pad=False))(x)),
-    "AdaptiveMaxPool1d": (lambda d: nn.AdaptiveMaxPool1d(4), (2, 7, 3), lambda torch, x, p: sequences(
+    "AvgPool1d": Case(lambda d: nn.AvgPool1d(3, stride=2, padding=1, count_include_pad=False), (2, 9, 3),
+                      twin=lambda torch, x, p: sequences(lambda z: torch.nn.functional.avg_pool1d(
+                          z, 3, 2, 1, count_include_pad=False))(x)),
+    "AdaptiveMaxPool1d": Case(lambda d: nn.AdaptiveMaxPool1d(4), (2, 7, 3), twin=lambda torch, x, p: sequences(
         lambda z: torch.nn.functional.adaptive_max_pool1d(z, 4))(x)),
-    "AdaptiveAvgPool1d": (lambda d: nn.AdaptiveAvgPool1d(4), (2, 7, 3), lambda torch, x, p: sequences(
+    "AdaptiveAvgPool1d": Case(lambda d: nn.AdaptiveAvgPool1d(4), (2, 7, 3), twin=lambda torch, x, p: sequences(
         lambda z: torch.nn.functional.adaptive_avg_pool1d(z, 4))(x)),
-    "Recurrent": (lambda d: nn.Recurrent(nn.GRUCell(3, 4, rng=0, dtype=d), nn.LSTMCell(3, 2, rng=1, dtype=d)),
-                  (2, 3, 3), None),
-    "GlobalAvgPool": (lambda d: nn.GlobalAvgPool(), (2, 4, 3, 5), lambda torch, x, p: x.mean((1, 2))),
-    "FractionalMaxPool2d": (lambda d: nn.FractionalMaxPool2d((4, 3), rng=0), (2, 7, 6, 2), None),
-    "FractionalMaxPool2d disjoint": (lambda d: nn.FractionalMaxPool2d(0.7, overlapping=False, rng=0), (2, 7, 6, 2),
-                                     None),
-    "BatchNorm": (lambda d: nn.BatchNorm(4, delta=0.1, dtype=d), (5, 4), lambda torch, x, p:
+    "Recurrent": Case(lambda d: nn.Recurrent(nn.GRUCell(3, 4, rng=0, dtype=d), nn.LSTMCell(3, 2, rng=1, dtype=d)),
+                      (2, 3, 3)),
+    "GlobalAvgPool": Case(lambda d: nn.GlobalAvgPool(), (2, 4, 3, 5), twin=lambda torch, x, p: x.mean((1, 2))),
+    "FractionalMaxPool2d": Case(lambda d: nn.FractionalMaxPool2d((4, 3), rng=0), (2, 7, 6, 2)),
+    "FractionalMaxPool2d disjoint": Case(lambda d: nn.FractionalMaxPool2d(0.7, overlapping=False, rng=0), (2, 7, 6, 2)),
+    "BatchNorm": Case(lambda d: nn.BatchNorm(4, delta=0.1, dtype=d), (5, 4), twin=lambda torch, x, p:
                   torch.nn.functional.batch_norm(x, None, None, p["gamma"], p["beta"], True, 0.1, 0.1)),
-    "BatchNorm of images, with relu": (lambda d: nn.BatchNorm(3, relu=True, dtype=d), (3, 4, 2, 3), lambda torch, x, p:
+    "BatchNorm of images, with relu": Case(lambda d: nn.BatchNorm(3, relu=True, dtype=d), (3, 4, 2, 3),
+                                           twin=lambda torch, x, p:
                                        images(lambda z: torch.relu(torch.nn.functional.batch_norm(
                                            z, None, None, p["gamma"], p["beta"], True)))(x)),
-    "BatchNorm at test time": (lambda d: nn.BatchNorm(4, dtype=d).eval(), (1, 4), lambda torch, x, p:
+    "BatchNorm at test time": Case(lambda d: nn.BatchNorm(4, dtype=d).eval(), (1, 4), twin=lambda torch, x, p:
                                torch.nn.functional.batch_norm(x, torch.zeros(4, dtype=x.dtype),
                                                               torch.ones(4, dtype=x.dtype), p["gamma"], p["beta"])),
-    "LayerNorm": (lambda d: nn.LayerNorm(5, dtype=d), (2, 3, 5), lambda torch, x, p:
+    "LayerNorm": Case(lambda d: nn.LayerNorm(5, dtype=d), (2, 3, 5), twin=lambda torch, x, p:
                   torch.nn.functional.layer_norm(x, (5,), p["gamma"], p["beta"])),
-    "BatchNorm without gamma and beta": (lambda d: nn.BatchNorm(4, affine=False, dtype=d), (5, 4), lambda torch, x, p:
+    "BatchNorm without gamma and beta": Case(lambda d: nn.BatchNorm(4, affine=False, dtype=d), (5, 4),
+                                             twin=lambda torch, x, p:
                                          torch.nn.functional.batch_norm(x, None, None, None, None, True)),
-    "BatchNorm without gamma and beta at test time": (
-        lambda d: nn.BatchNorm(4, affine=False, dtype=d).eval(), (1, 4), lambda torch, x, p:
+    "BatchNorm without gamma and beta at test time": Case(lambda d: nn.BatchNorm(4, affine=False, dtype=d).eval(),
+                                                          (1, 4), twin=lambda torch, x, p:
         torch.nn.functional.batch_norm(x, torch.zeros(4, dtype=x.dtype), torch.ones(4, dtype=x.dtype))),
-    "BatchNorm without averages at test time": (
-        lambda d: nn.BatchNorm(4, tracking=False, relu=True, dtype=d).eval(), (5, 4), lambda torch, x, p:
+    "BatchNorm without averages at test time": Case(
+        lambda d: nn.BatchNorm(4, tracking=False, relu=True, dtype=d).eval(), (5, 4), twin=lambda torch, x, p:
         torch.relu(torch.nn.functional.batch_norm(x, None, None, p["gamma"], p["beta"], True))),
-    "GroupNorm": (lambda d: nn.GroupNorm(2, 6, dtype=d), (2, 3, 2, 6), lambda torch, x, p: images(
+    "GroupNorm": Case(lambda d: nn.GroupNorm(2, 6, dtype=d), (2, 3, 2, 6), twin=lambda torch, x, p: images(
         lambda z: torch.nn.functional.group_norm(z, 2, p["gamma"], p["beta"]))(x)),
-    "GroupNorm of vectors": (lambda d: nn.GroupNorm(2, 6, affine=False), (4, 6),
-                             lambda torch, x, p: torch.nn.functional.group_norm(x, 2)),
-    "InstanceNorm": (lambda d: nn.InstanceNorm(3), (2, 4, 3, 3), lambda torch, x, p: images(
+    "GroupNorm of vectors": Case(lambda d: nn.GroupNorm(2, 6, affine=False), (4, 6),
+                                 twin=lambda torch, x, p: torch.nn.functional.group_norm(x, 2)),
+    "InstanceNorm": Case(lambda d: nn.InstanceNorm(3), (2, 4, 3, 3), twin=lambda torch, x, p: images(
         torch.nn.functional.instance_norm)(x)),
-    "InstanceNorm affine": (
-        lambda d: nn.InstanceNorm(3, affine=True, dtype=d), (2, 4, 3, 3), lambda torch, x, p: images(lambda z:
+    "InstanceNorm affine": Case(lambda d: nn.InstanceNorm(3, affine=True, dtype=d), (2, 4, 3, 3),
+                                twin=lambda torch, x, p: images(lambda z:
         torch.nn.functional.instance_norm(z, None, None, p["gamma"], p["beta"]))(x)),
-    "RMSNorm": (lambda d: nn.RMSNorm(5, dtype=d), (2, 3, 5), lambda torch, x, p:
+    "RMSNorm": Case(lambda d: nn.RMSNorm(5, dtype=d), (2, 3, 5), twin=lambda torch, x, p:
                 torch.nn.functional.rms_norm(x, (5,), p["gamma"], 1e-5)),
-    "GRUCell": (lambda d: nn.GRUCell(3, 4, rng=0, dtype=d, biases=init.normal), (5, 3), lambda torch, x, p:
+    "GRUCell": Case(lambda d: nn.GRUCell(3, 4, rng=0, dtype=d, biases=init.normal), (5, 3), twin=lambda torch, x, p:
                 layer_gru(torch, x, x.new_zeros(5, 4), p)),
-    "GRUCell of its own output": (lambda d: Twice(nn.GRUCell(4, 4, rng=0, dtype=d, biases=init.normal)), (5, 4),
-                                  lambda torch, x, p: layer_gru(torch, x, x * 0.5, {k[5:]: v for k, v in p.items()})),
-    "Dropout": (lambda d: nn.Dropout(0.3, rng=0), (5, 4), None),
-    "DropoutAtTest": (lambda d: nn.DropoutAtTest(0.3, rng=0), (5, 4), None),
-    "DropoutAtTest at test time": (lambda d: nn.DropoutAtTest(0.3, rng=0).eval(), (5, 4), lambda torch, x, p: x * 0.7),
-    "DropConnect": (lambda d: nn.DropConnect(4, 3, 0.3, rng=0, dtype=d), (5, 4), None),
-    "DropConnect per example": (lambda d: nn.DropConnect(4, 3, 0.3, per="example", rng=0, dtype=d), (5, 4), None),
-    "DropConnect at test time": (lambda d: nn.DropConnect(4, 3, 0.3, rng=0, dtype=d).eval(), (5, 4),
-                                 lambda torch, x, p: as_linear(x, p)),
-    "StochasticDepth": (lambda d: nn.StochasticDepth(block(d), 0.4, rng=1), (5, 4), None),
-    "StochasticDepth per batch": (lambda d: nn.StochasticDepth(block(d), 0.4, per="batch", rng=1), (5, 4), None),
-    "RNNCell": (lambda d: nn.RNNCell(3, 4, rng=0, dtype=d), (5, 3), lambda torch, x, p: torch.rnn_tanh_cell(
+    "GRUCell of its own output": Case(
+        lambda d: Twice(nn.GRUCell(4, 4, rng=0, dtype=d, biases=init.normal)), (5, 4),
+        twin=lambda torch, x, p: layer_gru(torch, x, x * 0.5, {k[5:]: v for k, v in p.items()})),
+    "Dropout": Case(lambda d: nn.Dropout(0.3, rng=0), (5, 4)),
+    "DropoutAtTest": Case(lambda d: nn.DropoutAtTest(0.3, rng=0), (5, 4)),
+    "DropoutAtTest at test time": Case(lambda d: nn.DropoutAtTest(0.3, rng=0).eval(), (5, 4),
+                                       twin=lambda torch, x, p: x * 0.7),
+    "DropConnect": Case(lambda d: nn.DropConnect(4, 3, 0.3, rng=0, dtype=d), (5, 4)),
+    "DropConnect per example": Case(lambda d: nn.DropConnect(4, 3, 0.3, per="example", rng=0, dtype=d), (5, 4)),
+    "DropConnect at test time": Case(lambda d: nn.DropConnect(4, 3, 0.3, rng=0, dtype=d).eval(), (5, 4),
+                                     twin=lambda torch, x, p: as_linear(x, p)),
+    "StochasticDepth": Case(lambda d: nn.StochasticDepth(block(d), 0.4, rng=1), (5, 4)),
+    "StochasticDepth per batch": Case(lambda d: nn.StochasticDepth(block(d), 0.4, per="batch", rng=1), (5, 4)),
+    "RNNCell": Case(lambda d: nn.RNNCell(3, 4, rng=0, dtype=d), (5, 3), twin=lambda torch, x, p: torch.rnn_tanh_cell(
         x, x.new_zeros(5, 4), p["w"].T, p["u"].T, p["b"], 0 * p["b"])),
-    "LSTMCell": (lambda d: First(nn.LSTMCell(3, 4, rng=0, dtype=d)), (5, 3),
-                 lambda torch, x, p: layer_lstm(torch, x, {k[5:]: v for k, v in p.items()})),
+    "LSTMCell": Case(lambda d: First(nn.LSTMCell(3, 4, rng=0, dtype=d)), (5, 3),
+                     twin=lambda torch, x, p: layer_lstm(torch, x, {k[5:]: v for k, v in p.items()})),
 }
 every_layer = pytest.mark.parametrize("name", LAYERS)
 
 
 def made(name, dtype=np.float64):
-    make, shape, twin = LAYERS[name]
+    case = LAYERS[name]
     rng = np.random.default_rng(5)
-    layer = make(dtype)
+    layer = case.make(dtype)
     for _, p in layer.named_parameters():                   # gamma 1 and beta 0 would hide mistakes
         p.data = (p.data + 0.3 * rng.standard_normal(p.shape)).astype(dtype)
-    return layer, rng.standard_normal(shape).astype(dtype), twin
+    return layer, rng.standard_normal(case.shape).astype(dtype), case.twin
 
 
 def as_function(layer):

@@ -1,5 +1,8 @@
 """evaluate and predict: the figures against their definitions; nothing of the model is changed."""
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pytest
@@ -105,24 +108,32 @@ def weighted(z, y):
     return -(WEIGHTS[y] * log_p[np.arange(len(y)), y]).sum() / WEIGHTS[y].sum()
 
 
+@dataclass(frozen=True)
+class Whole:
+    """A loss, the targets, and definition(z, y): the loss of the whole set, in NumPy."""
+    loss: Callable[..., Any]
+    y: Any
+    definition: Callable[..., Any]
+
+
 WHOLE = {
-    "weights": (partial(losses.cross_entropy, weights=WEIGHTS), Y, weighted),
-    "weights in two steps": (partial(partial(losses.cross_entropy, weights=[1, 1, 1]), weights=WEIGHTS), Y, weighted),
-    "sum of squares": (partial(losses.mean_squared_error, reduction="sum"), REGRESSION,
-                       lambda z, y: np.square(z - y).sum()),
-    "sum": (partial(losses.cross_entropy, reduction="sum"), Y,
-            lambda z, y: -np.log(np.exp(z)[np.arange(53), y] / np.exp(z).sum(axis=1)).sum()),
-    "mean of squares": (losses.mean_squared_error, REGRESSION, lambda z, y: np.square(z - y).mean()),
+    "weights": Whole(partial(losses.cross_entropy, weights=WEIGHTS), Y, weighted),
+    "weights in two steps": Whole(partial(partial(losses.cross_entropy, weights=[1, 1, 1]), weights=WEIGHTS), Y,
+                                  weighted),
+    "sum of squares": Whole(partial(losses.mean_squared_error, reduction="sum"), REGRESSION,
+                            lambda z, y: np.square(z - y).sum()),
+    "sum": Whole(partial(losses.cross_entropy, reduction="sum"), Y,
+                 lambda z, y: -np.log(np.exp(z)[np.arange(53), y] / np.exp(z).sum(axis=1)).sum()),
+    "mean of squares": Whole(losses.mean_squared_error, REGRESSION, lambda z, y: np.square(z - y).mean()),
 }
 
 
 @pytest.mark.parametrize("case", WHOLE)
 @pytest.mark.parametrize("size", [1, 2, 7, 50, 53])
 def test_the_loss_is_that_of_the_whole_set_whatever_the_batch_size(case, size):
-    loss, y, definition = WHOLE[case]
-    model = net()
-    wanted = definition(training.predict(model, X).astype(float), y)
-    assert training.evaluate(model, loss, X, y, batch_size=size).loss == pytest.approx(wanted, rel=1e-5)
+    whole, model = WHOLE[case], net()
+    wanted = whole.definition(training.predict(model, X).astype(float), whole.y)
+    assert training.evaluate(model, whole.loss, X, whole.y, batch_size=size).loss == pytest.approx(wanted, rel=1e-5)
 
 
 def test_a_loss_of_ones_own_says_what_it_divides_by_or_is_averaged_over_examples():
