@@ -8,7 +8,6 @@ linear, 2 quadratic; small sizes cost what a step costs at the least. Width: hid
 what the products ask for. Examples: one epoch, batches drawn and gathered.
 """
 import argparse
-import os
 import statistics
 import time
 
@@ -105,6 +104,4 @@ def main():
 
 
 if __name__ == "__main__":
-    for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-        os.environ.setdefault(variable, "1")
     main()

@@ -278,38 +278,90 @@ def _(peers):
     return update_only([(1000,)] * 100, peers)
 
 
-@job("h", "Hessian-vector product, MLP 784-128-10, batch 128", (1.2, 1.2))
-def _(peers):
-    rng = np.random.default_rng(0)
-    x, y = rng.random((128, 784), dtype=np.float32), rng.integers(0, 10, 128)
-    model = nn.Sequential(nn.Linear(784, 128, rng=0), nn.Tanh(), nn.Linear(128, 10, rng=1))
-    J = mg.Objective(model, losses.cross_entropy, x, y)
-    v = rng.standard_normal(J.parameters.n).astype(np.float32)
-    steps = {"minigrad": lambda: J.hvp(None, v)}
-    if "PyTorch" in peers:
-        import torch
-        net = torch.nn.Sequential(torch.nn.Linear(784, 128), torch.nn.Tanh(), torch.nn.Linear(128, 10))
-        tx, ty = torch.tensor(x), torch.tensor(y)
-        theta = list(net.parameters())
-        parts = [torch.tensor(part).reshape(p.shape) for part, p in
-                 zip(np.split(v, np.cumsum([p.numel() for p in theta])[:-1]), theta)]
+class Curvature:
+    """Products with the Hessian and the Gauss-Newton matrix of one MLP, at a new point or again at the same one."""
 
-        def pytorch():
-            g = torch.autograd.grad(torch.nn.functional.cross_entropy(net(tx), ty), theta, create_graph=True)
-            torch.autograd.grad(g, theta, grad_outputs=parts)
-        steps["PyTorch"] = pytorch
-    if "JAX" in peers:
+    def __init__(self):
+        rng = np.random.default_rng(0)
+        self.x, self.y = rng.random((128, 784), dtype=np.float32), rng.integers(0, 10, 128)
+        self.model = nn.Sequential(nn.Linear(784, 128, rng=0), nn.Tanh(), nn.Linear(128, 10, rng=1))
+        self.J = mg.Objective(self.model, losses.cross_entropy, self.x, self.y)
+        self.v = rng.standard_normal(self.J.parameters.n).astype(np.float32)
+
+    def minigrad(self, product, again):
+        v, at = self.v, getattr(self.J.linearize(), product)
+        new = getattr(self.J, product)
+        return (lambda: at(v)) if again else (lambda: new(None, v))
+
+    def pytorch(self, product, again):
+        import torch
+        from torch.autograd import grad
+        net = torch.nn.Sequential(torch.nn.Linear(784, 128), torch.nn.Tanh(), torch.nn.Linear(128, 10))
+        x, y, theta = torch.tensor(self.x), torch.tensor(self.y), list(net.parameters())
+        v = [torch.tensor(part).reshape(p.shape) for part, p in
+             zip(np.split(self.v, np.cumsum([p.numel() for p in theta])[:-1]), theta)]
+
+        def hessian():
+            g = grad(torch.nn.functional.cross_entropy(net(x), y), theta, create_graph=True)
+            return lambda keep: grad(g, theta, v, retain_graph=keep)
+
+        def gauss_newton():                       # J v as the derivative of J' u by u: faster than torch.func.jvp here
+            z = net(x)
+            u = torch.zeros_like(z, requires_grad=True)
+            g = grad(z, theta, u, create_graph=True)
+            top = z.detach().requires_grad_()
+            dz, = grad(torch.nn.functional.cross_entropy(top, y), top, create_graph=True)
+
+            def times(keep):
+                zv, = grad(g, u, v, retain_graph=True)
+                return grad(z, theta, grad(dz, top, zv, retain_graph=keep)[0], retain_graph=keep)
+            return times
+        record = {"hvp": hessian, "ggnvp": gauss_newton}[product]
+        kept = record()
+        return (lambda: kept(True)) if again else (lambda: record()(False))
+
+    def jax(self, product, again):
         import jax
         import jax.numpy as jnp
-        point = [jnp.asarray(p.data) for p in model.parameters()]
-        vs = [jnp.asarray(part) for part in J.parts(v)]
+        x, y, theta = jnp.asarray(self.x), jnp.asarray(self.y), [jnp.asarray(p.data) for p in self.model.parameters()]
+        v = [jnp.asarray(part) for part in self.J.parts(self.v)]
 
-        def loss(theta):
-            logits = jnp.tanh(x @ theta[0] + theta[1]) @ theta[2] + theta[3]
-            return -jnp.mean(jax.nn.log_softmax(logits)[jnp.arange(len(y)), y])
-        product = jax.jit(lambda theta, vs: jax.jvp(jax.grad(loss), (theta,), (vs,))[1])
-        steps["JAX"] = lambda: jax.block_until_ready(product(point, vs))
-    return steps
+        def output(theta):
+            return jnp.tanh(x @ theta[0] + theta[1]) @ theta[2] + theta[3]
+
+        def loss(z):
+            return -jnp.mean(jax.nn.log_softmax(z)[jnp.arange(len(y)), y])
+        dJ, dz = jax.grad(lambda theta: loss(output(theta))), jax.grad(loss)
+        if again and product == "hvp":
+            times = jax.jit(jax.linearize(dJ, theta)[1])
+        elif again:
+            z, forward = jax.linearize(output, theta)
+            curve, back = jax.linearize(dz, z)[1], jax.vjp(output, theta)[1]
+            times = jax.jit(lambda v: back(curve(forward(v)))[0])
+        elif product == "hvp":
+            new = jax.jit(lambda theta, v: jax.jvp(dJ, (theta,), (v,))[1])
+        else:
+            def gauss_newton(theta, v):
+                z, zv = jax.jvp(output, (theta,), (v,))
+                return jax.vjp(output, theta)[1](jax.jvp(dz, (z,), (zv,))[1])[0]
+            new = jax.jit(gauss_newton)
+        return lambda: jax.block_until_ready(times(v) if again else new(theta, v))
+
+
+def curvature(product, again, peers):
+    """Steps of one product: "hvp" or "ggnvp"; again: at a point whose graph is recorded."""
+    work = Curvature()
+    makers = {"minigrad": work.minigrad, "PyTorch": work.pytorch, "JAX": work.jax}
+    return {name: make(product, again) for name, make in makers.items() if name in ("minigrad", *peers)}
+
+
+for _name, _text, _must, _product, _again in (
+        ("h", "Hessian-vector product", (1.5, 1.2), "hvp", False),
+        ("h again", "the next one at the same point (linearize)", (1.2, 1.1), "hvp", True),
+        ("h Gauss-Newton", "Gauss-Newton product", (1.5, 1.2), "ggnvp", False),
+        ("h Gauss-Newton again", "the next one at the same point", (1.2, 1.1), "ggnvp", True)):
+    job(_name, f"{_text}, MLP 784-128-10, batch 128", _must)(
+        lambda peers, product=_product, again=_again: curvature(product, again, peers))
 
 
 @job("i", "L-BFGS, 20 iterations, MLP 784-128-10, 10,000 examples, strong Wolfe", (1.05, 1.05), block=0.5)

@@ -1,17 +1,19 @@
 """Whole runs, as a user waits for them: from the start of the process to a test error on MNIST, the same script in each
 framework: same digits, initial weights and batches, Adam, errors counted on the 10,000 test digits after each epoch.
 
-    python benchmarks/whole_runs.py                          mlp and convnet, minigrad beside PyTorch and JAX (minutes)
+    python benchmarks/whole_runs.py                          mlp and convnet, minigrad beside PyTorch and JAX
     python benchmarks/whole_runs.py --jobs mlp --rounds 5 --threads 1
+    python benchmarks/whole_runs.py --minutes 20             begin no run after 20 minutes; what is done is kept
+    python benchmarks/whole_runs.py --resume --minutes 20    go on there
 
     mlp        784-256-128-10, relu, batches of 128, to 1.9 % error
     convnet    two convolutions 5 x 5 with batch norm, relu and pooling, a hidden layer; batches of 64, to 0.7 % error
 
 Every run is a process of its own, the frameworks in turn. Printed: seconds from its start to the result, of which the
-imports, seconds per epoch, epochs, the peak of resident memory; medians over the rounds, and every run in
-out/whole_runs.json. Rounding differs between frameworks, so after some epochs do the weights: epochs to an error may
-differ by one or two, seconds per epoch are the fairer figure. The learning rate falls linearly to 0 over 12 epochs
-(mlp) or 8 (convnet); a run that does not get there ends after them and says so.
+imports, seconds per epoch, epochs, the peak of resident memory; medians over the rounds. Every run is in
+out/whole_runs.json as soon as it ends. Rounding differs between frameworks, so after some epochs do the weights: epochs
+to an error may differ by one or two, seconds per epoch are the fairer figure. The learning rate falls linearly to 0
+over 12 epochs (mlp) or 8 (convnet); a run that does not get there ends after them and says so.
 """
 import argparse
 import gzip
@@ -156,7 +158,7 @@ def with_pytorch(name, seed, folder, threads):
     def errors():
         model.eval()
         with torch.no_grad():
-            answers = [model(images(x_test[i:i + 1000])).argmax(1).numpy() for i in range(0, 10000, 1000)]
+            answers = [model(images(x_test[i:i + 1000])).argmax(1).numpy() for i in range(0, len(x_test), 1000)]
         model.train()
         return int((np.concatenate(answers) != y_test).sum())
     return imported, run(name, seed, x, y, step, errors)
@@ -212,7 +214,7 @@ def with_jax(name, seed, folder, threads):
         state[:4] = update(*state[:4], float(state[4]), x, y, lr)
 
     def errors():
-        found = [np.asarray(answers(*state[:2], x_test[i:i + 1000])) for i in range(0, 10000, 1000)]
+        found = [np.asarray(answers(*state[:2], x_test[i:i + 1000])) for i in range(0, len(x_test), 1000)]
         return int((np.concatenate(found) != y_test).sum())
     return imported, run(name, seed, x, y, step, errors)
 
@@ -257,27 +259,41 @@ def main():
     parser.add_argument("--peers", nargs="+", choices=PEERS, default=list(PEERS))
     parser.add_argument("--rounds", type=int, default=3, help="runs of each framework, with seeds 0, 1, ...")
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--minutes", type=float, default=float("inf"), help="begin no run after so many")
+    parser.add_argument("--resume", action="store_true", help="keep the runs that out/whole_runs.json has")
     options = parser.parse_args()
     from minigrad.data.mnist import FOLDER
-    peers, rows = [peer for peer in options.peers if installed(peer)], []
-    print("job      framework  seconds  imports  an epoch  epochs  error %  peak MB")
+    out = Path("out", "whole_runs.json")
+    out.parent.mkdir(exist_ok=True)
+    runs = json.loads(out.read_text()) if options.resume and out.exists() else []
+    peers, end = [peer for peer in options.peers if installed(peer)], time.time() + 60 * options.minutes
     for name in options.jobs:
-        runs = {peer: [] for peer in peers}
         for seed in range(options.rounds):
             for peer in peers if seed % 2 == 0 else peers[::-1]:
-                runs[peer].append(measured(peer, name, seed, FOLDER, options.threads) | {"seed": seed})
-        for peer, found in runs.items():
-            rows.append({"job": name, "framework": peer, "threads": options.threads, "runs": found})
-            middle = {key: statistics.median(one[key] for one in found) for key in
-                      ("seconds", "imports", "epoch", "peak_mb")}
-            missed = sum(not one["reached"] for one in found)
-            print(f"{name:8} {peer:9} {middle['seconds']:8.1f} {middle['imports']:8.2f} {middle['epoch']:9.2f} "
-                  f"{' '.join(str(len(one['errors'])) for one in found):>7} "
-                  f"{' '.join(format(one['errors'][-1] / 100, '.2f') for one in found):>8} {middle['peak_mb']:8.0f}"
-                  + (f"  ({missed} of {len(found)} did not get there)" if missed else ""), flush=True)
-    out = Path("out")
-    out.mkdir(exist_ok=True)
-    (out / "whole_runs.json").write_text(json.dumps(rows, indent=1) + "\n")
+                which = {"job": name, "framework": peer, "threads": options.threads, "seed": seed}
+                if time.time() < end and not any(one.items() >= which.items() for one in runs):
+                    runs.append(which | measured(peer, name, seed, FOLDER, options.threads))
+                    out.write_text(json.dumps(runs, indent=1) + "\n")
+                    print(f"{name} {peer}, seed {seed}: {runs[-1]['seconds']:.1f} s", file=sys.stderr, flush=True)
+    print("job      framework  seconds  imports  an epoch  epochs  error %  peak MB")
+    for name in options.jobs:
+        for peer in peers:
+            line(name, peer, [one for one in runs if (one["job"], one["framework"], one["threads"])
+                              == (name, peer, options.threads)], options.rounds)
+
+
+def line(name, peer, found, rounds):
+    """One line of the table: medians over the runs that were made."""
+    if not found:
+        print(f"{name:8} {peer:9} not run: --resume")
+        return
+    middle = {key: statistics.median(one[key] for one in found) for key in ("seconds", "imports", "epoch", "peak_mb")}
+    missed = sum(not one["reached"] for one in found)
+    print(f"{name:8} {peer:9} {middle['seconds']:8.1f} {middle['imports']:8.2f} {middle['epoch']:9.2f} "
+          f"{' '.join(str(len(one['errors'])) for one in found):>7} "
+          f"{' '.join(format(one['errors'][-1] / 100, '.2f') for one in found):>8} {middle['peak_mb']:8.0f}"
+          + (f"  ({missed} of {len(found)} did not get there)" if missed else "")
+          + (f"  (of {len(found)} of {rounds} runs)" if len(found) < rounds else ""))
 
 
 if __name__ == "__main__":
