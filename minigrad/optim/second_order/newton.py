@@ -204,8 +204,10 @@ class LevenbergMarquardt(SecondOrder):
             return "residuals are not finite"
         D = np.maximum(self.scale, np.sqrt(np.einsum("mn,mn->n", A, A)))
         D[D == 0] = 1.0
-        U, s, Vt = np.linalg.svd(A / D, full_matrices=False)
-        c = U.T @ r
+        k = min(A.shape)                             # (Q, r's share in it) by one QR of both; then R is only (k, n)
+        R = np.linalg.qr(np.column_stack([A / D, r]), mode="r")
+        U, s, Vt = np.linalg.svd(R[:k, :-1], full_matrices=False)
+        c = U.T @ R[:k, -1]
         radius = self.radius or self.factor * float(np.linalg.norm(D * theta) or 1.0)
         for _ in range(self.tries):
             lambda_ = damping_for(s, c, radius)
