@@ -128,7 +128,7 @@ def _compare(name, node, got, graph, before, count, tolerance):
         hint = _shape_hint(got, wanted, same)
         raise WrongIntermediate(
             f"{position}: it has shape {_shape(got.shape)}, {name} has {_shape(wanted.shape)}.{agree}{takes}"
-            f"{f' Hint: {hint}.' if hint else ''}", name=name, index=None, got=got, wanted=wanted, hint=hint)
+            f"{f' Hint: {hint}' if hint else ''}", name=name, index=None, got=got, wanted=wanted, hint=hint)
     with np.errstate(all="ignore"):                                    # infinities are equal to themselves
         difference = np.where(got == wanted, 0.0, np.abs(got - wanted) / same.scale(wanted))
     bad = ~(difference <= tolerance)
@@ -139,7 +139,7 @@ def _compare(name, node, got, graph, before, count, tolerance):
         raise WrongIntermediate(
             f"{position}: shape {_shape(got.shape)} is right, but{at} it is {got[index]:.6g}, wanted "
             f"{wanted[index]:.6g} ({int(bad.sum())} of {bad.size} entries differ).{agree}{takes}"
-            f"{f' Hint: {hint}.' if hint else ''}", name=name, index=index, got=got, wanted=wanted, hint=hint)
+            f"{f' Hint: {hint}' if hint else ''}", name=name, index=index, got=got, wanted=wanted, hint=hint)
     return float(difference.max(initial=0.0))
 
 
