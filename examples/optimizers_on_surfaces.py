@@ -187,6 +187,7 @@ def outside(ax):
 
 
 def still(figure, all_surfaces, found):
+    figure.suptitle("triangles: start, stars: minima, dots: where each method is after the last step")
     axes = figure.subplots(len(FAMILIES), len(all_surfaces), sharex="col", sharey="col")
     for row, (family, methods) in zip(axes, FAMILIES.items()):
         for ax, (name, J) in zip(row, all_surfaces.items()):
@@ -210,9 +211,9 @@ def courses(figure, histories):
                 ax.plot(steps, history[symbol][:, row], label=symbol)
             ax.set_yscale("symlog", linthresh=1e-2)
             ax.grid(color="0.9")
-            ax.set_ylabel(rf"of $\theta_{row + 1}$ (linear within 0.01)")
-        axes[0, column].set_title(f"{name}, lr = {history['lr'][0]:g}, on Beale's function")
-        axes[0, column].legend(loc="upper right")
+            ax.set_ylabel(rf"entries for $\theta_{row + 1}$ (linear within 0.01)")
+        axes[0, column].set_title(f"{name}, lr = {history['lr'][0]:g}, on Beale's function", loc="left")
+        axes[0, column].legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=3, frameon=False)
         axes[1, column].set_xlabel("step")
 
 
