@@ -92,6 +92,7 @@ for _alone in range(1, 9):                # how many references `own` itself mak
         break
 else:
     _alone = 0                            # not to be found out: always a copy
+del _given, _array, _result
 
 
 class _Changes:
