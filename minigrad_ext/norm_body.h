@@ -67,11 +67,11 @@ MG_INLINE void NAME(block_normalize)(const REAL *MG_RESTRICT x, ptrdiff_t rows, 
                                      const REAL *MG_RESTRICT beta, const int relu, REAL *MG_RESTRICT y) {
     for (ptrdiff_t i = 0; i < rows; i++, x += c, y += c) {
         ptrdiff_t j = 0;
-        for (; j + LANES <= c; j += LANES) /* one vector: a loop over 16 columns costs more to begin than to run */
-            for (int k = 0; k < LANES; k++) {
-                const REAL v = (x[j + k] - mean[j + k]) * a[j + k] + beta[j + k];
-                y[j + k] = relu && v <= 0 ? 0 : v;
-            }
+        for (; j + LANES <= c; j += LANES) { /* a loop over 16 columns would cost more to begin than to run */
+            const vec zero = {0}, v = (LOAD(x + j) - LOAD(mean + j)) * LOAD(a + j) + LOAD(beta + j);
+            STORE(y + j, relu ? POSITIVE(v, v) : v);
+        }
+        ONE_BY_ONE
         for (; j < c; j++) {
             const REAL v = (x[j] - mean[j]) * a[j] + beta[j];
             y[j] = relu && v <= 0 ? 0 : v;

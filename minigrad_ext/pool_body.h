@@ -146,20 +146,28 @@ static int NAME(gather)(const void *pool, ptrdiff_t first, ptrdiff_t past) {
 /* windows <- scale times the sum over each. */
 static int NAME(avg_pool)(const void *pool, ptrdiff_t first, ptrdiff_t past) {
     const Pool *p = pool;
-    const ptrdiff_t image = p->h * p->w * p->c, c = p->c;
-    const REAL *x = p->images, scale = (REAL)p->scale;
+    const ptrdiff_t c = p->c, pitch = p->w * c;
+    const REAL scale = (REAL)p->scale;
     REAL *y = p->windows;
     for (ptrdiff_t row = first; row < past; row++) {
-        const ptrdiff_t n = row / p->oh, i = row % p->oh;
+        const ptrdiff_t n = row / p->oh, i = row % p->oh, r0 = p->rows[2 * i], r1 = p->rows[2 * i + 1];
+        const REAL *image = (const REAL *)p->images + n * p->h * pitch;
         for (ptrdiff_t j = 0; j < p->ow; j++) {
-            REAL *MG_RESTRICT to = y + (row * p->ow + j) * c;
-            for (ptrdiff_t k = 0; k < c; k++) to[k] = 0;
-            for (ptrdiff_t r = p->rows[2 * i]; r < p->rows[2 * i + 1]; r++)
-                for (ptrdiff_t s = p->columns[2 * j]; s < p->columns[2 * j + 1]; s++) {
-                    const REAL *MG_RESTRICT from = x + n * image + (r * p->w + s) * c;
-                    for (ptrdiff_t k = 0; k < c; k++) to[k] += from[k];
-                }
-            for (ptrdiff_t k = 0; k < c; k++) to[k] *= scale;
+            const ptrdiff_t s0 = p->columns[2 * j], s1 = p->columns[2 * j + 1];
+            REAL *to = y + (row * p->ow + j) * c;
+            ptrdiff_t k = 0;
+            for (; k + LANES <= c; k += LANES) {
+                vec sum = {0};
+                for (ptrdiff_t r = r0; r < r1; r++)
+                    for (ptrdiff_t s = s0; s < s1; s++) sum += LOAD(image + r * pitch + s * c + k);
+                STORE(to + k, sum * scale);
+            }
+            for (; k < c; k++) {
+                REAL sum = 0;
+                for (ptrdiff_t r = r0; r < r1; r++)
+                    for (ptrdiff_t s = s0; s < s1; s++) sum += image[r * pitch + s * c + k];
+                to[k] = sum * scale;
+            }
         }
     }
     return 0;
@@ -168,18 +176,23 @@ static int NAME(avg_pool)(const void *pool, ptrdiff_t first, ptrdiff_t past) {
 /* images <- scale times the sum of the windows that contain the pixel. */
 static int NAME(avg_pool_x)(const void *pool, ptrdiff_t first, ptrdiff_t past) {
     const Pool *p = pool;
-    const ptrdiff_t image = p->h * p->w * p->c, c = p->c;
-    const REAL *g = p->windows, scale = (REAL)p->scale;
-    REAL *dx = p->images;
+    const ptrdiff_t c = p->c, pitch = p->w * c;
+    const REAL scale = (REAL)p->scale;
     for (ptrdiff_t n = first; n < past; n++) {
-        memset(dx + n * image, 0, (size_t)image * sizeof(REAL));
+        REAL *dx = (REAL *)p->images + n * p->h * pitch;
+        memset(dx, 0, (size_t)(p->h * pitch) * sizeof(REAL));
         for (ptrdiff_t i = 0; i < p->oh; i++)
             for (ptrdiff_t j = 0; j < p->ow; j++) {
-                const REAL *MG_RESTRICT from = g + ((n * p->oh + i) * p->ow + j) * c;
-                for (ptrdiff_t r = p->rows[2 * i]; r < p->rows[2 * i + 1]; r++)
-                    for (ptrdiff_t s = p->columns[2 * j]; s < p->columns[2 * j + 1]; s++) {
-                        REAL *MG_RESTRICT to = dx + n * image + (r * p->w + s) * c;
-                        for (ptrdiff_t k = 0; k < c; k++) to[k] += scale * from[k];
+                const ptrdiff_t r0 = p->rows[2 * i], r1 = p->rows[2 * i + 1];
+                const ptrdiff_t s0 = p->columns[2 * j], s1 = p->columns[2 * j + 1];
+                const REAL *MG_RESTRICT from = (const REAL *)p->windows + ((n * p->oh + i) * p->ow + j) * c;
+                for (ptrdiff_t r = r0; r < r1; r++)
+                    for (ptrdiff_t s = s0; s < s1; s++) {
+                        REAL *MG_RESTRICT to = dx + r * pitch + s * c;
+                        ptrdiff_t k = 0;
+                        for (; k + LANES <= c; k += LANES) STORE(to + k, LOAD(to + k) + scale * LOAD(from + k));
+                        ONE_BY_ONE
+                        for (; k < c; k++) to[k] += scale * from[k];
                     }
             }
     }

@@ -32,6 +32,14 @@
 #define UNROLL
 #endif
 
+/* Before a loop over what is left behind whole vectors: numbers one by one. Preparing for more of them, as clang would,
+   costs more than the loop. */
+#ifdef __clang__
+#define ONE_BY_ONE _Pragma("clang loop vectorize(disable)")
+#else
+#define ONE_BY_ONE
+#endif
+
 #define MG_PASTE_(a, b) a##_##b
 #define MG_PASTE(a, b) MG_PASTE_(a, b) /* a_b with macros in a and b expanded */
 
