@@ -30,6 +30,9 @@ PACKAGE = Path(__file__).parent
 RECORD = PACKAGE.parent / "minigrad_ext" / "built_from.txt"
 ENGINE = ("minigrad.core.graph", "minigrad.core.tensor", "minigrad.core.primitive", "minigrad.core.sweep",
           "minigrad.ops.linalg", "minigrad.optim.first_order.base")
+# Whose classes a file knows in compiled form, by a .pxd beside it: where one of those runs as text, so does the file.
+BUILT_ON = {"minigrad.core.primitive": ("minigrad.core.graph",),
+            "minigrad.core.sweep": ("minigrad.core.graph", "minigrad.core.primitive")}
 
 
 def file_of(module: str) -> str:
@@ -123,15 +126,22 @@ class TextFinder:
         """None for all other modules, and where nothing was compiled."""
         if name not in ENGINE:
             return None
-        file, place = file_of(name), PACKAGE / file_of(name)
-        forms = [form for form in map(place.with_suffix, EXTENSION_SUFFIXES) if form.exists()]
+        file, place, forms = file_of(name), PACKAGE / file_of(name), compiled_forms(name)
         if not forms:
             return None
         if not engine_is_text():
-            if not is_edited("engine", file):
+            if is_edited("engine", file):
+                stand_aside(f"minigrad/{file}", place, 1, "its compiled form", "to compile it, build again")
+            elif all(compiled_forms(base) and not is_edited("engine", file_of(base))
+                     for base in BUILT_ON.get(name, ())):
                 return spec_from_file_location(name, forms[0], loader=CompiledText(name, str(forms[0])))
-            stand_aside(f"minigrad/{file}", place, 1, "its compiled form", "to compile it, build again")
         return spec_from_file_location(name, place)
+
+
+def compiled_forms(module: str) -> list[Path]:
+    """What was compiled from a file of ENGINE: one path, or none."""
+    place = PACKAGE / file_of(module)
+    return [form for form in map(place.with_suffix, EXTENSION_SUFFIXES) if form.exists()]
 
 
 def engine_is_text() -> bool:

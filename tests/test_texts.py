@@ -83,6 +83,18 @@ def test_an_edit_of_the_engine_takes_effect(copy):
     assert (gradient, text) == ("20.0", "True") and warned == ["minigrad/core/sweep.py"]
 
 
+@needs_engine
+@pytest.mark.parametrize("module", texts.ENGINE)
+def test_each_file_of_the_engine_runs_as_text_beside_the_others(copy, module):
+    """Those built on its classes run as text too, in silence."""
+    file = copy / "minigrad" / texts.file_of(module)
+    file.write_text(file.read_text() + "# edited\n")
+    (_, _, gradient, *_, text), warned = run(copy)
+    assert gradient == "2.0" and warned == [f"minigrad/{texts.file_of(module)}"]
+    assert text == str("minigrad.core.sweep" in {module, *(name for name, bases in texts.BUILT_ON.items()
+                                                           if module in bases)})
+
+
 @needs_kernels
 def test_comments_docstrings_and_annotations_of_twins_are_free(copy):
     adaptive = copy / "minigrad/optim/first_order/adaptive.py"

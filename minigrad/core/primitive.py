@@ -198,7 +198,7 @@ def record(op: Op, y: Any, values: Sequence[Any], parents: Sequence[Any] | None)
     result = new(Tensor)
     result._data = y
     if parents is not None and mode.get()[0]:
-        result.node = node = new(Node)
+        result.node = node = Node.__new__(Node)
         node.op = op
         node.parents = parents
         node.values = values

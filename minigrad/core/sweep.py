@@ -285,7 +285,7 @@ def pullback(ys: Sequence[Tensor], gs: Sequence[Array], xs: Sequence[Tensor], ou
         grads[y.node] = grads[y.node] + g if y.node in grads else g
     nodes = [x.node for x in xs]
     order = _ordered(grads, "grad")
-    found = _sweep(order, grads, set(nodes), retain_graph, places=dict(zip(nodes, out)))
+    found = _sweep(order, grads, set(nodes), retain_graph, False, dict(zip(nodes, out)))
     for node, place in zip(nodes, out):
         d = found.get(node)
         if d is not place:
