@@ -57,7 +57,8 @@ static void NAME(put_down)(const Tile *t, int rows, int mr, int wide, const REAL
 }
 
 /* One tile: `blocks` blocks of mr rows of nv vectors; the second block begins at A + ja and C + jc. All three are
- * constants where this is inlined, and the loops over them are unrolled, so that the sums live in registers. */
+ * constants where this is inlined, and the loops over them are unrolled, so that the sums live in registers (clang's
+ * only if no other function is handed them). */
 MG_INLINE void NAME(tile)(const int blocks, const int mr, const int nv, const Tile *t) {
     const int rows = blocks * mr; /* row r is row r % mr of block r / mr */
     const ptrdiff_t ra = t->ra, ca = t->ca, rb = t->rb, rc = t->rc, ja = t->ja, jc = t->jc;
