@@ -7,7 +7,8 @@ framework: same digits, initial weights and batches, Adam, errors counted on the
     python benchmarks/whole_runs.py --resume --minutes 20    go on there
 
     mlp        784-256-128-10, relu, batches of 128, to 1.9 % error
-    convnet    two convolutions 5 x 5 with batch norm, relu and pooling, a hidden layer; batches of 64, to 0.7 % error
+    convnet    two convolutions 5 x 5 with batch norm, relu and pooling, a hidden layer; batches of 64, each digit moved
+               at random by up to two pixels, to 0.7 % error
 
 Every run is a process of its own, the frameworks in turn. Printed: seconds from its start to the result, of which the
 imports, seconds per epoch, epochs, the peak of resident memory; medians over the rounds. Every run is in
@@ -58,15 +59,26 @@ def initial(name, seed):
     return [(rng.standard_normal(s) * np.sqrt(2 / np.prod(s[:-1]))).astype(np.float32) for s in shapes]
 
 
+def shifted(x, rng):
+    """Images (m, 28, 28, 1), each moved by up to two pixels, zeros where they were: without it, 0.7 % is luck."""
+    wide = np.zeros((len(x), 32, 32, 1), x.dtype)
+    wide[:, 2:30, 2:30] = x
+    windows = np.lib.stride_tricks.sliding_window_view(wide, (28, 28), axis=(1, 2))           # (m, 5, 5, 1, 28, 28)
+    down, right = rng.integers(0, 5, (2, len(x)))
+    return windows[np.arange(len(x)), down, right].transpose(0, 2, 3, 1)
+
+
 def run(name, seed, x, y, step, errors):
     """The loop: step(images, labels, rate) is one step, errors() how many test digits are wrong."""
     job, wrong, began = JOBS[name], [], time.perf_counter()
     steps, epochs = len(x) // job["batch"], job["epochs"]
     for epoch in range(epochs):
-        order = np.random.default_rng([seed, epoch]).permutation(len(x))
+        rng = np.random.default_rng([seed, epoch])
+        order = rng.permutation(len(x))
         for i in range(steps):
             rows = order[i * job["batch"]:(i + 1) * job["batch"]]
-            step(x[rows], y[rows], job["lr"] * (1 - (epoch * steps + i) / (epochs * steps)))
+            batch = np.ascontiguousarray(shifted(x[rows], rng)) if name == "convnet" else x[rows]
+            step(batch, y[rows], job["lr"] * (1 - (epoch * steps + i) / (epochs * steps)))
         wrong.append(errors())
         if wrong[-1] <= job["error"] * 10000:
             break
