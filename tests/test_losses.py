@@ -22,6 +22,7 @@ PRECISION = np.exp(rng.standard_normal(5))
 IGNORED = np.array([0, -100, 2, 2, -100, 0])
 IMAGES, PLACES = rng.standard_normal((2, 3, 2, 5)), rng.integers(0, 5, (2, 3, 2))
 
+
 @dataclass(frozen=True)
 class Case:
     """A loss of the prediction x and of options, x, and PyTorch's twin(torch.nn.functional, torch.tensor, x)."""

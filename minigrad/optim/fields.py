@@ -158,7 +158,7 @@ class Declared(metaclass=Made):
         for name, hint in cls.__annotations__.items():
             value, hint = vars(cls).get(name, REQUIRED), str(hint)
             kind = NAME if "KW_ONLY" in hint else kind
-            if value is REQUIRED and "Hyper" in hint:
+            if value is REQUIRED and hint.endswith(("Hyper", str(Hyper))):
                 value = declare(cls, name, hyper())
             if not (value is REQUIRED or isinstance(value, State) or "ClassVar" in hint):
                 own[name] = Parameter(name, kind, default=value.default if isinstance(value, Field) else value)

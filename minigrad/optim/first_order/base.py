@@ -121,8 +121,8 @@ class FirstOrder(InterimPoint):
         return own if len(own) == 1 else [own[0] | each for each in own]
 
     def runs(self, skipped: Collection[str]) -> tuple[list[Run], list[int]]:
-        """Maximal runs of parameters of equal group and step count (or, `by_parameter`, every parameter), but for those
-        whose names are skipped and frozen groups; the counts after a step of them."""
+        """What one step moves: maximal runs of equal group and step count (or, `by_parameter`, every parameter) of what
+        is neither skipped, by name, nor in a frozen group; and the step counts of all pieces after it."""
         counts = self._counts
         if not (skipped or self.by_parameter) and len(self.groups) == 1 and counts.count(counts[0]) == len(counts):
             return [(0, self.n, 0, counts[0] + 1)], [counts[0] + 1] * len(counts)
@@ -147,8 +147,8 @@ class FirstOrder(InterimPoint):
                 for name, value in whole.items()}
 
     def advance(self, method: Any, runs: list[Run], numbers: list[dict[str, Any]], arrays: dict[str, Array]) -> None:
-        """`update` or `point` on every run: its kernel, or its text on a View. arrays: theta, and g to read or `out` to
-        fill, (n,) each."""
+        """`update` or `point` on every run: its kernel, or its text on a View. arrays, (n,) each: theta, and g for an
+        update, or `out` for what a point returns."""
         kernel, updates = getattr(method, "kernel", None), "g" in arrays
         for run in runs:
             parts = self.parts(run, numbers, arrays)
@@ -171,12 +171,12 @@ class FirstOrder(InterimPoint):
             yield f"frozen.{i}", int(group.frozen), partial(group.__setitem__, "frozen")
         yield "stops", np.array([stop for _, stop, *_ in self._pieces]), None
         yield "counts", np.array(self._counts), lambda counts: setattr(self, "_counts", counts.tolist())
-        yield "at_point", int(self._ahead != ()), self.restore_point
+        yield "at_point", int(self._ahead is None or bool(self._ahead)), self.restore_point
 
     def restored(self, key: str, mine: Any, theirs: Any) -> Any:
-        found = super().restored(key, mine, theirs)
-        if key == "stops" and not np.array_equal(found, mine):
+        if key == "stops" and not np.array_equal(theirs, mine):
             raise ValueError("stops: the parameters or groups are cut differently")
+        found = super().restored(key, mine, theirs)
         if key == "counts" and (found < 0).any():
             raise ValueError("counts are negative")
         return found
@@ -212,8 +212,7 @@ def refuse_non_finite(opt: Any, g: Array, runs: list[Run], value: Any) -> None:
                                  f"at step {opt.k + 1}; nothing was changed")
 
 
-def decayed(g: Array, theta: Array, runs: list[Run], numbers: list[dict[str, Any]],
-            out: Array | None) -> Array:
+def decayed(g: Array, theta: Array, runs: list[Run], numbers: list[dict[str, Any]], out: Array | None) -> Array:
     """out <- g + weight_decay theta (L2, coupled) in the runs, each with its own decay. out None: a fresh one."""
     out = np.empty_like(theta) if out is None else out
     for start, stop, group, _ in runs:

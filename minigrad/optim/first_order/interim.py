@@ -26,8 +26,8 @@ class InterimPoint(Optimizer):
     abstract = True
     has_point: ClassVar[bool]
     _ahead = ()             # the runs that are at the interim point; () while all are at theta, None inside `at_theta`
-    _theta = None           # theta, while they are
-    _sampled = None         # the bytes of 64 elements there: if they differ later, somebody changed the parameters
+    _theta = None           # theta, while the parameters are ahead
+    _sampled = None         # some elements there, as bytes: if they differ later, somebody changed the parameters
 
     def point(self) -> Array:
         """Where the gradient belongs, for methods that do not take it at theta."""
@@ -87,7 +87,8 @@ class InterimPoint(Optimizer):
         try:
             self.write_point(theta, live, ahead)
         except BaseException:
-            live[...], ahead = theta, ()
+            live[...] = theta
+            ahead = ()
             raise
         finally:
             vars(self).update(_theta=theta, _ahead=ahead, _sampled=sample(live))        # faster than __setattr__
@@ -155,5 +156,5 @@ class InterimPoint(Optimizer):
 
 
 def sample(theta: Array) -> bytes:
-    """64 of its numbers, at equal distances, as bytes."""
+    """64 to 127 of its numbers at equal distances, or all of fewer, as bytes."""
     return theta[::max(1, len(theta) // 64)].tobytes()
