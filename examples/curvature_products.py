@@ -10,7 +10,9 @@
 # small net (`hessian`, `jacobian`), three draws of weights and directions. Then their price, in gradients, while the
 # net grows, and beside it what n products, that is the whole matrix, would cost.
 #
-# **What to look at.** TODO
+# **What to look at.** All products are those with the matrices to rounding, 4e-16. For a few hundred parameters as
+# for 47,104, a product with H or with the Gauss-Newton matrix costs two to four gradients, one with the Jacobian one
+# to two. All of H would take 414 seconds there, in place of 0.009 for what most methods ask of it, and 18 GB.
 #
 # **Try.** relu in place of tanh: what does H still say? A batch of 10: which product has become relatively dearer?
 
@@ -62,7 +64,7 @@ def errors(seed, width=4, examples=20):
 
 # %%
 def prices(width, repeats):
-    """({product: its time over that of one gradient, medians}, seconds of a gradient, n)."""
+    """({product: its time over that of one gradient}, seconds of a gradient, n); of the processor, the least of all."""
     outputs, loss, theta = net(width, np.random.default_rng(0))
     v, u = np.ones(theta.size), np.ones((EXAMPLES, CLASSES))
 
@@ -79,11 +81,11 @@ def prices(width, repeats):
     seconds = {name: [] for name in jobs}
     for _ in range(repeats):
         for name, job in jobs.items():
-            began = time.perf_counter()
+            began = time.process_time()
             job()
-            seconds[name].append(time.perf_counter() - began)
-    medians = {name: float(np.median(times)) for name, times in seconds.items()}
-    return {name: medians[name] / medians["gradient"] for name in jobs}, medians["gradient"], theta.size
+            seconds[name].append(time.process_time() - began)
+    least = {name: min(times) for name, times in seconds.items()}
+    return {name: least[name] / least["gradient"] for name in jobs}, least["gradient"], theta.size
 
 
 # %%
