@@ -80,7 +80,10 @@ class FirstOrder(InterimPoint):
             self.return_to_theta()
             there = self.interim()
         if backward:
-            g = left_by_backward(self)
+            g = self.params.g
+            if g is None:
+                raise ValueError(f"{type(self).__name__}.step: theta is a plain array, no backward writes its "
+                                 "gradient: pass the objective, step(J), or the gradient, step(g=...)")
         elif J is None:
             g = given(self, g, theta)
         else:
@@ -182,16 +185,7 @@ class FirstOrder(InterimPoint):
         return found
 
 
-# ---- what a step asks of its gradient: to be there, finite, and decayed
-
-def left_by_backward(opt: Any) -> Array:
-    """g as backward left it. ValueError where no backward writes it."""
-    g = opt.params.g
-    if g is None:
-        raise ValueError(f"{type(opt).__name__}.step: theta is a plain array, no backward writes its gradient: "
-                         "pass the objective, step(J), or the gradient, step(g=...)")
-    return g
-
+# ---- what a step asks of its gradient: to fit, to be finite, and to be decayed
 
 def given(opt: Any, g: Array, theta: Array) -> Array:
     """A gradient that somebody computed. ValueError if it is not shaped like theta."""
