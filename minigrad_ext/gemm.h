@@ -14,14 +14,6 @@
 #include <immintrin.h>
 #endif
 
-#if defined(__clang__)
-#define UNROLL _Pragma("clang loop unroll(full)")
-#elif defined(__GNUC__)
-#define UNROLL _Pragma("GCC unroll 32")
-#else
-#define UNROLL
-#endif
-
 /* MG_ZIP(LOW, 4, a, b) is a0 b0 a1 b1; HIGH: a2 b2 a3 b3. Not defined where the compiler cannot say it. */
 #if !defined(MG_PLAIN_C) && (defined(__clang__) || __GNUC__ >= 12)
 #define MG_ZIP(half, numbers, a, b) __builtin_shufflevector(a, b, MG_PASTE(half, numbers))
