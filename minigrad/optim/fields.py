@@ -76,6 +76,7 @@ class Hyper(Field):
         return value if callable(value) else self.in_range(opt, value)
 
     def in_range(self, opt: Any, value: Any) -> float:
+        """A number in the interval. ValueError else; a schedule is none."""
         interval = self.interval or "(-inf, inf)"
         real = isinstance(value, Real) and not isinstance(value, bool)
         wanted = f"in {interval}" if real else f"a number in {interval} or a schedule k -> number"
