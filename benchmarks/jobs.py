@@ -134,7 +134,7 @@ def _(peers):
     return dense([784, 10], 128, "sgd", peers)
 
 
-for _batch, _sgd, _adam in ((1, (4.5, 4.0), (4.5, 4.0)), (32, (3.0, 2.0), (3.0, 2.5)), (128, (1.8, 1.7), (1.9, 1.7))):
+for _batch, _sgd, _adam in ((1, (3.9, 4.0), (3.9, 4.0)), (32, (2.7, 2.0), (2.7, 2.5)), (128, (1.8, 1.7), (1.9, 1.7))):
     job(f"b{_batch} SGD", f"MLP 784-128-10, batch {_batch}, SGD", _sgd)(
         lambda peers, batch=_batch: dense([784, 128, 10], batch, "sgd", peers))
     job(f"b{_batch} Adam", f"MLP 784-128-10, batch {_batch}, Adam", _adam)(

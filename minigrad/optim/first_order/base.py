@@ -127,7 +127,8 @@ class FirstOrder(InterimPoint):
         """What one step moves: maximal runs of equal group and step count (or, `by_parameter`, every parameter) of what
         is neither skipped, by name, nor in a frozen group; and the step counts of all pieces after it."""
         counts = self._counts
-        if not (skipped or self.by_parameter) and len(self.groups) == 1 and counts.count(counts[0]) == len(counts):
+        if not (skipped or self.by_parameter or self.groups[0].frozen) and len(self.groups) == 1 and (
+                counts.count(counts[0]) == len(counts)):
             return [(0, self.n, 0, counts[0] + 1)], [counts[0] + 1] * len(counts)
         runs, counts = [], list(counts)
         for i, (start, stop, name, group, _) in enumerate(self._pieces):
@@ -169,12 +170,16 @@ class FirstOrder(InterimPoint):
     def entries(self) -> Iterator[Entry]:
         """As for every optimizer; then the groups, the parameters' own step counts, and whether to look ahead."""
         yield from super().entries()
-        for i, group in enumerate(self.groups[1:], 1):
-            yield from table(f"group.{i}", group.own)
+        for i, group in enumerate(self.groups):
+            if i > 0:
+                yield from table(f"group.{i}", group.own)
             yield f"frozen.{i}", int(group.frozen), partial(group.__setitem__, "frozen")
         yield "stops", np.array([stop for _, stop, *_ in self._pieces]), None
         yield "counts", np.array(self._counts), lambda counts: setattr(self, "_counts", counts.tolist())
         yield "at_point", int(self._ahead is None or bool(self._ahead)), self.restore_point
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        super().load_state_dict({"frozen.0": 0} | state)        # no file of an earlier version has it
 
     def restored(self, key: str, mine: Any, theirs: Any) -> Any:
         if key == "stops" and not np.array_equal(theirs, mine):

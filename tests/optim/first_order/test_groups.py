@@ -177,3 +177,25 @@ def test_every_second_element_is_no_part():
 def test_a_group_says_what_it_is(vector):
     opt = optim.SGD(vector(), lr=0.1, groups={"0.b": dict(lr=0.5, frozen=True)})
     assert repr(opt.groups[1]) == "Group(label=\"'0.b'\", own={'lr': 0.5}, frozen=True)"
+
+
+@pytest.mark.parametrize("groups", [None, {"1.w": dict(lr=0.5)}])
+def test_the_rest_may_be_frozen_and_that_is_saved(groups, vector):
+    p = vector()
+    opt, before = optim.Momentum(p, lr=0.1, groups=groups), p.theta.copy()
+    opt.groups[0]["frozen"] = True
+    if groups:
+        opt.step(g=np.ones_like(before))
+        moved = p.slices["1.w"]
+        assert (p.theta[moved] != before[moved]).all()
+        before[moved] = p.theta[moved]
+    else:
+        with pytest.raises(ValueError, match="no parameter has a gradient"):
+            opt.step(g=np.ones_like(before))
+    np.testing.assert_array_equal(p.theta, before)
+    saved, other = opt.state_dict(), optim.Momentum(vector(), lr=0.1, groups=groups)
+    other.load_state_dict(saved)
+    assert other.groups[0]["frozen"]
+    del saved["frozen.0"]                                       # as earlier versions saved it
+    other.load_state_dict(saved)
+    assert not other.groups[0]["frozen"]
