@@ -72,7 +72,7 @@ def measure(point, rounds):
     times = dict.fromkeys(runs, math.inf)
     for _ in range(rounds):
         for name, run in runs.items():
-            if threads > 1:                                  # the peers' threads spin some 30 ms when their work is done
+            if threads > 1:                              # the threads of the peers spin some 30 ms after their work
                 time.sleep(0.05)
             run()
             times[name] = min(times[name], seconds(run, max(1, int(2e-3 / max(once[name], 1e-7)))))

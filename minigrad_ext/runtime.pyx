@@ -25,12 +25,10 @@ cdef int _streams = -1
 
 
 # A helper that has gone to sleep (helpers.h) costs 30 to 60 us to wake, so it must have about 3,000,000 multiply-adds
-# (50 us and more) of its own to be worth that: the second thread comes at 12 MFLOP. With 750,000 two threads made a
-# step of the MLP 784-128-10 at batch 32 slower than one (281 for 217 us).
+# (50 us and more) of its own to be worth that: the second thread comes at 12 MFLOP. (Products: half, matmul.pyx.)
 # MINIGRAD_THREAD_GRAIN sets another number; the tests take a small one, so that small cases are split too.
 cdef double _grain = 3_000_000
 cdef enum:
-    AWAKE = 6
     SHORTEST = 16384             # bytes that are streamed
     LONGEST = 2097152
 
@@ -49,11 +47,10 @@ cdef Team team_for(double work) noexcept nogil:
     return team
 
 
-cdef Team team_at_hand(double work) noexcept nogil:
-    """The same, for less than `work` needs elsewhere if a helper is still awake from the kernel before: it watches for
-    200 us, costs 1 to 2 us, and has its part of the arrays in its cache (a step on 100,000 parameters after backward).
-    """
-    return team_for(work * AWAKE if mg_awake() else work)
+cdef Team team_at_hand(double work, double share) noexcept nogil:
+    """The same, for `share` of the work if a helper is still awake from the kernel before: it watches for 200 us, costs
+    1 to 2 us, and has its part of the arrays in its cache (a step on 100,000 parameters after backward: a sixth)."""
+    return team_for(work / share if mg_awake() else work)
 
 
 cdef bint past_caches(Py_ssize_t length) noexcept nogil:
