@@ -173,13 +173,20 @@ class FirstOrder(InterimPoint):
         for i, group in enumerate(self.groups):
             if i > 0:
                 yield from table(f"group.{i}", group.own)
-            yield f"frozen.{i}", int(group.frozen), partial(group.__setitem__, "frozen")
+            if i > 0 or group.frozen:                           # of the rest, which seldom is, only that it is
+                yield f"frozen.{i}", int(group.frozen), partial(group.__setitem__, "frozen")
         yield "stops", np.array([stop for _, stop, *_ in self._pieces]), None
         yield "counts", np.array(self._counts), lambda counts: setattr(self, "_counts", counts.tolist())
         yield "at_point", int(self._ahead is None or bool(self._ahead)), self.restore_point
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        super().load_state_dict({"frozen.0": 0} | state)        # no file of an earlier version has it
+        rest, before = self.groups[0], self.groups[0].frozen
+        rest.frozen = "frozen.0" in state
+        try:
+            super().load_state_dict(state)
+        except BaseException:
+            rest.frozen = before
+            raise
 
     def restored(self, key: str, mine: Any, theirs: Any) -> Any:
         if key == "stops" and not np.array_equal(theirs, mine):

@@ -196,6 +196,11 @@ def test_the_rest_may_be_frozen_and_that_is_saved(groups, vector):
     saved, other = opt.state_dict(), optim.Momentum(vector(), lr=0.1, groups=groups)
     other.load_state_dict(saved)
     assert other.groups[0]["frozen"]
-    del saved["frozen.0"]                                       # as earlier versions saved it
+    with pytest.raises(ValueError, match="k is missing"):
+        other.load_state_dict({"frozen.0": 1})
+    del saved["frozen.0"]                                       # as of one that is not frozen
+    with pytest.raises(ValueError, match="k is missing"):
+        other.load_state_dict({})
+    assert other.groups[0]["frozen"]
     other.load_state_dict(saved)
     assert not other.groups[0]["frozen"]
