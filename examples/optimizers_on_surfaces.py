@@ -212,9 +212,10 @@ def courses(figure, histories):
             ax.set_yscale("symlog", linthresh=1e-2)
             ax.grid(color="0.9")
             ax.set_ylabel(rf"entries for $\theta_{row + 1}$ (linear within 0.01)")
-        axes[0, column].set_title(f"{name}, lr = {history['lr'][0]:g}, on Beale's function", loc="left")
+        axes[0, column].set_title(f"{name}, lr = {history['lr'][0]:g}", loc="left")
         axes[0, column].legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=3, frameon=False)
         axes[1, column].set_xlabel("step")
+    figure.suptitle("the gradient and the state on Beale's function")
 
 
 def animate(all_surfaces, found, frames, path):
