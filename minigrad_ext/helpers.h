@@ -30,6 +30,7 @@ static int mg_awake(void) { return 0; }
 #else
 
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <time.h>
@@ -53,6 +54,7 @@ typedef struct {
 
 static Seat seats[MOST_THREADS]; /* 0: the thread that called the kernel */
 static Bed beds[MOST_THREADS];
+static pthread_t thread_of[MOST_THREADS];
 static int helpers;
 static atomic_int most_helpers = MOST_THREADS - 1;
 static atomic_int taken; /* by a kernel */
@@ -96,9 +98,26 @@ static void await(Bed *bed, atomic_uint *counter, unsigned value) {
     pthread_mutex_unlock(&bed->mutex);
 }
 
+/* Helper `me` may use the processors that the calling thread may use, but not the one it is on, if there is another,
+   until it is roused again. Left to itself the system wakes it there as often as not, behind the caller, who has done
+   all the work before it is seen, 4 ms later, that another processor idles. */
+static void keep_apart(int me) {
+#ifdef __linux__
+    cpu_set_t processors;
+    const int here = sched_getcpu();
+    if (here < 0 || sched_getaffinity(0, sizeof processors, &processors)) return;
+    if (CPU_COUNT(&processors) > 1) CPU_CLR(here, &processors);
+    pthread_setaffinity_np(thread_of[me], sizeof processors, &processors);
+#else
+    (void)me;
+#endif
+}
+
 /* To be called after the counter has changed: either the sleeper has seen that, or it is seen to be asleep here. */
-static void rouse(Bed *bed) {
+static void rouse(int me) {
+    Bed *bed = &beds[me];
     if (!atomic_load(&bed->asleep)) return;
+    if (me > 0) keep_apart(me);
     pthread_mutex_lock(&bed->mutex);
     pthread_cond_signal(&bed->changed);
     pthread_mutex_unlock(&bed->mutex);
@@ -121,7 +140,7 @@ static void work_off(int me) {
             const ptrdiff_t first = piece * each + (piece < more ? piece : more);
             if (me > 0) mg_set_mode(now.mode); /* rounding and subnormals as the caller has them */
             if (now.work(now.context, first, first + each + (piece < more))) atomic_store(&failed, 1);
-            if (atomic_fetch_sub(&unfinished, 1) == 1) rouse(&beds[0]);
+            if (atomic_fetch_sub(&unfinished, 1) == 1) rouse(0);
         }
 }
 
@@ -165,12 +184,13 @@ static void make_helpers(int wanted) {
     sigdelset(&most, SIGSEGV), sigdelset(&most, SIGBUS), sigdelset(&most, SIGFPE), sigdelset(&most, SIGILL);
     pthread_sigmask(SIG_SETMASK, &most, &before);
     while (helpers < wanted) {
-        pthread_t thread;
-        if (pthread_create(&thread, &attributes, helper, (void *)(intptr_t)(helpers + 1))) {
+        const int me = helpers + 1;
+        if (pthread_create(&thread_of[me], &attributes, helper, (void *)(intptr_t)me)) {
             atomic_store(&most_helpers, helpers);
             break;
         }
-        helpers++;
+        keep_apart(me);
+        helpers = me;
     }
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     pthread_attr_destroy(&attributes);
@@ -194,7 +214,7 @@ static int mg_share(int threads, Work work, const void *context, ptrdiff_t parts
         atomic_store(&seats[i].left, seats[i].past - now.pieces * i / threads);
     }
     atomic_fetch_add(&kernels_begun, 1);
-    for (int i = 1; i < threads; i++) rouse(&beds[i]);
+    for (int i = 1; i < threads; i++) rouse(i);
     work_off(0);
     for (unsigned left; (left = atomic_load(&unfinished)) > 0;) await(&beds[0], &unfinished, left);
     const int result = atomic_load(&failed) ? -1 : 0;
