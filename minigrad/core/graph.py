@@ -6,6 +6,7 @@ there are no reference cycles; its creation number is its place in topological o
 from __future__ import annotations
 
 import itertools
+import os
 import weakref
 from collections.abc import Iterable, Iterator, Sequence
 from sys import getrefcount
@@ -33,22 +34,47 @@ class Node:
     number: int
 
 
-class Leaf:
+class Guarded:
+    """What threads share, with a lock for it. (It can be taken again by the thread that has it: Ctrl-C at the wrong
+    moment does not stop that thread's next backward.)"""
+    __slots__ = ("lock", "__weakref__")
+
+    def __init__(self) -> None:
+        self.lock: Any = RLock()
+        _guarded.add(self)
+
+
+_guarded: weakref.WeakSet[Guarded] = weakref.WeakSet()
+
+
+def _renew_locks():
+    """In the child of a fork nobody is left who could release what another thread has locked."""
+    for one in list(_guarded):
+        if one.lock.acquire(False):
+            one.lock.release()
+        else:
+            one.lock = RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_locks)
+
+
+class Leaf(Guarded):
     """Where the graph begins: a Tensor that wants a gradient. `changed` is the time its values were last replaced.
 
-    lock: held by whoever writes the gradient, so that threads which share a model may call backward together. (It can
-    be taken again by the thread that has it: Ctrl-C at the wrong moment does not stop that thread's next backward.)
+    lock: held by whoever writes the gradient, so that threads which share a model may call backward together.
     """
-    __slots__ = ("grad", "number", "changed", "name", "lock")
+    __slots__ = ("grad", "number", "changed", "name")
     op: ClassVar[None] = None
     parents: ClassVar[tuple[()]] = ()
 
     def __init__(self, name: str | None = None) -> None:
+        super().__init__()
         self.grad: Array | None = None
         self.number: int = next(clock)
         self.changed: int = 0
         self.name: str | None = name
-        self.lock: Any = RLock()
 
     def receive(self, given: list[Array]) -> None:
         """Add the array in a list of one, which is emptied, to the gradient. The first one becomes the gradient if

@@ -6,7 +6,6 @@ theta in R^n as in the book, and a layer, a block, a group is a slice.
 """
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -14,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.core import Leaf, Tensor, as_array, changes
-from minigrad.core.graph import Node, clock
+from minigrad.core.graph import Guarded, Node, clock
 from minigrad.typing import Array, DType, TensorLike
 
 
@@ -117,13 +116,13 @@ def _restored(kind, data, grad, requires_grad, name):
     return p
 
 
-class Vector:
+class Vector(Guarded):
     """A theta and its g, on which one or more `Parameters` are views. lock: for who moves theta and puts it back."""
 
     def __init__(self, n: int, dtype: DType) -> None:
+        super().__init__()
         self.theta: Array = np.empty(n, dtype)
         self.g: Array = np.zeros(n, dtype)
-        self.lock: Any = threading.RLock()
 
 
 class Parameters:

@@ -1,12 +1,15 @@
 """Threads that share a leaf or a model and call backward together: no gradient is lost, none is counted twice."""
 import itertools
+import os
+import signal
 import sys
 import threading
+import time
 
 import numpy as np
 import pytest
 
-from minigrad import losses, nn
+from minigrad import Objective, losses, nn
 from minigrad.core import OPS, Leaf, Tensor, primitive, tensor
 
 THREADS = 4
@@ -160,3 +163,65 @@ def test_threads_that_want_the_same_places_in_opposite_order_do_not_wait_for_eac
         thread.join(20)
     assert not any(thread.is_alive() for thread in threads)
     assert a.grad.tolist() == [6] and b.grad.tolist() == [4]
+
+
+def ends_in_a_child(function):
+    """Does function() end in the child of a fork, without an error and within 5 s? A child that does not is ended."""
+    pid = os.fork()
+    if pid == 0:
+        status = 1
+        try:
+            function()
+            status = 0
+        finally:
+            os._exit(status)
+    until = time.monotonic() + 5
+    while (finished := os.waitpid(pid, os.WNOHANG))[0] == 0 and time.monotonic() < until:
+        time.sleep(0.001)
+    if finished[0] == 0:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+    return finished[0] == pid and finished[1] == 0
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")
+@pytest.mark.parametrize("shared", ["tensor", "parameter", "theta"])
+def test_a_fork_leaves_the_locks_of_other_threads_behind(shared):
+    """Whoever holds them does not exist in the child, which waited for ever (7 of 12 forks beside a backward)."""
+    model = nn.Linear(3, 2, rng=0, dtype=np.float64)
+    w, x, y = tensor(np.ones(3), requires_grad=True), np.ones((4, 3)), np.zeros(4, int)
+    J = Objective(model, losses.cross_entropy, x, y)
+    lock = {"tensor": w.node.lock, "parameter": model.b.slot.lock, "theta": model.parameters().lock}[shared]
+    value, held, done = J.value(None), threading.Event(), threading.Event()
+
+    def hold():
+        with lock:
+            held.set()
+            done.wait(30)
+
+    def child():
+        (w * 2).sum().backward()
+        losses.cross_entropy(model(Tensor(x)), y).backward()
+        assert (w.grad == 2).all() and (model.b.grad != 0).all() and J.value(None) == value
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    held.wait(30)
+    try:
+        assert ends_in_a_child(child)
+    finally:
+        done.set()
+        thread.join()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+def test_a_lock_of_the_forking_thread_stays_its_own():
+    w = tensor(np.ones(3), requires_grad=True)
+
+    def child():
+        w.node.lock.release()
+        (w * 2).sum().backward()
+
+    with w.node.lock:
+        assert ends_in_a_child(child)
