@@ -2,6 +2,7 @@
 
     python tests/mutants.py                                 120 mutants, drawn from all rooms
     python tests/mutants.py --rooms search files --count 20 --seed 3
+    python tests/mutants.py --since HEAD~5                  only in lines that have changed since
     python tests/mutants.py --list ops                      what could be planted there, without running anything
 
 A mutant is one changed operator, number or condition, or a dropped call, in a copy of the checkout; the checkout itself
@@ -36,16 +37,19 @@ ROOT = Path(__file__).parents[1]
 ROOMS = {
     "engine": (["minigrad/core/*.py"], ["tests/core", "tests/test_classic_bugs.py"]),
     "ops": (["minigrad/ops/*.py"], ["tests/ops", "tests/core", "tests/test_classic_bugs.py"]),
+    "losses": (["minigrad/losses.py"], ["tests/test_losses.py", "tests/ops"]),
     "derivatives": (["minigrad/derivatives/*.py"], ["tests/test_derivatives.py", "tests/objective/test_curvature.py"]),
-    "kernels": (["minigrad_ext/*_body.h", "minigrad_ext/tile.h", "minigrad_ext/updates.h", "minigrad_ext/gate.pxd"],
+    "kernels": (["minigrad_ext/*.h", "minigrad_ext/*.pyx", "minigrad_ext/*.pxd"],
                 ["tests/minigrad_ext", "tests/kernels", "tests/ops"]),
+    "twins": (["minigrad/kernels/*.py"], ["tests/minigrad_ext", "tests/kernels", "tests/test_imports.py"]),
     "search": (["minigrad/optim/second_order/*.py", "minigrad/optim/minimize.py"],
                ["tests/optim/second_order", "tests/optim/test_minimize.py"]),
     "optimizers": (["minigrad/optim/first_order/*.py", "minigrad/optim/averaging.py"],
                    ["tests/optim/first_order", "tests/optim"]),
-    "fields": (["minigrad/optim/fields.py", "minigrad/optim/optimizer.py", "minigrad/optim/parameters.py"],
+    "fields": (["minigrad/optim/__init__.py", "minigrad/optim/arguments.py", "minigrad/optim/fields.py",
+                "minigrad/optim/optimizer.py", "minigrad/optim/parameters.py"],
                ["tests/optim/test_fields.py", "tests/optim"]),
-    "schedules": (["minigrad/optim/schedules.py", "minigrad/optim/saving.py"], ["tests/optim"]),
+    "schedules": (["minigrad/optim/schedules.py", "minigrad/optim/saving.py"], ["tests/optim", "tests/training"]),
     "parameters": (["minigrad/nn/parameters.py", "minigrad/nn/module.py", "minigrad/nn/structure.py"],
                    ["tests/nn", "tests/optim"]),
     "layers": (["minigrad/nn/*.py"], ["tests/nn"]),
@@ -55,7 +59,20 @@ ROOMS = {
     "files": (["minigrad/files.py", "minigrad/data/idx.py", "minigrad/data/download.py"],
               ["tests/test_files.py", "tests/data"]),
     "batches": (["minigrad/data/batches.py", "minigrad/random.py"], ["tests/data", "tests/test_random.py"]),
+    "data": (["minigrad/data/*.py"], ["tests/data"]),
     "loop": (["minigrad/training/*.py"], ["tests/training"]),
+    "diagnostics": (["minigrad/diagnostics/*.py"], ["tests/diagnostics"]),
+    "strategies": (["minigrad/strategies/*.py"], ["tests/strategies"]),
+    "compare": (["minigrad/compare/*.py"], ["tests/compare"]),
+    "drawing": (["minigrad/graph/*.py"], ["tests/graph"]),
+    "figures": (["minigrad/figures/*.py"], ["tests/figures"]),
+    "testing": (["minigrad/testing/*.py", "minigrad/testing/problems/*.py"],
+                ["tests/testing", "tests/optim/first_order/test_boxes.py", "tests/optim/second_order"]),
+    "grade": (["minigrad/grade/*.py", "minigrad/grade/packs/*.py", "minigrad/grade/reports/*.py"], ["tests/grade"]),
+    "package": (["minigrad/*.py"],
+                ["tests/test_arguments.py", "tests/test_texts.py", "tests/test_notebook.py", "tests/test_packages.py",
+                 "tests/test_imports.py", "tests/test_random.py", "tests/test_losses.py", "tests/test_files.py",
+                 "tests/test_pytorch.py"]),
 }
 SWAPS = {"+": "-", "-": "+", "*": "/", "/": "*", "//": "/", "%": "//", "@": "*", "**": "*", "<": "<=", "<=": "<",
          ">": ">=", ">=": ">", "==": "!=", "!=": "==", "is": "is not", "is not": "is", "in": "not in", "not in": "in",
@@ -175,27 +192,36 @@ def c_changes(text):
         yield found.start(), old, new
 
 
-def candidates(room):
-    """Every mutant of a room."""
+def changed_lines(path, since):
+    """The numbers of the lines of a file that are not those of the commit `since`."""
+    diff = subprocess.run(["git", "diff", "--no-ext-diff", "--no-color", "--unified=0", since, "--", path], cwd=ROOT,
+                          capture_output=True, text=True, check=True).stdout
+    hunks = re.findall(r"^@@ \S+ \+(\d+)(?:,(\d+))? @@", diff, re.M)
+    return {int(first) + i for first, count in hunks for i in range(int(count or 1))}
+
+
+def candidates(room, since=None):
+    """Every mutant of a room; of the lines that changed since a commit, if one is given."""
     for pattern in ROOMS[room][0]:
         for path in sorted(ROOT.glob(pattern)):
-            text = path.read_text()
+            text, changed = path.read_text(), since and changed_lines(path, since)
             seen = {}
             changes = PythonChanges(text) if path.suffix == ".py" else c_changes(text)
             for start, old, new in sorted(changes):
                 line = text.count("\n", 0, start) + 1
                 content = text.splitlines()[line - 1].strip()
                 nth = seen[content, old, new] = seen.get((content, old, new), 0) + 1
-                yield Mutant(room, str(path.relative_to(ROOT)), start, old, new, line, content, nth)
+                if since is None or line in changed:
+                    yield Mutant(room, str(path.relative_to(ROOT)), start, old, new, line, content, nth)
 
 
-def drawn(rooms, count, seed):
+def drawn(rooms, count, seed, since=None):
     """`count` mutants, the same number from every room, every file of a room about as often."""
     rng = random.Random(seed)
     pools = {}
     for room in rooms:
         files = {}
-        for mutant in candidates(room):
+        for mutant in candidates(room, since):
             files.setdefault(mutant.file, []).append(mutant)
         for pool in files.values():
             rng.shuffle(pool)
@@ -213,7 +239,7 @@ def drawn(rooms, count, seed):
 # ---- a copy of the checkout, and what runs in it
 
 def families(file):
-    """The compiled families that a header or .pxd is part of."""
+    """The compiled families that a file of minigrad_ext is part of."""
     folder = ROOT / "minigrad_ext"
 
     def includes(path, seen):
@@ -225,7 +251,8 @@ def families(file):
                 includes(folder / name, seen)
         return seen
 
-    return [path.stem for path in sorted(folder.glob("*.pyx")) if Path(file).name in includes(path, set())]
+    return [path.stem for path in sorted(folder.glob("*.pyx"))
+            if Path(file).name in includes(path, {path.name, path.with_suffix(".pxd").name})]
 
 
 def bounded():
@@ -307,12 +334,13 @@ def main():
     parser.add_argument("--rooms", nargs="+", choices=ROOMS, default=list(ROOMS))
     parser.add_argument("--count", type=int, default=120, help="how many mutants (default 120)")
     parser.add_argument("--seed", type=int, default=0, help="which of them (default 0)")
+    parser.add_argument("--since", metavar="COMMIT", help="only in lines that have changed since this commit")
     parser.add_argument("--jobs", type=int, default=1, help="copies of the checkout that run side by side (default 1)")
     parser.add_argument("--out", type=Path, default=Path("mutants.jsonl"), help="results, and where a run goes on")
     parser.add_argument("--list", choices=ROOMS, help="print the mutants of a room and stop")
     options = parser.parse_args()
     if options.list:
-        for mutant in candidates(options.list):
+        for mutant in candidates(options.list, options.since):
             print(f"{mutant.file}:{mutant.line}: {mutant.old!r} -> {mutant.new!r}   {mutant.text}")
         return 0
 
@@ -320,7 +348,7 @@ def main():
     results = {}
     if options.out.exists():
         results = {row["mutant"]: row for row in map(json.loads, options.out.read_text().splitlines())}
-    chosen = drawn(options.rooms, options.count, options.seed)
+    chosen = drawn(options.rooms, options.count, options.seed, options.since)
     waiting = [mutant for mutant in chosen if mutant.key not in results and mutant.key not in equivalent]
     print(f"{len(chosen)} mutants, {sum(m.key in equivalent for m in chosen)} of them listed as equivalent, "
           f"{len(waiting)} to run", flush=True)
@@ -329,15 +357,22 @@ def main():
         copies = SimpleQueue()
         for i in range(options.jobs):
             copies.put(Copy(Path(folder, str(i))))
-        first, limits = copies.get(), {}
-        for room in sorted({mutant.room for mutant in waiting}):
-            start = time.perf_counter()
-            code, output = first.tests(room, "minigrad/none.py", 1800)
-            if code != 0:
-                print(f"the tests of {room} fail without a mutant:\n{output[-2000:]}")
-                return 2
-            limits[room] = 60 + 5 * (time.perf_counter() - start)
-        copies.put(first)
+
+        def without(room):
+            """(room, how its tests end without a mutant, their output, their seconds)."""
+            copy, start = copies.get(), time.perf_counter()
+            try:
+                return room, *copy.tests(room, "minigrad/none.py", 1800), time.perf_counter() - start
+            finally:
+                copies.put(copy)
+
+        limits = {}
+        with ThreadPoolExecutor(options.jobs) as pool:
+            for room, code, output, seconds in pool.map(without, sorted({mutant.room for mutant in waiting})):
+                if code != 0:
+                    print(f"the tests of {room} fail without a mutant:\n{output[-2000:]}")
+                    return 2
+                limits[room] = 60 + 5 * seconds
 
         def judge(mutant):
             copy, start = copies.get(), time.perf_counter()

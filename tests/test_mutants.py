@@ -1,6 +1,8 @@
 """The runner that plants faults: what it plants changes one place, and its list of equivalents is current."""
 import ast
 import importlib.util
+import shutil
+import subprocess
 import sys
 import tomllib
 from pathlib import Path
@@ -52,6 +54,26 @@ def test_every_room_has_mutants_and_tests(runner):
         assert all((ROOT / path).exists() for path in tests), f"{room}: a test is missing"
 
 
+def test_every_file_is_in_a_room(runner):
+    """A room that is not in the table is a hole: nothing would ever be planted there."""
+    there = {path for pattern in ("minigrad/**/*.py", "minigrad_ext/*.pyx", "minigrad_ext/*.pxd", "minigrad_ext/*.h")
+             for path in ROOT.glob(pattern)}
+    found = {path for files, _ in runner.ROOMS.values() for pattern in files for path in ROOT.glob(pattern)}
+    assert found == {path for path in there if path != ROOT / "minigrad_ext" / "__init__.py"}
+
+
+@pytest.mark.skipif(shutil.which("git") is None, reason="needs git")
+def test_only_lines_changed_since_a_commit(runner, tmp_path, monkeypatch):
+    (tmp_path / "room.py").write_text("a = 1\nb = 2\nc = 3\n")
+    for command in ("init -q", "add .", "-c user.name=a -c user.email=a@b.c commit -qm one"):
+        subprocess.run(["git", *command.split()], cwd=tmp_path, check=True)
+    (tmp_path / "room.py").write_text("new = 0\na = 1\nb = 4\nc = 3\n")
+    monkeypatch.setattr(runner, "ROOT", tmp_path)
+    monkeypatch.setattr(runner, "ROOMS", {"room": (["room.py"], [])})
+    assert [mutant.text for mutant in runner.candidates("room", "HEAD")] == ["new = 0", "b = 4"]
+    assert [mutant.text for mutant in runner.candidates("room")] == ["new = 0", "a = 1", "b = 4", "c = 3"]
+
+
 def test_the_same_seed_draws_the_same_mutants(runner):
     first, again = (runner.drawn(["engine", "batches"], 10, seed=4) for _ in range(2))
     assert first == again and len({mutant.key for mutant in first}) == 10
@@ -61,6 +83,8 @@ def test_the_same_seed_draws_the_same_mutants(runner):
 def test_a_header_belongs_to_the_families_that_include_it(runner):
     assert runner.families("minigrad_ext/pool_body.h") == ["pool"]
     assert {"conv", "matmul", "optim"} <= set(runner.families("minigrad_ext/gate.pxd"))
+    assert runner.families("minigrad_ext/helpers.h") == runner.families("minigrad_ext/runtime.pyx") == ["runtime"]
+    assert {"norm", "optim", "runtime"} <= set(runner.families("minigrad_ext/runtime.pxd"))
 
 
 def test_the_listed_equivalents_are_mutants_of_today(runner):

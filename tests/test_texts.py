@@ -121,6 +121,7 @@ def test_switches_run_the_text(copy, switch):
     assert text == "True" and warned == []
 
 
+@needs_engine                                                   # else nobody reads it
 def test_a_mistyped_switch_is_refused():
     done = subprocess.run([sys.executable, "-c", "import minigrad"], cwd=ROOT, capture_output=True, text=True,
                           env={**os.environ, "MINIGRAD_ENGINE": "python"}, timeout=120)
