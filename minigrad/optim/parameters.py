@@ -63,9 +63,14 @@ class Leaves:
                 self._g[part] = tensor.grad.reshape(-1)
         return self._g
 
+    def gradients(self) -> list[Array]:
+        """The Tensors' own gradients, those there are, as views of one axis each (in the order of memory): what is
+        written to g would be forgotten."""
+        return [tensor.grad.ravel("K") for tensor in self.tensors if tensor.grad is not None]
+
     @property
     def unwritten(self) -> set[str]:
-        """Names of the Tensors without a gradient."""
+        """Names of the Tensors without a gradient (a frozen one has none)."""
         return {name for name, tensor in zip(self.slices, self.tensors) if tensor.grad is None}
 
     @property

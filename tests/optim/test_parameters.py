@@ -79,6 +79,47 @@ def test_a_group_and_saved_state_of_a_list():
     assert b.item() == 0 and w.data.any()
 
 
+MOVERS = {"decay": lambda p, **more: optim.SGD(p, lr=0.1, weight_decay=0.5, **more),
+          "momentum": lambda p, **more: optim.Momentum(p, lr=0.1, momentum=0.9, **more),
+          "Nesterov": lambda p, **more: optim.Nesterov(p, lr=0.1, momentum=0.9, weight_decay=0.1, **more),
+          "Adam": lambda p, **more: optim.Adam(p, lr=0.1, **more),
+          "AdamW": lambda p, **more: optim.AdamW(p, lr=0.1, weight_decay=0.5, **more)}
+
+
+@pytest.mark.parametrize("how", ["tensor", "group", "rest"])
+@pytest.mark.parametrize("zeroed", [True, False], ids=["zeroed", "its old gradient stays"])
+@pytest.mark.parametrize("method", MOVERS)
+def test_a_tensor_of_a_list_that_is_frozen_while_it_holds_a_gradient_stays(method, zeroed, how):
+    """To the bit, whatever its velocity and its decay would do, while the other moves as if it were alone. Later it
+    goes on like one that had no gradient meanwhile: nothing of the past moves it."""
+    w, b = leaves()
+    v, c = leaves()
+    groups = {"tensor": None, "group": {"1": {}}, "rest": {"0": {}}}[how]
+    opt, twin = MOVERS[method]([w, b], groups=groups), MOVERS[method]([v, c])
+    for k in range(9):
+        held = 3 <= k < 6                                  # (frozen at theta: Nesterov's method is elsewhere else)
+        with opt.at_theta():
+            if how == "tensor":
+                b.requires_grad = not held
+            else:
+                opt.groups[1 if how == "group" else 0]["frozen"] = held
+        for one, other, it in ((w, b, opt), (v, c, twin)):
+            if zeroed:
+                it.zero_grad()
+            one.grad = None
+            if it is twin or not held:
+                other.grad = None
+            loss = (one * X[0] + one * one).sum()
+            (loss if held else loss + (other - 3) * (other - 3)).backward()
+        before = b.data.copy()
+        opt.step()
+        twin.step()
+        assert (b.data == before) == held
+        with opt.at_theta() as mine, twin.at_theta() as wanted:
+            np.testing.assert_array_equal(mine, wanted, err_msg=f"step {k}")
+    assert opt.state_dict()["counts"].tolist() == [9, 6]
+
+
 @pytest.mark.parametrize("listed", [lambda a, b: [*a.parameters(), *b.parameters()],
                                     lambda a, b: [a.parameters(), b.parameters()],
                                     lambda a, b: itertools.chain(a.parameters(), b.parameters())])

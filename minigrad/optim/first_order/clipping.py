@@ -12,13 +12,15 @@ from minigrad.typing import Array
 
 
 def written(params: Any, who: str) -> list[Array]:
-    """The parts of g that hold a gradient, as views; g itself for an array."""
+    """The gradients that there are, as views: parts of g, or those of a list's Tensors; g itself for an array."""
     if isinstance(params, np.ndarray):
         if params.dtype not in (np.float32, np.float64):
             raise ValueError(f"{who}: a gradient must be float32 or float64, got {params.dtype}")
         return [params]
     if not all(hasattr(params, name) for name in ("g", "slices", "unwritten")):
         raise ValueError(f"{who}: wants model.parameters() or a gradient (n,), got {type(params).__name__}")
+    if hasattr(params, "gradients"):
+        return params.gradients()
     if not params.unwritten:
         return [params.g]
     return [params.g[part] for name, part in params.slices.items() if name not in params.unwritten]
@@ -41,7 +43,8 @@ def norm(parts: list[Array], who: str) -> float:
 def clip_grad_norm(params: Any, limit: float) -> float:
     """If |g| > limit: g <- limit g / |g|, over all parameters together (Pascanu et al. 2013). Returns |g| before.
 
-    params: model.parameters() (parameters without a gradient count as zero) or a gradient (n,); g is changed in place.
+    params: model.parameters(), `opt.params` (parameters without a gradient count as zero) or a gradient (n,); g is
+    changed in place.
     limit: units of g. The direction of g stays; |g|, summed in float64, is the limit afterwards, to the rounding of the
     entries (in float32 a relative 1e-7). Call it once backward has accumulated everything, before `opt.step()`, so that
     momentum only ever sees clipped gradients. NonFiniteError if |g| is NaN or infinite: scaling by it would spread NaN.

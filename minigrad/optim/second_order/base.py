@@ -55,6 +55,29 @@ class Known(NamedTuple):
     g: Array
 
 
+class Held:
+    """J where some parameters are frozen: its derivatives along them are zero, whatever J says of them.
+
+    free: v (..., n) -> v with zeros there.
+    """
+    J: Any
+    free: Callable[[Array], Array]
+
+    def __init__(self, J: Any, free: Callable[[Array], Array]) -> None:
+        self.J, self.free = J, free
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self.J, name)
+        if name in ("grad", "hvp", "ggnvp", "hessian", "jacobian", "example_grads", "example_grad_squares"):
+            return lambda *arguments: self.free(found(*arguments))
+        if name == "value_and_grad":
+            def value_and_grad(theta):
+                value, g = found(theta)
+                return value, self.free(g)
+            return value_and_grad
+        return (lambda theta: Held(found(theta), self.free)) if name == "linearize" else found
+
+
 class SecondOrder(Optimizer):
     """Base of all methods of section 8.6: one step made or refused as a whole.
 
@@ -62,6 +85,9 @@ class SecondOrder(Optimizer):
     all) and returns the reason why it did not move ("" if it did). theta is written once per step, when the new point
     is accepted, so an objective that raises, returns NaN or is interrupted leaves theta where it was.
     `needs` are the methods of J it cannot do without.
+
+    A frozen parameter (`params.frozen`) keeps its bits, whenever it was frozen: J's derivatives along it are zero, and
+    what a method remembers of earlier steps goes through `free` before it leads anywhere.
     """
     abstract = True
     needs: ClassVar[tuple[str, ...]] = ()
@@ -72,6 +98,8 @@ class SecondOrder(Optimizer):
     def attach(self, params: Any) -> None:
         super().attach(params)
         self._known = None          # what the last step left: J, its version, theta, value, g
+        self._held = None           # J as it is for the frozen parameters
+        self.frozen: list[Any] = []     # their slices of theta
         self.spent: int = 0         # evaluations of the step being made
         self.note: str = ""         # what the step just made had to do, in words ("steepest descent: ...")
         self.restarted: bool = False    # did it begin anew, without what it had learned?
@@ -93,12 +121,31 @@ class SecondOrder(Optimizer):
     def remember(self, J: Any, theta: Array, value: float, g: Array) -> None:
         self._known = Known(J, getattr(J, "version", None), theta.copy(), value, g)
 
+    def free(self, v: Array) -> Array:
+        """v (..., n) with zeros where parameters are frozen, a copy; v itself where none is."""
+        if self.frozen:
+            v = np.array(v)
+            for part in self.frozen:
+                v[..., part] = 0
+        return v
+
+    def held(self, J: Any) -> Any:
+        """J for the parameters that may move: another function as soon as these are others."""
+        frozen = [self.params.slices[name] for name in sorted(getattr(self.params, "frozen", ()))]
+        if frozen != self.frozen:
+            self.frozen, self._held = frozen, None
+        if not frozen:
+            return J
+        if self._held is None or self._held.J is not J:
+            self._held = Held(J, self.free)
+        return self._held
+
     def step(self, J: Any = None) -> Step:
         """One step. Returns the value of J before it, with |g| there, evaluations and, if theta did not move, why."""
         if J is None:
             raise ValueError(f"{type(self).__name__}.step: wanted opt.step(J) with an objective: {self.why}")
         self.need(J, *self.needs)
-        theta = self.check_theta()
+        theta, J = self.check_theta(), self.held(J)
         self.spent, self.note, self.restarted = 0, "", False
         self.goes_on = self.ended_here(J, theta)
         value, g = self.here(J, theta)
@@ -246,6 +293,7 @@ class Descent(SecondOrder):
 
     def attempt(self, J: Any, theta: Array, value: float, g: Array, d: Array, step: float) -> str:
         """Search along d and move: "" or why not."""
+        d = self.free(d)
         if not self.descends(g, d):
             return "not a descent direction"
         line = Line(J, theta, d, value, g, self.noise)

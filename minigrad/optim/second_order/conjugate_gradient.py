@@ -198,7 +198,7 @@ class ScaledConjugateGradient(SecondOrder):
         return dot(d, self.evaluate(J, theta + h * d)[1] - g) / h
 
     def advance(self, J: Any, theta: Array, value: float, g: Array) -> str:
-        d = -g + self.coefficient * self.d
+        d = -g + self.coefficient * self.free(self.d)
         if self.coefficient == 0 or (slope := dot(g, d)) >= 0 or math.isnan(slope):
             d = -g
             self.since = 0

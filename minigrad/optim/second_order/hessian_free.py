@@ -87,7 +87,7 @@ class HessianFree(Descent):
                 return "progress"
             return ""
 
-        start = self.now("warm") * self.solution if self.solution.any() else None
+        start = self.free(self.now("warm") * self.solution) if self.solution.any() else None
         solved = linear_cg(product, b, start, preconditioner, tolerance=1e-12 * math.sqrt(dot(b, b)),
                            iterations=self.iterations, stop=stop)
         if np.isfinite(solved.x).all() and solved.x.any() and not (kept and kept[-1][0] is solved.x):

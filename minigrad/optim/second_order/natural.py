@@ -58,7 +58,8 @@ class PRONG(SecondOrder):
 
     J.layer_inputs(theta) -> {layer: h (m, n_in)}; the layer's weights (n_in, n_out) and biases (n_out,) are the slices
     "layer.w" and "layer.b" of theta ("w", "b" for the layer ""). `Objective` gives those of Linear and, window by
-    window, of Conv2d without groups. Slices of no such layer take plain gradient steps.
+    window, of Conv2d without groups. Slices of no such layer take plain gradient steps, and so does one
+    half of a layer whose other half is frozen.
     v is kept in the coordinates of W and b, where a new whitening does not change it: nothing to rebase.
     lr: unit of 1/J. delta: unit of the inputs squared; small means whiter and noisier.
     Differs: the paper keeps theta in the whitened form and rebases it at every refresh; it estimates c and S from
@@ -109,11 +110,13 @@ class PRONG(SecondOrder):
             return reason
         step = -g.astype(np.float64)
         for layer, (w, b, shape) in self.layers.items():
+            if w in self.frozen or b in self.frozen:
+                continue
             stem = f"{layer}." if layer else ""
             c, U = self._state[f"{stem}c"], self._state[f"{stem}U"]
             dW, db = whitened_step(g[w].reshape(shape).astype(np.float64), g[b].astype(np.float64), c, U)
             step[w], step[b] = dW.ravel(), db
-        v = self.now("momentum") * self.v + (self.now("lr") * step).astype(self.dtype)
+        v = self.free(self.now("momentum") * self.v + (self.now("lr") * step).astype(self.dtype))
         if not np.isfinite(v).all():
             return "the step is not finite"
         self.v = v

@@ -19,13 +19,20 @@ from minigrad.typing import Array
 
 
 def dense_hessian(opt: Any, J: Any, theta: Array) -> Array:
-    """H (n, n), float64, symmetric: J.hessian, or n products with the axes where J has only hvp."""
+    """H (n, n), float64, symmetric: J.hessian, or n products with the axes where J has only hvp.
+
+    A frozen parameter is coupled to nothing; its own curvature, which no step feels, is there to keep H regular.
+    """
     if hasattr(J, "hessian"):
         H = np.asarray(J.hessian(theta), np.float64)
     else:
         opt.need(J, "hvp")
         H = np.array([J.hvp(theta, axis) for axis in np.eye(opt.n, dtype=opt.dtype)], np.float64)
-    return (H + H.T) / 2
+    H = (H + H.T) / 2
+    for part in opt.frozen:
+        H[part], H[:, part] = 0, 0
+        np.fill_diagonal(H[part, part], np.abs(H).max() or 1.0)
+    return H
 
 
 def cholesky(A: Array) -> Array | None:
@@ -208,12 +215,12 @@ class LevenbergMarquardt(SecondOrder):
         R = np.linalg.qr(np.column_stack([A / D, r]), mode="r")
         U, s, Vt = np.linalg.svd(R[:k, :-1], full_matrices=False)
         c = U.T @ R[:k, -1]
-        radius = self.radius or self.factor * float(np.linalg.norm(D * theta) or 1.0)
+        radius = self.radius or self.factor * float(np.linalg.norm(D * self.free(theta)) or 1.0)
         for _ in range(self.tries):
             lambda_ = damping_for(s, c, radius)
             z = shrunk(s, c, lambda_)                # D d in the frame V
             length = float(np.linalg.norm(z))
-            new = theta + ((Vt.T @ z) / D).astype(self.dtype)
+            new = theta + self.free(((Vt.T @ z) / D).astype(self.dtype))
             if np.array_equal(new, theta):
                 return "no decrease: the step is below rounding"
             with np.errstate(all="ignore"):

@@ -39,7 +39,7 @@ class LeavesSaddles:
         reason = super().advance(J, theta, value, g)
         if reason not in (STALLED, NO_DECREASE):
             return reason
-        b = np.random.default_rng(self.k).standard_normal(self.n).astype(self.dtype)
+        b = self.free(np.random.default_rng(self.k).standard_normal(self.n).astype(self.dtype))
         solved = linear_cg(self.products(J, theta, "hvp"), b, iterations=min(2 * self.n, self.looks))
         if solved.reason != "negative curvature":
             return reason
@@ -182,7 +182,7 @@ class KrylovSaddleFree(LeavesSaddles, SaddleFreeNewton):
         while len(Q) < min(self.dimension, self.n) and extend(v):
             v = HQ[-1]
         if len(Q) < self.n:
-            extend(self.last)
+            extend(self.free(self.last))
         Q, HQ = np.array(Q), np.array(HQ)
         T = Q @ HQ.T
         d = self.absolute((T + T.T) / 2, Q @ g.astype(np.float64))

@@ -4,7 +4,7 @@ import math
 import numpy as np
 import pytest
 
-from minigrad import optim
+from minigrad import ops, optim, tensor
 
 
 def test_the_norm_is_global_and_the_result_has_the_limit_exactly(vector):
@@ -43,6 +43,27 @@ def test_unwritten_parameters_count_as_zero_and_stay(vector):
     assert optim.clip_grad_norm(p, 1.0) == pytest.approx(3 ** 0.5)
     assert np.isnan(p.g[:3]).all()
     np.testing.assert_allclose(p.g[3:], 3 ** -0.5)
+
+
+@pytest.mark.parametrize("clip, clipped", [(optim.clip_grad_norm, lambda g: g / 7.5),
+                                           (optim.clip_grad_value, lambda g: np.clip(g, -2, 2))])
+def test_gradients_of_a_list_of_tensors_are_clipped_where_they_are(clip, clipped):
+    """Also one that lies in memory column by column; a frozen one does not count."""
+    w, b, frozen = (tensor(np.ones(shape), requires_grad=True) for shape in ((3, 2), (2,), (2,)))
+    opt = optim.SGD([w, b, frozen], lr=1.0)
+    G = np.array([[1.0, -5.0], [3.0, 1.0], [-8.0, 5.0]])
+    for _ in range(2):
+        opt.zero_grad()
+        (ops.transpose(w) * G.T).sum().backward()
+        (b * [6.0, 8.0] + frozen * 1e3).sum().backward()
+    assert w.grad.flags.f_contiguous and not w.grad.flags.c_contiguous
+    frozen.requires_grad = False
+    assert clip(opt.params, 2.0) == 15.0                        # sqrt(125 + 100)
+    np.testing.assert_allclose(w.grad, clipped(G), rtol=1e-15)
+    opt.step()
+    np.testing.assert_allclose(w.data, 1 - clipped(G), rtol=1e-14)
+    np.testing.assert_allclose(b.data, 1 - clipped(np.array([6.0, 8.0])), rtol=1e-14)
+    assert (frozen.data == 1).all()
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])

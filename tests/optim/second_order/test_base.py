@@ -371,3 +371,118 @@ def test_missing_objective_or_method_is_named():
         NewtonCG(np.zeros(2)).step(Plain())
     with pytest.raises(ValueError, match="layer_inputs"):
         PRONG(np.zeros(2)).step(problems.rosenbrock())
+
+
+# ---- frozen parameters
+
+class Fit:
+    """J = |r|^2 / 2, r_i = a_i . theta + tanh(b_i . theta) / 2 - c_i (9,): every derivative in closed form.
+
+    Of theta (6,), or of its numbers `free` alone, the others being those of `fixed`.
+    """
+    rng = np.random.default_rng(5)
+    A, B, c = rng.standard_normal((9, 6)), rng.standard_normal((9, 6)), rng.standard_normal(9)
+    fixed, free = np.zeros(6), np.arange(6)
+
+    def __init__(self, fixed=fixed, free=free):
+        self.fixed, self.free, self.seen = fixed, free, []
+
+    def parts(self, theta):
+        """r (9,), its Jacobian (9, n), its second derivatives along b_i (9,) and b_i (9, n)."""
+        full = self.fixed.copy()
+        full[self.free] = theta
+        self.seen.append(full)
+        t = np.tanh(self.B @ full)
+        B = self.B[:, self.free]
+        return self.A @ full + t / 2 - self.c, self.A[:, self.free] + (1 - t * t)[:, None] / 2 * B, t * (t * t - 1), B
+
+    def value_and_grad(self, theta):
+        r, jacobian, *_ = self.parts(theta)
+        return r @ r / 2, r @ jacobian
+
+    def value(self, theta):
+        return self.value_and_grad(theta)[0]
+
+    def hvp(self, theta, v):
+        r, jacobian, second, B = self.parts(theta)
+        return jacobian.T @ (jacobian @ v) + B.T @ (r * second * (B @ v))
+
+    def ggnvp(self, theta, v):
+        jacobian = self.parts(theta)[1]
+        return jacobian.T @ (jacobian @ v)
+
+    def residuals(self, theta):
+        return self.parts(theta)[0]
+
+    def jacobian(self, theta):
+        return self.parts(theta)[1]
+
+
+class Cut:
+    """theta (6,) as parameters a, b, c of two numbers each, some of them frozen."""
+
+    def __init__(self, theta):
+        self.theta, self.g, self.frozen = theta, np.zeros_like(theta), set()
+        self.slices = {"a": slice(0, 2), "b": slice(2, 4), "c": slice(4, 6)}
+
+    def changed(self):
+        pass
+
+
+START = np.array([1.0, -2.0, 0.5, 1.5, -1.0, 0.3])
+FREE = np.array([0, 1, 4, 5])                                   # where b is frozen
+
+
+def test_the_derivatives_of_fit_are_right():
+    J, rng = Fit(START, FREE), np.random.default_rng(0)
+    theta, v, h = START[FREE], rng.standard_normal(4), 1e-6
+    difference = lambda f: (f(theta + h * v) - f(theta - h * v)) / (2 * h)
+    assert difference(J.value) == pytest.approx(J.value_and_grad(theta)[1] @ v, rel=1e-7)
+    np.testing.assert_allclose(difference(lambda at: J.value_and_grad(at)[1]), J.hvp(theta, v), rtol=1e-6)
+    np.testing.assert_allclose(difference(J.residuals), J.jacobian(theta) @ v, rtol=1e-6)
+
+
+@every
+def test_with_a_frozen_parameter_a_method_is_itself_on_the_others(method):
+    """Also where J gives derivatives along what is frozen, and the plain Newton step, whose H must stay regular."""
+    params, J = Cut(START.copy()), Fit()
+    params.frozen = {"b"}
+    opt, alone = method(params), method(START[FREE])
+    for k in range(3):
+        mine, theirs = opt.step(J), alone.step(Fit(START, FREE))
+        assert mine.reason == theirs.reason == "" and mine == pytest.approx(theirs, rel=1e-9)
+        assert mine.grad_norm == pytest.approx(theirs.grad_norm, rel=1e-7)
+        np.testing.assert_allclose(params.theta[FREE], alone.theta, rtol=1e-6, err_msg=f"step {k}")
+    assert all(np.array_equal(seen[2:4], START[2:4]) for seen in J.seen)
+
+
+@every
+def test_what_is_frozen_on_the_way_stays_to_the_bit_and_the_others_arrive(method):
+    """What a method has learned leads to where the frozen ones would go, too. Later they go on."""
+    params, J = Cut(START.copy()), Fit()
+    opt = method(params)
+    for _ in range(2):
+        opt.step(J)
+    params.frozen, J.seen = {"b"}, []
+    held = params.theta.copy()
+    minimize(opt, J, 60)
+    assert all(np.array_equal(seen[2:4], held[2:4]) for seen in J.seen), "not even a trial point"
+    assert np.linalg.norm(Fit(held, FREE).value_and_grad(params.theta[FREE])[1]) < 1e-4
+    params.frozen = set()
+    minimize(opt, J, 100)
+    assert not np.array_equal(params.theta[2:4], held[2:4]) and np.linalg.norm(J.value_and_grad(opt.theta)[1]) < 1e-4
+
+
+@every
+def test_freezing_between_two_steps_of_minimize_is_seen(method):
+    """minimize knows J where the last step ended, with the gradient of then."""
+    params, J, held = Cut(START.copy()), Fit(), []
+
+    def callback(k, theta, value, g):
+        if k == 2:
+            params.frozen = {"a", "c"}
+        if k >= 2:
+            held.append(theta[FREE].copy())
+    J.version = 0                                               # as if nothing had changed
+    minimize(method(params), J, 6, callback=callback)
+    assert len(held) > 1 and all(np.array_equal(each, held[0]) for each in held)

@@ -48,6 +48,29 @@ class Net:
     unwritten = frozenset()
 
 
+@pytest.mark.parametrize("frozen", ["first.w", "first.b", "second.b"])
+def test_what_is_frozen_on_the_way_stays_and_its_layer_takes_plain_steps(frozen):
+    """Neither the velocity moves it, nor what its layer's other half asks of it. Unfrozen, it starts at rest."""
+    J, lr, alpha = Net(), 0.05, 0.9
+    theta, J.frozen = J.theta, set()
+    opt, part = PRONG(J, lr=lr, momentum=alpha, interval=2), J.slices[frozen]
+    for _ in range(3):
+        opt.step(J)
+    J.frozen, held, v = {frozen}, theta[part].copy(), opt.v.copy()
+    layer, _, half = frozen.partition(".")
+    other = J.slices[f"{layer}.{'b' if half == 'w' else 'w'}"]
+    for _ in range(3):
+        before, g = theta.copy(), J.value_and_grad(theta)[1]
+        opt.step(J)
+        v = alpha * v - lr * g
+        assert np.array_equal(theta[part], held)
+        np.testing.assert_allclose(theta[other] - before[other], v[other], rtol=1e-9, atol=1e-14)
+    J.frozen = set()
+    assert not opt.v[part].any()
+    opt.step(J)
+    np.testing.assert_allclose(theta[part] - held, opt.v[part], rtol=1e-12, atol=1e-16)
+
+
 def inputs(seed, m=300, n=6):
     rng = np.random.default_rng(seed)
     return rng.standard_normal((m, n)) @ rng.standard_normal((n, n)) * np.geomspace(1, 30, n) + rng.standard_normal(n)
