@@ -200,9 +200,13 @@ class SecondOrder(Optimizer):
         return counted
 
     def gain_ratio(self, value: float, new_value: float, predicted: float) -> float:
-        """(actual + r) / (predicted + r) fall of J; its rounding r keeps the ratio near 1 where both are noise."""
+        """(actual + r) / (predicted + r) fall of J; its rounding r keeps the ratio near 1 where both are noise.
+
+        A predicted fall that is too small for a number, of a J that is 0: the ratio is 1 if J does not rise.
+        """
         r = rounding(value, self.dtype)
-        return (value - new_value + r) / (predicted + r)
+        fall, predicted = value - new_value + r, predicted + r
+        return fall / predicted if predicted else 1.0 if fall >= 0 else -math.inf
 
     def stalled(self, value: float, g: Array, new_value: float, new_g: Array) -> bool:
         """Neither J nor |g| fell: what is left is rounding."""

@@ -151,7 +151,8 @@ class ConjugateGradient(Descent):
 
     def length(self, value: float, g: Array, d: Array) -> float:
         """As if this step gained as much to first order as the last (Nocedal and Wright 3.5); at first |d| = 1."""
-        return self.progress / dot(g, d) if self.progress else min(1.0, 1 / norm(g))
+        slope = dot(g, d)                                     # 0: no search will begin along such a d
+        return self.progress / slope if self.progress and slope else min(1.0, 1 / norm(g))
 
     def learn(self, s: Array, y: Array, t: float, d: Array, g: Array, new_g: Array) -> None:
         self.d = d
@@ -169,8 +170,8 @@ class ScaledConjugateGradient(SecondOrder):
     """Scaled conjugate gradients (Moller 1993): curvature along d from a product instead of a line search.
 
         delta = d.H d + lambda |d|^2     (made positive by raising lambda)
-        mu = -g.d;  theta' = theta + (mu / delta) d
-        Delta = 2 delta (J(theta) - J(theta')) / mu^2     accept if Delta >= 0
+        mu = -g.d;  t = mu / delta;  theta' = theta + t d
+        Delta = 2 (J(theta) - J(theta')) / (t mu)         accept if Delta >= 0
 
     Delta > 0.75: lambda / 4; Delta < 0.25: lambda += delta (1 - Delta) / |d|^2. A step that is not accepted is tried
     again with the larger lambda inside the same call. The next direction is -g + beta d with
@@ -212,11 +213,13 @@ class ScaledConjugateGradient(SecondOrder):
             if delta <= 0:                                    # Moller's step 4: twice what makes it zero
                 damping = 2 * (damping - delta / dd)
                 delta = bare + damping * dd
-            t = mu / delta
+            t = mu / delta if delta else 0.0
+            if t * mu == 0:                                   # twice what the step promises
+                return "no decrease: the step is below rounding"
             new = theta + t * d
             new_value, new_g = self.evaluate(J, new)
             self.spent += 1
-            comparison = 2 * delta * (value - new_value) / mu**2
+            comparison = 2 * (value - new_value) / (t * mu)
             if not math.isfinite(comparison) or not np.isfinite(new_g).all():
                 damping = 10 * damping + delta / dd
                 continue

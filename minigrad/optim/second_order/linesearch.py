@@ -205,9 +205,11 @@ class _Rounding:
         return False
 
     def measure(self):
-        """Take four times what was between them; phi keeps it as its `noise`, for searches to come."""
+        """Take four times what was between them; phi keeps it as its `noise`, for searches to come (of a phi(0) of 0
+        it is no part)."""
         self.size, self.measured = 4 * self.between, True
-        self.phi.noise = self.size / abs(self.phi.value0)
+        if self.phi.value0:
+            self.phi.noise = self.size / abs(self.phi.value0)
 
 
 def strong_wolfe(phi: Line, step: float = 1.0, c1: float = 1e-4, c2: float = 0.9, max_evaluations: int = 30,

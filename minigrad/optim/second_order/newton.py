@@ -263,5 +263,7 @@ def damping_for(s: Array, c: Array, radius: float) -> float:
             break
         # Newton on 1/length, which is almost linear in lambda
         slope = float(np.sum(np.divide(z * z, s * s + lambda_, out=np.zeros_like(s), where=z != 0))) / length
+        if slope == 0:                                   # below the smallest number
+            break
         lambda_ = max(lambda_ + (length - radius) / radius * length / slope, lambda_ / 1000)
     return lambda_

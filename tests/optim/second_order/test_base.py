@@ -18,6 +18,7 @@ from minigrad.optim import (
     TrustRegion,
     minimize,
 )
+from minigrad.optim.second_order.newton import damping_for
 from minigrad.testing import problems
 
 METHODS = [Newton, DampedNewton, SaddleFreeNewton, KrylovSaddleFree, LevenbergMarquardt, NewtonCG, TrustRegion,
@@ -486,3 +487,61 @@ def test_freezing_between_two_steps_of_minimize_is_seen(method):
     J.version = 0                                               # as if nothing had changed
     minimize(method(params), J, 6, callback=callback)
     assert len(held) > 1 and all(np.array_equal(each, held[0]) for each in held)
+
+
+class Scaled:
+    """unit f(theta / scale) of a bowl, or of corners: sum of |x - 0.3|, as if f and theta had other units."""
+    A = np.array([[2, 0.5], [0.5, 1]])
+
+    def __init__(self, kind, unit, scale):
+        self.corners, self.unit, self.scale = kind == "corners", unit, scale
+
+    def value(self, theta):
+        x = theta / self.scale
+        return self.unit * float(abs(x - 0.3).sum() if self.corners else x @ self.A @ x / 2)
+
+    def grad(self, theta):
+        x = theta / self.scale
+        return (self.unit / self.scale * (np.sign(x - 0.3) if self.corners else self.A @ x)).astype(theta.dtype)
+
+    def hessian(self, theta):
+        return self.unit / self.scale / self.scale * self.A * (not self.corners)
+
+    def hvp(self, theta, v):
+        return self.hessian(theta) @ v
+
+    ggnvp = hvp
+
+    def residuals(self, theta):
+        return self.unit**0.5 * (np.linalg.cholesky(self.A).T @ (theta / self.scale))
+
+    def jacobian(self, theta):
+        return self.unit**0.5 / self.scale * np.linalg.cholesky(self.A).T
+
+
+UNITS = {"f8": [(1e-40, 1e-120), (1e-200, 1e-60), (1e-120, 1e-10), (1e-120, 1), (1e-40, 1e-60), (1e-40, 1),
+                (1e-8, 1e-10), (1, 1e-10), (1, 1), (1, 1e120), (1e20, 1e-60), (1e20, 1e-10), (1e20, 1), (1e100, 1),
+                (1e200, 1e120)],
+         "f4": [(1e-30, 1e-15), (1e-30, 1), (1e-8, 1e4), (1, 1e-15), (1, 1), (1, 1e15), (1e20, 1e-4), (1e30, 1)]}
+
+
+@every
+@pytest.mark.parametrize("kind, dtype", [("bowl", "f8"), ("bowl", "f4"), ("corners", "f8"), ("corners", "f4")])
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_no_unit_of_J_or_of_theta_is_an_exception(method, kind, dtype):
+    """Squares and products of what is left at the end become 0 before it does, those of what is large infinite."""
+    if method is LevenbergMarquardt and kind == "corners":
+        pytest.skip("no sum of squares")
+    for unit, scale in UNITS[dtype]:
+        J, theta = Scaled(kind, unit, scale), (np.array([-1.2, 1]) * scale).astype(dtype)
+        start = J.value(theta)
+        result = minimize(method(theta), J, 40)
+        assert np.isfinite(theta).all(), (unit, scale, result.reason)
+        assert method is Newton or J.value(theta) <= start, (unit, scale, result.reason)
+
+
+def test_falls_too_small_for_a_number_are_no_division_by_zero():
+    opt = TrustRegion(np.ones(2))
+    assert opt.gain_ratio(0.0, 0.0, 0.0) == 1 and opt.gain_ratio(0.0, 1e-300, 0.0) == -np.inf
+    assert opt.gain_ratio(0.0, -1e-300, 1e-300) == 1
+    assert damping_for(np.array([1e30]), np.array([1e-120]), 1e-160) == 0
