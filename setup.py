@@ -159,7 +159,7 @@ class BuildKernels(build_ext):
 
     def record(self, compiled):
         """Write down which texts were compiled, where minigrad/texts.py looks for it."""
-        place = (Path() if self.inplace else Path(self.build_lib)) / "minigrad_ext" / texts.RECORD.name
+        place = (Path() if self.inplace else Path(self.build_lib)) / "minigrad_ext" / Path(texts.RECORD).name
         before, names = texts.read(place), []
         for module in compiled:
             text = Path(f"minigrad/{texts.file_of(module.name)}")

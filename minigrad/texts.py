@@ -19,15 +19,18 @@ import os
 import sys
 import warnings
 from collections.abc import Iterable
-from hashlib import blake2b
 from importlib.machinery import EXTENSION_SUFFIXES, ExtensionFileLoader, ModuleSpec
 from importlib.util import spec_from_file_location
-from pathlib import Path
 from types import FunctionType
 from typing import Any
 
-PACKAGE = Path(__file__).parent
-RECORD = PACKAGE.parent / "minigrad_ext" / "built_from.txt"
+try:                                    # hashlib's own, without OpenSSL, which hashlib loads for others in 7 ms
+    from _blake2 import blake2b
+except ImportError:
+    from hashlib import blake2b
+
+PACKAGE = os.path.dirname(__file__)
+RECORD = os.path.join(os.path.dirname(PACKAGE), "minigrad_ext", "built_from.txt")
 ENGINE = ("minigrad.core.graph", "minigrad.core.tensor", "minigrad.core.primitive", "minigrad.core.sweep",
           "minigrad.ops.linalg", "minigrad.optim.first_order.base")
 # Whose classes a file knows in compiled form, by a .pxd beside it: where one of those runs as text, so does the file.
@@ -40,6 +43,11 @@ def file_of(module: str) -> str:
     return module.removeprefix("minigrad.").replace(".", "/") + ".py"
 
 
+def place_of(file: str) -> str:
+    """core/graph.py -> its path on this machine."""
+    return os.path.join(PACKAGE, *file.split("/"))
+
+
 def digest(text: str) -> str:
     """64 bits of a hash of a text; how its lines end does not count."""
     return blake2b(text.replace("\r\n", "\n").encode(), digest_size=8).hexdigest()
@@ -48,17 +56,21 @@ def digest(text: str) -> str:
 def source(file: str) -> str:
     """The text of a file of the package; empty where it was installed without."""
     try:
-        return (PACKAGE / file).read_text(encoding="utf-8")
+        with open(place_of(file), encoding="utf-8") as text:
+            return text.read()
     except OSError:
         return ""
 
 
 # ---------------------------------------------------------------------------------------------------- who stands aside
 
-def read(path: Path) -> dict[str, str]:
+def read(path: str | os.PathLike[str]) -> dict[str, str]:
     """What a build wrote, name -> digest: "engine core/graph.py", "twins kernels/pool.py" (the file), "twin
     kernels/pool.py max_pool" (the function), "source pool" (what was compiled). Empty where nothing was built."""
-    return parsed(path.read_text(encoding="utf-8")) if path.exists() else {}
+    if not os.path.exists(path):
+        return {}
+    with open(path, encoding="utf-8") as record:
+        return parsed(record.read())
 
 
 def parsed(text: str) -> dict[str, str]:
@@ -91,11 +103,11 @@ def any_edited() -> bool:
 
 def is_twin(function: FunctionType, kernel: str) -> bool:
     """Is `function` the text that its compiled form was built for? If not, a warning says that the text runs."""
-    path, name = Path(function.__code__.co_filename), function.__qualname__
-    file = path.relative_to(PACKAGE).as_posix() if path.is_relative_to(PACKAGE) else ""
+    path, name = function.__code__.co_filename, function.__qualname__
+    file = path.removeprefix(PACKAGE + os.sep).replace(os.sep, "/") if path.startswith(PACKAGE + os.sep) else ""
     if f"twins {file}" in built() and not any_edited():
         return True
-    text = "".join(linecache.getlines(str(path)))                # a file's, or a notebook's cell
+    text = "".join(linecache.getlines(path))                     # a file's, or a notebook's cell
     found = digests(text).get(name, "") if text else ""
     if found and found in ([built().get(f"twin {file} {name}")] if file else built().values()):
         return True
@@ -104,11 +116,11 @@ def is_twin(function: FunctionType, kernel: str) -> bool:
     return False
 
 
-def stand_aside(text: str, path: Path, line: int, compiled: str, way: str) -> None:
+def stand_aside(text: str, path: str, line: int, compiled: str, way: str) -> None:
     """The warning that a text runs although something is compiled."""
     warnings.warn_explicit(f"minigrad: {text} is another text than was compiled: it runs in place of {compiled}, more "
                            f"slowly; {way}: pip install -e '.[dev]', then python setup.py build_ext --inplace",
-                           RuntimeWarning, str(path), line)
+                           RuntimeWarning, path, line)
 
 
 class CompiledText(ExtensionFileLoader):
@@ -126,7 +138,7 @@ class TextFinder:
         """None for all other modules, and where nothing was compiled."""
         if name not in ENGINE:
             return None
-        file, place, forms = file_of(name), PACKAGE / file_of(name), compiled_forms(name)
+        file, place, forms = file_of(name), place_of(file_of(name)), compiled_forms(name)
         if not forms:
             return None
         if not engine_is_text():
@@ -134,14 +146,14 @@ class TextFinder:
                 stand_aside(f"minigrad/{file}", place, 1, "its compiled form", "to compile it, build again")
             elif all(compiled_forms(base) and not is_edited("engine", file_of(base))
                      for base in BUILT_ON.get(name, ())):
-                return spec_from_file_location(name, forms[0], loader=CompiledText(name, str(forms[0])))
+                return spec_from_file_location(name, forms[0], loader=CompiledText(name, forms[0]))
         return spec_from_file_location(name, place)
 
 
-def compiled_forms(module: str) -> list[Path]:
+def compiled_forms(module: str) -> list[str]:
     """What was compiled from a file of ENGINE: one path, or none."""
-    place = PACKAGE / file_of(module)
-    return [form for form in map(place.with_suffix, EXTENSION_SUFFIXES) if form.exists()]
+    stem = place_of(file_of(module)).removesuffix(".py")
+    return [stem + suffix for suffix in EXTENSION_SUFFIXES if os.path.exists(stem + suffix)]
 
 
 def engine_is_text() -> bool:
@@ -190,19 +202,32 @@ def _elsewhere(what: str) -> str:
     return digests(source(file) or source(file.replace(".py", "/__init__.py"))).get(name, "")
 
 
-def _definitions(text: str) -> tuple[dict[str, str], dict[str, list[str]]]:
-    """Qualified name -> text, and -> the names that it uses, for what a file defines at its top and in its classes."""
+def twins(text: str) -> set[str]:
+    """The functions of a file that stand for something compiled: their decorators say so."""
+    return {name for name, node in _defined(ast.parse(text)).items() if isinstance(node, ast.FunctionDef)
+            and any(ast.unparse(mark).startswith(("kernel(", "compiled_as(")) for mark in node.decorator_list)}
+
+
+def _defined(file: ast.Module) -> dict[str, ast.AST]:
+    """Qualified name -> what a file defines at its top and in its classes."""
     nodes: dict[str, ast.AST] = {}
-    imported: dict[str, str] = {}
-    for node in ast.parse(text).body:
-        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("minigrad.kernels"):
-            imported |= {name.asname or name.name: f"{file_of(str(node.module))} {name.name}" for name in node.names}
-        elif isinstance(node, ast.FunctionDef):
+    for node in file.body:
+        if isinstance(node, ast.FunctionDef):
             nodes[node.name] = node
         elif isinstance(node, ast.ClassDef):
             nodes |= {f"{node.name}.{part.name}": part for part in node.body if isinstance(part, ast.FunctionDef)}
         elif isinstance(node, ast.Assign):
             nodes |= {target.id: node.value for target in node.targets if isinstance(target, ast.Name)}
+    return nodes
+
+
+def _definitions(text: str) -> tuple[dict[str, str], dict[str, list[str]]]:
+    """Qualified name -> text, and -> the names that it uses, for what a file defines."""
+    file = ast.parse(text)
+    nodes, imported = _defined(file), {}
+    for node in file.body:
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("minigrad.kernels"):
+            imported |= {name.asname or name.name: f"{file_of(str(node.module))} {name.name}" for name in node.names}
     texts, used = {}, {}
     for name, node in nodes.items():
         bare, owner = _Bare().visit(node), name.rpartition(".")[0]
@@ -223,14 +248,16 @@ def record(before: dict[str, str], sources: dict[str, str], engine: Iterable[str
     A twin that was edited while its family's source was not stays edited: building again does not hide it (`--force`
     does, for a twin that says the same in other words).
     """
+    from pathlib import Path  # 3 ms: only a build comes here
     lines = {f"engine {file_of(module)}": digest(source(file_of(module))) for module in sorted(engine)}
     lines |= {f"source {family}": digest(text) for family, text in sources.items()}
-    for path in sorted([*PACKAGE.glob("kernels/*.py"), *PACKAGE.glob("optim/first_order/*.py")]):
-        file, text = path.relative_to(PACKAGE).as_posix(), path.read_text(encoding="utf-8")
+    package = Path(PACKAGE)
+    for path in sorted([*package.glob("kernels/*.py"), *package.glob("optim/first_order/*.py")]):
+        file, text = path.relative_to(package).as_posix(), path.read_text(encoding="utf-8")
         family = path.stem if file.startswith("kernels/") else "optim"
         same = lines.get(f"source {family}") == before.get(f"source {family}")
         if family in sources and ("@kernel(" in text or "@compiled_as(" in text) or family == "__init__":
-            now = {f"twin {file} {name}": found for name, found in digests(text).items()}
+            now = {f"twin {file} {name}": found for name, found in digests(text).items() if name in twins(text)}
             kept = {name: before.get(name, found) if same else found for name, found in now.items()}
             lines |= kept
             lines[f"twins {file}"] = digest(text) if kept == now else "edited"

@@ -31,4 +31,4 @@ Initializer: TypeAlias = Callable[..., Any]                 # f(shape, rng=..., 
 Layer: TypeAlias = Callable[[Any], Any]                     # a module, or a function such as ops.relu
 Loss: TypeAlias = Callable[..., Any]                        # f(outputs, targets) -> Tensor (), such as cross_entropy
 Reduction: TypeAlias = Literal["mean", "sum", "none"]
-Random: TypeAlias = int | np.random.Generator | None        # a seed, a generator, or the thread's default
+Random: TypeAlias = "int | np.random.Generator | None"      # a seed, a generator, or the thread's default

@@ -1,8 +1,12 @@
 """Who may import whom: the table of the house, held by parsing every import."""
 import ast
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+
+import minigrad
 
 ROOT = Path(__file__).parents[1] / "minigrad"
 BASE = {"random"}                                          # NumPy only; who draws numbers may ask for a generator
@@ -78,7 +82,6 @@ def test_only_kernels_know_the_extensions():
 
 def test_the_package_needs_nothing_but_numpy_at_import():
     """matplotlib, tqdm and SciPy are asked for inside the functions that need them."""
-    import sys
     for file in FILES:
         tree = ast.parse(file.read_text())
         for node in tree.body:
@@ -87,3 +90,38 @@ def test_the_package_needs_nothing_but_numpy_at_import():
             for name in names:
                 top = name.split(".")[0]
                 assert top in sys.stdlib_module_names or top in OUTSIDE | {"minigrad"}, f"{file}:{node.lineno}: {name}"
+
+
+# What `import minigrad` can do without until somebody needs it, unless NumPy itself loads it; some once took 20 ms.
+LATER = {"argparse", "concurrent.futures", "difflib", "hashlib", "json", "multiprocessing", "numpy.random", "pathlib",
+         "random", "secrets", "string", "subprocess", "tempfile", "tomllib", "unittest", "urllib.parse",
+         "minigrad.data", "minigrad.derivatives", "minigrad.diagnostics", "minigrad.files", "minigrad.graph",
+         "minigrad.objective", "minigrad.optim.schedules", "minigrad.pytorch", "minigrad.strategies",
+         "minigrad.testing", "minigrad.training"}
+
+
+def printed(code):
+    """What a fresh Python prints."""
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT.parent, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.split()
+
+
+def test_a_start_loads_nothing_that_can_wait():
+    numpy, ours = (set(printed(f"import sys, {package}; print(*sys.modules)")) for package in ("numpy", "minigrad"))
+    assert "minigrad.optim.first_order.adaptive" in ours
+    assert not LATER & ours - numpy
+
+
+def test_what_waits_is_there_when_it_is_named():
+    names = ["data", "derivatives", "detect_anomaly", "diagnostics", "files", "FormatError", "graph", "load",
+             "Objective", "pytorch", "save", "strategies", "testing", "training"]
+    ask = "import minigrad as mg; from minigrad import optim; "
+    listed = printed(ask + f"print(all(n in dir(mg) for n in {names}), 'schedules' in dir(optim))")
+    found = printed(ask + f"print(all(hasattr(mg, n) for n in {names}), optim.schedules.Linear(1, 0, 10)(5))")
+    assert listed == ["True", "True"] and found == ["True", "0.5"]
+    assert printed("from minigrad.optim import *; print(schedules.Constant(2)(1))") == ["2"]
+    with pytest.raises(AttributeError, match="module 'minigrad' has no attribute 'optimizers'"):
+        _ = minigrad.optimizers
+    with pytest.raises(AttributeError, match="module 'minigrad.optim' has no attribute 'Adamm'"):
+        _ = minigrad.optim.Adamm

@@ -13,8 +13,9 @@ import pytest
 
 from minigrad import texts
 
-ROOT = texts.PACKAGE.parent
-engine_compiled = any((texts.PACKAGE / texts.file_of(texts.ENGINE[0])).with_suffix(suffix).exists()
+PACKAGE = Path(texts.PACKAGE)
+ROOT = PACKAGE.parent
+engine_compiled = any((PACKAGE / texts.file_of(texts.ENGINE[0])).with_suffix(suffix).exists()
                       for suffix in EXTENSION_SUFFIXES)
 needs_kernels = pytest.mark.skipif(not texts.built(), reason="nothing is compiled here")
 needs_engine = pytest.mark.skipif(not engine_compiled or texts.engine_is_text(), reason="the engine is not compiled")
@@ -161,7 +162,7 @@ def test_building_again_does_not_hide_an_edit(monkeypatch, tmp_path):
     (tmp_path / "kernels").mkdir()
     twin = tmp_path / "kernels" / "pool.py"
     text = "@kernel('pool')\ndef widest(x, y):\n    y[...] = x.max()\n"
-    monkeypatch.setattr(texts, "PACKAGE", tmp_path)
+    monkeypatch.setattr(texts, "PACKAGE", str(tmp_path))
 
     def build(before, edited, source):
         twin.write_text(edited)
@@ -178,6 +179,24 @@ def test_building_again_does_not_hide_an_edit(monkeypatch, tmp_path):
     assert texts.parsed(texts.written(third)) == third
 
 
+def test_building_again_takes_over_what_is_no_twin(monkeypatch, tmp_path):
+    """The machinery beside the twins has no compiled form that could differ; what a twin uses counts by the twin."""
+    (tmp_path / "kernels").mkdir()
+    text = ("@kernel('pool')\ndef widest(x, y):\n    y[...] = most(x)\n"
+            "def most(x):\n    return x.max()\ndef loaded(name):\n    return name\n")
+    monkeypatch.setattr(texts, "PACKAGE", str(tmp_path))
+
+    def build(before, edited):
+        (tmp_path / "kernels" / "pool.py").write_text(edited)
+        return texts.record(before, {"pool": "the loop"}, ())
+
+    first = build({}, text)
+    assert [name for name in first if name.startswith("twin ")] == ["twin kernels/pool.py widest"]
+    edited = text.replace("return name", "return name.lower()")
+    assert build(first, edited)["twins kernels/pool.py"] == texts.digest(edited)
+    assert build(first, text.replace("max", "min"))["twins kernels/pool.py"] == "edited"
+
+
 @needs_engine
 def test_tracebacks_show_the_lines_of_the_compiled_engine():
     import minigrad as mg
@@ -187,7 +206,7 @@ def test_tracebacks_show_the_lines_of_the_compiled_engine():
     assert re.search(r"minigrad/core/sweep\.py\W+ line \d+, in .*backward", shown)
     assert 'raise RuntimeError(f"{name}: this Tensor has no graph' in shown
     last = traceback.extract_tb(caught.value.__traceback__)[-1]
-    lines = (texts.PACKAGE / "core/sweep.py").read_text().splitlines()
+    lines = (PACKAGE / "core/sweep.py").read_text().splitlines()
     assert lines[last.lineno - 1].strip().startswith("raise RuntimeError(f\"{name}: this Tensor has no graph")
 
 
@@ -205,4 +224,4 @@ def test_what_is_compiled_pickles_and_says_its_parameters():
 
 def test_the_files_of_the_engine_exist():
     for module in texts.ENGINE:
-        assert Path(texts.PACKAGE / texts.file_of(module)).is_file(), module
+        assert (PACKAGE / texts.file_of(module)).is_file(), module

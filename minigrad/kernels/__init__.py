@@ -19,7 +19,6 @@ import importlib.util
 import os
 import sys
 import warnings
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -52,9 +51,8 @@ def _sources():
     spec = importlib.util.find_spec("minigrad_ext")
     if spec is None:
         return []
-    folder = Path(spec.origin).parent
-    return [name for name in ("runtime", "memory", *FAMILIES)
-            if (folder / f"{name}.pyx").exists() or (folder / f"{name}.pyi").exists()]
+    files = os.listdir(os.path.dirname(spec.origin))
+    return [name for name in ("runtime", "memory", *FAMILIES) if f"{name}.pyx" in files or f"{name}.pyi" in files]
 
 
 def _load(name):
@@ -154,5 +152,5 @@ def threaded() -> bool:
 
 
 for _family in FAMILIES:                     # the twins, as kernels.matmul, kernels.softmax, ...
-    if (Path(__file__).parent / f"{_family}.py").exists():
+    if f"{_family}.py" in os.listdir(os.path.dirname(__file__)):
         importlib.import_module(f"{__name__}.{_family}")

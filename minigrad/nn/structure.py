@@ -158,7 +158,7 @@ def opened(kind: type) -> Callable[[Any], Any] | None:
 
 # ----------------------------------------------------------------------------------------------------------- overlooked
 
-HARMLESS = (float, int, str, type(None), np.random.Generator)          # hold nothing; named to be quick
+HARMLESS = (float, int, str, type(None))                    # hold nothing; named to be quick
 
 
 def overlooked(module: Structure) -> Iterator[tuple[str, str, Tensor]]:

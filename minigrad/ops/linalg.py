@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 import math
-from string import ascii_letters
 from typing import Any
 
 import numpy as np
@@ -228,6 +227,7 @@ def einsum(subscripts: str, *xs: TensorLike) -> Tensor:
 
 def _spelled_out(subscripts, xs):
     """The operands' indices, the arrow if there is one, and the result's indices; letters in the place of "..."."""
+    from string import ascii_letters
     inputs, arrow, output = subscripts.replace(" ", "").partition("->")
     inputs = inputs.split(",")
     if len(inputs) != len(xs):

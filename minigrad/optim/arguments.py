@@ -4,7 +4,6 @@ A foreign or misspelled name that passed would be a hyperparameter that nothing 
 """
 from __future__ import annotations
 
-from difflib import get_close_matches
 from typing import Any
 
 OTHER_NAMES: dict[str, tuple[str, ...]] = {                  # of other libraries and texts -> ours, the likelier first
@@ -45,6 +44,7 @@ def descendants(cls: Any) -> list[Any]:
 
 def refuse_attribute(opt: Any, name: str) -> None:
     """AttributeError for an attribute that an optimizer does not have."""
+    from difflib import get_close_matches
     known = [*opt._hyper, *opt._state, *(key for key in vars(opt) if not key.startswith("_"))]
     close = [ours for ours in OTHER_NAMES.get(name, ()) if ours in known][:1] or get_close_matches(name, known, 1)
     hint = f"; did you mean {close[0]}? There" if close else "; there"

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.optim import schedules
 from minigrad.optim.fields import Declared
 
 # key, what there is now, the function that puts back another; None: it has to be the same
@@ -37,12 +36,14 @@ class Saved(Declared):
 
         Save theta itself inside `with opt.at_theta():`; load theta before the optimizer.
         """
+        from minigrad.optim import schedules  # so late, since a start need not wait for them
         return {key: value.copy() if isinstance(value, np.ndarray) else schedules.describe(value)
                 for key, value, _ in self.entries()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Continue where `state` was saved. One ValueError lists every mismatch, and then nothing has changed;
         NotASchedule, a ValueError too, if a text among them is no schedule's: then the file is at fault."""
+        from minigrad.optim import schedules
         own = {key: (value, put) for key, value, put in self.entries()}
         problems, found, kind = [f"{key} is missing" for key in own if key not in state], {}, ValueError
         problems += [f"{key} is not known" for key in state if key not in own]
@@ -60,6 +61,7 @@ class Saved(Declared):
 
     def restored(self, key: str, mine: Any, theirs: Any) -> Any:
         """What is to be put back for `key`, where there is `mine` now and `theirs` was saved. ValueError if not."""
+        from minigrad.optim import schedules
         if key.startswith(("hyper.", "group.")):
             if isinstance(theirs, str) and theirs.startswith("custom"):
                 if not callable(mine):
