@@ -21,12 +21,21 @@ tan.vjps(lambda g, y, x: g * (1 + y * y))
 
 
 @primitive
+def one_less_square(x: Array) -> Array:
+    """1 - x^2 with all its digits, also where x is near 1 or -1."""
+    return (1 - x) * (1 + x)
+
+
+one_less_square.vjps(lambda g, y, x: g * (-2 * x))
+
+
+@primitive
 def arcsin(x: Array) -> Array:
     """The angle in [-pi/2, pi/2] whose sine is x."""
     return np.arcsin(x)
 
 
-arcsin.vjps(lambda g, y, x: g / sqrt((1 - x) * (1 + x)))
+arcsin.vjps(lambda g, y, x: g / sqrt(one_less_square(x)))
 
 
 @primitive
@@ -35,7 +44,7 @@ def arccos(x: Array) -> Array:
     return np.arccos(x)
 
 
-arccos.vjps(lambda g, y, x: -g / sqrt((1 - x) * (1 + x)))
+arccos.vjps(lambda g, y, x: -g / sqrt(one_less_square(x)))
 
 
 @primitive
@@ -80,7 +89,7 @@ def arccosh(x: Array) -> Array:
     return np.arccosh(x)
 
 
-arccosh.vjps(lambda g, y, x: g / sqrt(0.0 + (x - 1) * (x + 1)))           # 0.0 +: no root of -0.0, at x = -1
+arccosh.vjps(lambda g, y, x: g / sqrt(0.0 - one_less_square(x)))       # 0.0 -: no root of -0.0, at an end
 
 
 @primitive
@@ -89,4 +98,4 @@ def arctanh(x: Array) -> Array:
     return np.arctanh(x)
 
 
-arctanh.vjps(lambda g, y, x: g / ((1 - x) * (1 + x)))
+arctanh.vjps(lambda g, y, x: g / one_less_square(x))

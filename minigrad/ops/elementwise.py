@@ -158,7 +158,7 @@ def expm1(x: Array) -> Array:
     return np.expm1(x)
 
 
-expm1.vjps(lambda g, y, x: g * (y + 1))
+expm1.vjps(lambda g, y, x: g * exp(x))                   # y + 1 would be 0 where y is -1 to rounding
 
 
 @primitive
@@ -242,7 +242,7 @@ def cos(x: Array) -> Array:
 
 cos.vjps(lambda g, y, x: -g * sin(x))
 
-_erf = np.vectorize(math.erf, otypes=[np.float64])
+_erf, _erfc = np.vectorize(math.erf, otypes=[np.float64]), np.vectorize(math.erfc, otypes=[np.float64])
 
 
 @primitive
@@ -430,7 +430,7 @@ def _elu(x, alpha):
     return np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0)))
 
 
-_elu.vjps(lambda g, y, x, alpha: g * where(x > 0, 1.0, y + alpha), None)
+_elu.vjps(lambda g, y, x, alpha: g * where(x > 0, 1.0, alpha * exp(where(x > 0, 0.0, x))), None)  # y + alpha cancels
 
 
 def elu(x: X, alpha: float = 1.0) -> X:
@@ -442,14 +442,22 @@ def elu(x: X, alpha: float = 1.0) -> X:
 def gelu(x: Array) -> Array:
     """x Phi(x), Phi the distribution function of the standard normal (Hendrycks and Gimpel 2016)."""
     x = floating(x)
-    return x * _normal_cdf(x)
+    return x * normal_cdf(x)
 
 
-def _normal_cdf(x):
-    return 0.5 * (1 + erf(x * math.sqrt(0.5)))
+@primitive
+def normal_cdf(x: Array) -> Array:
+    """Phi(x), the distribution function of the standard normal, with all its digits where it is small."""
+    x = floating(x)
+    return (_erfc(x * -math.sqrt(0.5)) / 2).astype(x.dtype) if x.size else np.array(x)
 
 
-gelu.vjps(lambda g, y, x: g * (_normal_cdf(x) + x * exp(-0.5 * x * x) * (1 / math.sqrt(2 * math.pi))))
+def _normal_density(x):
+    return exp(-0.5 * x * x) * (1 / math.sqrt(2 * math.pi))
+
+
+normal_cdf.vjps(lambda g, y, x: g * _normal_density(x))
+gelu.vjps(lambda g, y, x: g * (normal_cdf(x) + x * _normal_density(x)))
 
 
 @primitive

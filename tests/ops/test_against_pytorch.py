@@ -38,6 +38,19 @@ def test_special_values_of_one_argument(name, dtype, rtol):
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("dtype, rtol", [(np.float64, 1e-14), (np.float32, 5e-7)])
+@pytest.mark.parametrize("name, sign", [("arcsin", 1), ("arccos", -1), ("arctanh", 2)])
+def test_second_derivatives_of_inverses_near_0_and_at_the_ends(name, sign, dtype, rtol):
+    """arcsin'' = x / (1 - x^2)^(3/2): of (1 + x) - (1 - x) nothing was left near 0, and at an end it was NaN."""
+    at = np.array([1e-30, -1e-10, 1e-5, 0.3, 1, -1], dtype)
+    x = tensor(at, requires_grad=True)
+    second = grad(grad(getattr(ops, name)(x).sum(), x, create_graph=True).sum(), x).data
+    x = at[:-2].astype(float)
+    np.testing.assert_allclose(second[:-2], sign * x / (1 - x * x) ** (2 if sign == 2 else 1.5), rtol=rtol)
+    np.testing.assert_array_equal(second[-2:], [sign * np.inf, -sign * np.inf])
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
 @pytest.mark.parametrize("dtype, rtol", [(np.float64, 1e-12), (np.float32, 2e-6)])
 @pytest.mark.parametrize("ours, theirs", [(ops.remainder, torch.remainder), (ops.logaddexp, torch.logaddexp)])
 def test_finite_pairs(ours, theirs, dtype, rtol):
