@@ -222,8 +222,8 @@ def _norm(x, axes, keepdims):
 
 
 def _norm_x(g, y, x, axes, keepdims):
-    y = where(data_of(y) == 0, 1.0, y)
-    return _spread(g / y, x, axes) * x
+    nothing = data_of(y) == 0
+    return _spread(where(nothing, 0.0, g / where(nothing, 1.0, y)), x, axes) * x
 
 
 _norm.vjps(_norm_x, None, None)

@@ -175,3 +175,15 @@ def test_nan_reaches_the_gradient_of_max_and_min_where_it_stands_and_nowhere_els
                                             ([3e-320, 4e-320], 5e-320)])
 def test_the_norm_neither_overflows_nor_loses_an_infinity(values, wanted):
     assert ops.norm(Tensor(np.array(values))).item() == pytest.approx(wanted, rel=1e-3)
+
+
+@pytest.mark.parametrize("order", [1, 1.5, 2, 3])
+def test_the_second_derivative_of_a_norm_at_zero_is_zero(order):
+    """That of the derivative there, 0. (Of order 2 it was the identity, as if |x| were 1.)"""
+    x = tensor(np.array([[0.0, 0.0], [3.0, 4.0]]), requires_grad=True)
+    first = grad(ops.norm(x, axis=1, order=order).sum(), x, create_graph=True)
+    np.testing.assert_array_equal(first.data[0], 0)
+    second = grad((first * np.array([1.0, 2.0])).sum(), x).data
+    np.testing.assert_array_equal(second[0], 0)
+    if order == 2:                                               # (I - x x' / 25) (1, 2) / 5
+        np.testing.assert_allclose(second[1], (np.array([1, 2]) - np.array([3, 4]) * 11 / 25) / 5, rtol=1e-14)
