@@ -253,7 +253,10 @@ def _unified(args, rules, name):
                 a = a.astype(dtype)
         elif a.__class__ is not float and a.__class__ is not int:
             if not isinstance(a, ndarray | np.generic | list | tuple | bool):
-                raise ValueError(f"{name}: argument {i} must be a Tensor, an array or a number, got {type(a).__name__}")
+                kind = type(a)
+                found = kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__name__}"
+                hint = f"; Tensor(x) makes one of a {found}" if hasattr(a, "__dlpack__") else ""
+                raise ValueError(f"{name}: argument {i} must be a Tensor, an array or a number, got {found}{hint}")
             a = np.asarray(a)
             if a.dtype.kind not in "fiub":
                 raise ValueError(f"{name}: argument {i} must hold numbers, got dtype {a.dtype}")

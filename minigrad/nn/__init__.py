@@ -1,4 +1,6 @@
 """Modules: parameters laid out in one vector, and the layers made of them."""
+from typing import TYPE_CHECKING
+
 from minigrad.nn.parameters import Parameter, Parameters
 from minigrad.nn.module import Module, fixed_statistics, observe
 from minigrad.nn.layers import (
@@ -16,7 +18,7 @@ from minigrad.nn.sequences import (
     AdaptiveAvgPool1d, AdaptiveMaxPool1d, AvgPool1d, Conv1d, ConvTranspose1d, MaxPool1d,
 )
 from minigrad.nn.shortcuts import AuxiliaryHead, Highway, auxiliary_loss, discard_heads
-from minigrad.nn import regularize
+from minigrad.nn import other_names, regularize
 
 __all__ = [
     "AdaptiveAvgPool1d", "AdaptiveAvgPool2d", "AdaptiveMaxPool1d", "AdaptiveMaxPool2d", "auxiliary_loss",
@@ -28,3 +30,6 @@ __all__ = [
     "regularize", "ReLU", "Residual", "RMSNorm", "RNNCell", "Sequential", "Sigmoid", "Softmax", "Softplus",
     "StochasticDepth", "Tanh",
 ]
+
+if not TYPE_CHECKING:                    # checkers would take every name for a layer
+    from minigrad.nn.other_names import missing_layer as __getattr__

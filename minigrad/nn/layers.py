@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from operator import index
 from typing import Any, Self
 
 import numpy as np
@@ -146,6 +147,10 @@ class Sequential(Module):
 
     def __getitem__(self, i: Any) -> Any:
         return Sequential(*self.layers[i]) if isinstance(i, slice) else self.layers[i]
+
+    def __setitem__(self, i: int, layer: Layer) -> None:
+        """Put a layer in the place of another. (Its parameters are new: make the optimizer afterwards.)"""
+        self.layers[i] = a_layer("Sequential", f"layer {index(i)}", layer)
 
     def __len__(self) -> int:
         return len(self.layers)

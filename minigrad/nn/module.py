@@ -49,8 +49,10 @@ class Module(Structure):
             y = self.forward(*inputs, **options)
             if y is None:
                 raise ValueError(f"{type(self).__name__}.forward returned None: is a return missing?")
-        except ValueError as error:
-            name_layer(error, self)
+        except (ValueError, TypeError, AttributeError) as error:
+            refuse_foreign(self, inputs, error)
+            if isinstance(error, ValueError):
+                name_layer(error, self)
             raise
         for observer in _observers.get():
             observer(self, inputs, y)
@@ -230,6 +232,14 @@ def name_layer(error: Any, module: Module, name: str = "", layer: str | None = N
     place = None if path is None else joined(path, name) if name else path
     if place and len(args) == 1 and isinstance(args[0], str):
         error.args = (f"{type(module).__name__}[{place}] ({layer}): {args[0]}",)
+
+
+def refuse_foreign(module: Module, inputs: tuple[Any, ...], error: Exception) -> None:
+    """ValueError in the place of an error that comes of another library's array among the inputs."""
+    for x in inputs:
+        if hasattr(x, "__dlpack__") and not isinstance(x, Tensor | np.ndarray):
+            raise ValueError(f"{type(module).__name__}: wanted a Tensor, got a {type(x).__module__}."
+                             f"{type(x).__qualname__}; Tensor(x) makes one of it") from error
 
 
 def _refuse_mismatch(who, own, given, strict):

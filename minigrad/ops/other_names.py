@@ -1,4 +1,5 @@
 """What other libraries call it: an argument or attribute that does not exist names what does the work here."""
+from inspect import getattr_static
 from typing import Any, Never
 
 ARGUMENTS = {                             # word -> what to write, with the value that was given
@@ -46,23 +47,25 @@ def unknown(function: str, other: dict[str, Any]) -> TypeError:
 
 
 class Missing:
-    """An attribute of Tensor that is none: reading it raises the AttributeError that says what to write.
+    """An attribute of Tensor, or of another class, that is none: reading it raises the AttributeError that says what to
+    write. An object may have an attribute of that name all the same.
 
     (A `__getattr__` would do without these, but every attribute of every Tensor would take twice the time.)
     """
 
-    def __init__(self, name: str) -> None:
-        self.name = name
+    def __init__(self, owner: str, name: str, instead: str) -> None:
+        self.owner, self.name, self.instead = owner, name, instead
 
     def __get__(self, instance: Any, cls: Any) -> Never:
-        raise AttributeError(f"a Tensor has no attribute {self.name!r}: {ATTRIBUTES[self.name]}")
+        raise AttributeError(f"a {self.owner} has no attribute {self.name!r}: {self.instead}")
 
 
-def attach(cls: type[Any]) -> None:
+def attach(cls: type[Any], hints: dict[str, str] = ATTRIBUTES) -> None:
     """Give the class the hints; completion does not show them."""
-    for name in ATTRIBUTES:
-        setattr(cls, name, Missing(name))
-    cls.__dir__ = lambda self: [name for name in object.__dir__(self) if name not in ATTRIBUTES]
+    for name, instead in hints.items():
+        setattr(cls, name, Missing(cls.__name__, name, instead))
+    cls.__dir__ = lambda self: [name for name in object.__dir__(self) if not isinstance(
+        getattr_static(type(self), name, None), Missing) or name in getattr(self, "__dict__", ())]
 
 
 def missing_function(name: str) -> Never:

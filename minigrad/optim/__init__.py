@@ -2,6 +2,7 @@
 from typing import TYPE_CHECKING
 
 # the hall: what all of them share
+from minigrad.optim.arguments import OTHER_METHODS
 from minigrad.optim.averaging import PolyakAverage
 from minigrad.typing import Array
 from minigrad.optim.fields import Hyper, hyper, state
@@ -71,7 +72,8 @@ if TYPE_CHECKING:
 else:
     def __getattr__(name):
         if name != "schedules":
-            raise AttributeError(f"module 'minigrad.optim' has no attribute {name!r}")
+            instead = OTHER_METHODS.get(name)
+            raise AttributeError(f"minigrad.optim has no {name!r}" + (f": {instead}" if instead else ""))
         from importlib import import_module
         return import_module("minigrad.optim.schedules")
 

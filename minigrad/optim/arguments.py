@@ -14,6 +14,12 @@ OTHER_NAMES: dict[str, tuple[str, ...]] = {                  # of other librarie
     "line_search_fn": ("search",), "lambda_": ("damping",), "lam": ("damping",),
 }
 
+OTHER_METHODS: dict[str, str] = {                            # names of minigrad.optim in other libraries
+    "lr_scheduler": "a learning rate may be a schedule, lr=schedules.Cosine(0.1, 0.001, period=1000)",
+    "RMSprop": "RMSProp", "Adagrad": "AdaGrad", "Adadelta": "AdaDelta", "Adamax": "AdaMax", "ASGD": "PolyakAverage",
+    "swa_utils": "PolyakAverage",
+}
+
 
 def refuse_unknown(cls: Any, given: dict[str, Any]) -> None:
     """TypeError for an argument that the class does not have, with the classes of ours that do."""

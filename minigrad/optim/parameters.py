@@ -107,7 +107,8 @@ def together(params: Any, who: str) -> Any:
     if any(learned) or not all(hasattr(p, "requires_grad") and hasattr(p, "node") for p in listed):
         kinds = ", ".join(dict.fromkeys(type(p).__name__ for p in listed))
         raise ValueError(f"{who}: the parameters must be a float array (n,) or model.parameters(), "
-                         f"got {type(params).__name__} of {kinds}; a list is one of Tensors or one of nn.Parameters")
+                         f"got {type(params).__name__} of {kinds}; a list is one of Tensors or one of nn.Parameters, "
+                         "without their names")
     for i, tensor in enumerate(listed):
         if tensor.node is None or tensor.node.op is not None:
             reason = "has requires_grad=False" if tensor.node is None else f"is the result of {tensor.node.op.name}"
@@ -136,7 +137,9 @@ def as_parameters(params: Any, who: str) -> Any:
             raise ValueError(f"{who}: theta must be contiguous and writable: it is updated in place")
         params = Plain(params)
     elif not all(hasattr(params, name) for name in ("theta", "g", "slices")):
-        advice = ": pass model.parameters()" if hasattr(params, "parameters") else ""
+        advice = ": pass model.parameters()" if hasattr(params, "parameters") else \
+            ": pass a list of it" if hasattr(params, "requires_grad") else \
+            ": pass a list of its values" if isinstance(params, dict) else ""
         raise ValueError(f"{who}: the parameters must be a float array (n,) or model.parameters(), "
                          f"got {type(params).__name__}{advice}")
     if len(params.theta) == 0:

@@ -124,6 +124,22 @@ def test_sequential_slices_share_layers():
     np.testing.assert_array_equal(model(Tensor(X)).data, ops.relu(model[2](ops.relu(model[0](Tensor(X))))).data)
 
 
+def test_a_layer_of_a_sequential_is_replaced_by_assigning_another():
+    model = nn.Sequential(nn.Linear(4, 3, rng=0), nn.Tanh(), nn.Linear(3, 2, rng=1))
+    first, head = model[0], nn.Linear(3, 5, rng=2)
+    model[-1] = head
+    assert model[2] is head and model[0] is first and len(model) == 3
+    assert {name: p.shape for name, p in model.named_parameters()} == {
+        "0.w": (4, 3), "0.b": (3,), "2.w": (3, 5), "2.b": (5,)}
+    np.testing.assert_array_equal(model(Tensor(X)).data, head(ops.tanh(first(Tensor(X)))).data)
+    with pytest.raises(ValueError, match="Sequential: layer 1 is the class Tanh, wanted one of its objects"):
+        model[1] = nn.Tanh
+    with pytest.raises(IndexError):
+        model[3] = nn.Tanh()
+    with pytest.raises(TypeError):
+        model[:2] = [nn.Tanh(), nn.Tanh()]
+
+
 def test_a_skip_connection_adds_the_gradients_of_both_ways():
     x = tensor(X, requires_grad=True)
     nn.Residual(lambda h: h * 3.0)(x).sum().backward()

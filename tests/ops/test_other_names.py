@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import minigrad as mg
-from minigrad import Tensor, losses, ops
+from minigrad import Tensor, losses, nn, ops, optim
 from minigrad.core import tensor
 from minigrad.ops import from_numpy, other_names
 
@@ -59,6 +59,78 @@ def test_every_hint_for_ops_names_what_exists(name):
     first = re.split(r"[ ,(]", hint)[0] if "*" not in hint else "sigmoid"
     found = eval(first, {"np": np, "minigrad": mg, "mg": mg}) if "." in first and "seed" not in hint else True
     assert found and ("." in first or hasattr(ops, first) or hint.startswith("np."))
+
+
+@pytest.mark.parametrize("name", nn.other_names.ATTRIBUTES)
+def test_every_hint_for_a_module_names_what_exists(name):
+    model, hint = nn.Sequential(nn.Linear(2, 2)), nn.other_names.ATTRIBUTES[name]
+    with pytest.raises(AttributeError, match=f"a Module has no attribute '{name}': {re.escape(hint)}"):
+        getattr(model, name)
+    assert not hasattr(model[0], name) and name not in dir(model)
+    for owner, member in re.findall(r"\b(nn|model)\.([A-Za-z_]+)", hint):
+        assert hasattr({"nn": nn, "model": model}[owner], member)
+
+
+def test_a_module_of_ones_own_may_have_those_names():
+    class Scale(nn.Module):
+        def __init__(self):
+            self.weight = nn.Parameter(np.full(2, 3.0))
+
+        def double(self):
+            return 2
+
+        def forward(self, x):
+            return x * self.weight
+    scale = Scale()
+    assert scale.double() == 2 and {"weight", "double"} <= set(dir(scale)) and "bias" not in dir(scale)
+    assert list(scale.state_dict()) == ["weight"] and scale(Tensor(np.ones(2))).data.tolist() == [3, 3]
+
+
+@pytest.mark.parametrize("name", nn.other_names.LAYERS)
+def test_every_hint_for_nn_names_what_exists(name):
+    hint = nn.other_names.LAYERS[name]
+    with pytest.raises(AttributeError, match=f"minigrad.nn has no '{name}': {re.escape(hint)}"):
+        getattr(nn, name)
+    for path in re.findall(r"minigrad\.[a-z_.]+", hint):
+        assert eval(path.replace("minigrad", "mg", 1), {"mg": mg})
+    assert "minigrad" in hint or hint.startswith("a list") or hasattr(nn, re.split(r"[(,]", hint)[0])
+
+
+def test_hints_for_optim():
+    for name, hint in optim.arguments.OTHER_METHODS.items():
+        with pytest.raises(AttributeError, match=f"minigrad.optim has no '{name}': {re.escape(hint)}"):
+            getattr(optim, name)
+        assert hasattr(optim, hint) or "schedules" in hint
+    assert optim.schedules.Cosine(0.1, 0.001, period=1000)(1) > 0
+    with pytest.raises(AttributeError, match="has no 'nonsense'$"):
+        optim.nonsense  # noqa: B018
+
+
+class Foreign:
+    """An array of another library, as far as anybody asks."""
+    shape, dtype, ndim = (4, 3), "its own", 2
+
+    def __dlpack__(self):
+        raise NotImplementedError
+
+
+@pytest.mark.parametrize("layer", [nn.Linear(3, 2), nn.BatchNorm(3), nn.LayerNorm(3), nn.Conv2d(3, 2, 1),
+                                   nn.MaxPool2d(2), nn.Sequential(nn.Linear(3, 2), nn.ReLU()), nn.LSTMCell(3, 2)],
+                         ids=lambda layer: layer.describe())
+def test_an_array_of_another_library_is_named(layer):
+    with pytest.raises(ValueError, match=f"^{type(layer).__name__}: wanted a Tensor, got a .*test_other_names.Foreign; "
+                                         r"Tensor\(x\) makes one of it"):
+        layer(Foreign())
+    with pytest.raises(ValueError, match="^add: argument 1 must be a Tensor, .*, got .*Foreign; Tensor.x. makes one"):
+        x + Foreign()
+
+
+@pytest.mark.parametrize("params, message", [
+    (lambda p: p, "got Parameter: pass a list of it"), (lambda p: {"a": p}, "got dict: pass a list of its values"),
+    (lambda p: [("a", p)], "got list of tuple; a list is one of Tensors or one of nn.Parameters, without their names")])
+def test_what_optimizers_are_given_in_place_of_a_list(params, message):
+    with pytest.raises(ValueError, match=f"SGD: .*{message}"):
+        optim.SGD(params(nn.Parameter(np.ones(3))), lr=0.1)
 
 
 def test_losses_complete_to_losses_only():
