@@ -372,7 +372,13 @@ def save(path: FilePath, model: Any) -> None:
     if not hasattr(model, "state_dict"):
         raise ValueError("save: wanted save(path, model), the model with state_dict(), got "
                          f"{type(path).__name__} and {type(model).__name__}; save_tensors takes a dict of arrays")
-    save_tensors(path, model.state_dict(), {"minigrad.kind": "model"})
+    state = model.state_dict()
+    words = [name for name, value in state.items() if isinstance(value, str)]
+    if words:
+        raise ValueError(f"save: the state of {type(model).__name__} has more than arrays ({', '.join(words):.60}); an "
+                         "optimizer is saved with its model: training.save_checkpoint(path, training.Run(model, loss, "
+                         "optimizer, batches)), and load_checkpoint with a new Run")
+    save_tensors(path, state, {"minigrad.kind": "model"})
 
 
 def load(path: FilePath, model: Any) -> Any:

@@ -73,7 +73,8 @@ else:
     def __getattr__(name):
         if name != "schedules":
             instead = OTHER_METHODS.get(name)
-            raise AttributeError(f"minigrad.optim has no {name!r}" + (f": {instead}" if instead else ""))
+            hint = f": {instead}" if instead else ""
+            raise AttributeError(f"module 'minigrad.optim' has no attribute {name!r}{hint}")
         from importlib import import_module
         return import_module("minigrad.optim.schedules")
 

@@ -98,11 +98,11 @@ def test_every_hint_for_nn_names_what_exists(name):
 
 def test_hints_for_optim():
     for name, hint in optim.arguments.OTHER_METHODS.items():
-        with pytest.raises(AttributeError, match=f"minigrad.optim has no '{name}': {re.escape(hint)}"):
+        with pytest.raises(AttributeError, match=f"'minigrad.optim' has no attribute '{name}': {re.escape(hint)}"):
             getattr(optim, name)
         assert hasattr(optim, hint) or "schedules" in hint
     assert optim.schedules.Cosine(0.1, 0.001, period=1000)(1) > 0
-    with pytest.raises(AttributeError, match="has no 'nonsense'$"):
+    with pytest.raises(AttributeError, match="has no attribute 'nonsense'$"):
         optim.nonsense  # noqa: B018
 
 
