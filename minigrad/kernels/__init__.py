@@ -11,6 +11,7 @@ the compiled ones off; `MINIGRAD_REQUIRE_EXT=1` turns a missing extension into a
                          processors allowed; never more than OMP_THREAD_LIMIT)
     empty(shape, dtype)  an array for a result; the memory of the large ones that died last is used again, up to
                          MINIGRAD_KEEP_MEMORY MiB (default 64; 0: numpy.empty)
+    zeros(n, dtype)      a vector for what every step reads and writes; it begins with a cache line
 """
 from __future__ import annotations
 
@@ -25,6 +26,7 @@ import numpy as np
 
 from minigrad import texts
 
+CACHE_LINE = 64                              # bytes, of all processors that we know but Apple's (128)
 FAMILIES = ("matmul", "softmax", "elementwise", "optim", "conv", "pool", "norm")
 
 
@@ -99,6 +101,21 @@ if _memory and _kept_memory():
     _memory.use(np.empty, np.ndarray)
     _memory.keep(_kept_memory())
     empty = _memory.empty
+
+
+def zeros(n: int, dtype: Any) -> np.ndarray[Any, Any]:
+    """Zeros (n,) at a multiple of 64 bytes, so that no 64 bytes that a kernel takes at once lie in two lines of the
+    cache.
+
+    NumPy's are at a multiple of 16, and large ones fresh from the system all 16 bytes behind the start of a page: then
+    processors also take a read for one of what was just written, in another vector at the same place of its page. A
+    step of Adam, 100,000 float32, one thread: 31 us, at such places 36; of a net of that size, batch 1: 82 us, NumPy's
+    vectors 84 to 90, at such places 127 to 190.
+    """
+    size = np.dtype(dtype).itemsize
+    room = np.zeros(n + CACHE_LINE // size, dtype)
+    start = -room.ctypes.data % CACHE_LINE // size
+    return room[start:start + n]
 
 
 def kernel(family: str, text: Any = None) -> Any:

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from minigrad import kernels
 from minigrad.core import Leaf, Tensor, as_array, changes
 from minigrad.core.graph import Guarded, Node, clock
 from minigrad.typing import Array, DType, TensorLike
@@ -121,8 +122,8 @@ class Vector(Guarded):
 
     def __init__(self, n: int, dtype: DType) -> None:
         super().__init__()
-        self.theta: Array = np.empty(n, dtype)
-        self.g: Array = np.zeros(n, dtype)
+        self.theta: Array = kernels.zeros(n, dtype)
+        self.g: Array = kernels.zeros(n, dtype)
 
 
 class Parameters:

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, dataclass_transform
 
 import numpy as np
 
+from minigrad import kernels
 from minigrad.arguments import number
 from minigrad.optim.arguments import refuse_attribute, refuse_unknown
 
@@ -106,7 +107,7 @@ class State(Field):
     def start(self, opt: Any) -> Any:
         """Its value before the first step."""
         if self.default is None:
-            return np.zeros(opt.n, opt.dtype)
+            return kernels.zeros(opt.n, opt.dtype)
         return self.default(opt) if callable(self.default) else self.default
 
 

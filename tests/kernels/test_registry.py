@@ -76,6 +76,17 @@ def _python(code, **environment):
                           text=True, timeout=60)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_vectors_of_zeros_begin_with_a_cache_line(dtype):
+    """NumPy's are at a multiple of 16 bytes: of a hundred, three quarters would not."""
+    found = [kernels.zeros(n, dtype) for n in (1, 3, 1000, 101_770, 500_000) for _ in range(20)]
+    for i, x in enumerate(found):
+        assert x.ctypes.data % 64 == 0 and not x.any() and x.dtype == dtype and x.flags.c_contiguous
+        x[...] = i
+    assert [x.size for x in found[::20]] == [1, 3, 1000, 101_770, 500_000] and kernels.zeros(0, dtype).shape == (0,)
+    assert all((x == i).all() for i, x in enumerate(found))
+
+
 def test_switches():
     show = ("import minigrad.kernels as k; k.set_num_threads(1); "
             "print(k.compiled, k.isa, k.get_num_threads(), all(t.compiled is None for t in k.TWINS.values()))")

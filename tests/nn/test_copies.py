@@ -159,7 +159,7 @@ def test_a_part_of_a_model_is_copied_alone(copied):
     model = nn.Sequential(nn.Linear(1000, 100, rng=0), nn.Linear(100, 2, rng=1))
     model.parameters()
     part = copied(model[1])
-    assert np.array_equal(part.w.data, model[1].w.data) and part.parameters().theta.base.size == 202
+    assert np.array_equal(part.w.data, model[1].w.data) and part.parameters().theta.base.nbytes <= 202 * 4 + 64
     assert len(pickle.dumps(model[1])) < 202 * 4 + 2000
 
 

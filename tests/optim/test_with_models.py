@@ -1,4 +1,6 @@
 """Optimizers on real models: both loops, groups by name, frozen layers, a layout made anew, resuming."""
+import copy
+
 import numpy as np
 import pytest
 
@@ -41,6 +43,15 @@ def test_the_students_loop_and_the_books_loop_give_the_same_theta(method, data):
         b.step(J)
     with a.at_theta() as theta:
         assert np.array_equal(theta, two.parameters().theta)
+
+
+@pytest.mark.parametrize("method", METHODS, ids=lambda method: method.__name__)
+def test_what_a_step_reads_and_writes_begins_with_cache_lines(method):
+    nets = [model() for _ in range(8)]
+    for net in [*nets, copy.deepcopy(nets[0]), model().astype(np.float64)]:
+        opt = method(net.parameters(), lr=0.1)
+        vectors = [opt.params.theta, opt.params.g, *(getattr(opt, name) for name in opt.state)]
+        assert [v.ctypes.data % 64 for v in vectors] == [0] * len(vectors)
 
 
 @pytest.mark.parametrize("method", METHODS, ids=lambda method: method.__name__)

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, overload
 
 import numpy as np
 
+from minigrad import kernels
 from minigrad.optim.fields import Hyper, hyper, view
 from minigrad.optim.first_order.groups import Run, cut, make_groups
 from minigrad.optim.first_order.interim import InterimPoint
@@ -47,7 +48,7 @@ class FirstOrder(InterimPoint):
 
     def fill(self, args: tuple[Any, ...], given: dict[str, Any]) -> None:
         super().fill(args, given)
-        self._work = {name: np.zeros(self.n, self.dtype) for name in self.work}
+        self._work = {name: kernels.zeros(self.n, self.dtype) for name in self.work}
         self.groups = make_groups(self, self.groups)
         self._pieces = cut(self)
         self._shapes = {start: shape for start, *_, shape in self._pieces} if self.by_parameter else {}
