@@ -45,13 +45,14 @@ ROOMS = {
     "search": (["minigrad/optim/second_order/*.py", "minigrad/optim/minimize.py"],
                ["tests/optim/second_order", "tests/optim/test_minimize.py"]),
     "optimizers": (["minigrad/optim/first_order/*.py", "minigrad/optim/averaging.py"],
-                   ["tests/optim/first_order", "tests/optim"]),
+                   ["tests/optim/first_order", "tests/optim/test_*.py"]),
     "fields": (["minigrad/optim/__init__.py", "minigrad/optim/arguments.py", "minigrad/optim/fields.py",
                 "minigrad/optim/optimizer.py", "minigrad/optim/parameters.py"],
-               ["tests/optim/test_fields.py", "tests/optim"]),
-    "schedules": (["minigrad/optim/schedules.py", "minigrad/optim/saving.py"], ["tests/optim", "tests/training"]),
+               ["tests/optim/test_*.py", "tests/optim/first_order"]),
+    "schedules": (["minigrad/optim/schedules.py", "minigrad/optim/saving.py"],
+                  ["tests/optim/test_*.py", "tests/optim/first_order", "tests/training/test_resume.py"]),
     "parameters": (["minigrad/nn/parameters.py", "minigrad/nn/module.py", "minigrad/nn/structure.py"],
-                   ["tests/nn", "tests/optim"]),
+                   ["tests/nn", "tests/optim/test_*.py"]),
     "layers": (["minigrad/nn/*.py"], ["tests/nn"]),
     "objective": (["minigrad/objective/*.py"], ["tests/objective", "tests/nn/test_copies.py"]),
     "init": (["minigrad/init/*.py", "minigrad/pytorch.py"],
@@ -296,12 +297,17 @@ class Copy:
             return "time-out", ""
 
     def tests(self, room, file, seconds):
-        """The tests of a room, those of the file first."""
+        """The tests of the file, which are collected quickly; if they pass, all of its room."""
         own = [f"tests/minigrad_ext/test_{name}.py" for name in families(file)] if "minigrad_ext" in file else \
             [str(Path("tests", *Path(file).parts[1:-1], f"test_{Path(file).stem}.py"))]
-        paths = [path for path in dict.fromkeys(own + ROOMS[room][1]) if (self.folder / path).exists()]
-        return self.run([sys.executable, "-m", "pytest", "-x", "-q", "--no-header", "-p", "no:cacheprovider", *paths],
-                        seconds)
+        stages = [[path for pattern in patterns for path in sorted(map(str, self.folder.glob(pattern)))]
+                  for patterns in (own, ROOMS[room][1])]
+        for paths in filter(None, stages):
+            code, output = self.run([sys.executable, "-m", "pytest", "-x", "-q", "--no-header", "-p",
+                                     "no:cacheprovider", *paths], seconds)
+            if code != 0:
+                break
+        return code, output
 
     def judge(self, mutant, seconds):
         """What became of a mutant: (killed, survived or stillborn; by what)."""
