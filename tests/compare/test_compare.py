@@ -1,4 +1,5 @@
 """Methods compared: what is tried, one run of each, what the table says of known results, the command."""
+import contextlib
 import json
 import math
 import re
@@ -300,6 +301,21 @@ def test_wrong_options_are_one_line(tmp_path, capsys, options):
     heard = capsys.readouterr()
     assert stop.value.code == 2 and len(heard.err.splitlines()) == 1 and options[0] in heard.err
     assert heard.err.startswith("python -m minigrad compare: ")
+
+
+@pytest.mark.parametrize("digits, taken", [(99, False), (100, True), (55_000, True), (55_001, False)])
+def test_all_digits_but_those_held_out_can_be_asked_for(tmp_path, digits, taken):
+    """MNIST has 60,000 to learn from, 5,000 of them are for validation."""
+    class Begins(Exception):
+        pass
+
+    @contextlib.contextmanager
+    def executor():
+        raise Begins
+        yield
+
+    with pytest.raises(Begins if taken else SystemExit):
+        compare.main(["--digits", str(digits), "--out", str(tmp_path)], executor=executor())
 
 
 def test_the_package_lists_the_command(capsys):
