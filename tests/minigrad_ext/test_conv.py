@@ -11,13 +11,6 @@ compiled = pytest.mark.skipif(kernels.TWINS["conv2d"].compiled is None, reason="
 BAND = 64                                          # guard numbers on both sides of an output
 
 
-@pytest.fixture(autouse=True)
-def threads():
-    before = kernels.get_num_threads()
-    yield
-    kernels.set_num_threads(before)
-
-
 def draw(rng, small):
     """Sizes of a convolution: x, w, y shapes and the windows."""
     while True:

@@ -28,13 +28,6 @@ MEANING = {
 }
 
 
-@pytest.fixture(autouse=True)
-def threads():
-    before = runtime.get_num_threads()
-    yield
-    runtime.set_num_threads(before)
-
-
 @pytest.mark.parametrize("dtype", ["f4", "f8"])
 @pytest.mark.parametrize("name", MEANING)
 def test_values_bits_and_borders(name, dtype):

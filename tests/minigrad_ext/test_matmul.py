@@ -19,13 +19,6 @@ WIDER = {np.dtype("f4"): np.float64, np.dtype("f8"): np.longdouble}
 SENTINEL = 0xA5
 
 
-@pytest.fixture(autouse=True)
-def threads():
-    before = runtime.get_num_threads()
-    yield
-    runtime.set_num_threads(before)
-
-
 def laid_out(x, rng):
     """The same numbers in one of seven layouts."""
     m, n = x.shape

@@ -9,13 +9,6 @@ FORWARD, BACKWARD = (kernels.TWINS[name] for name in ("batch_norm", "batch_norm_
 compiled = pytest.mark.skipif(FORWARD.compiled is None, reason="norm is not compiled")
 
 
-@pytest.fixture(autouse=True)
-def threads():
-    before = kernels.get_num_threads()
-    yield
-    kernels.set_num_threads(before)
-
-
 def draw(rng, dtype, m, c):
     x = rng.standard_normal((m, c)) * rng.uniform(0.5, 3, c) + rng.standard_normal(c)
     return [a.astype(dtype) for a in (rng.standard_normal((m, c)), x, rng.standard_normal(c), rng.standard_normal(c))]

@@ -10,13 +10,6 @@ BAND = 64                                          # guard numbers on both sides
 compiled = pytest.mark.skipif(kernels.TWINS["avg_pool2d"].compiled is None, reason="pool is not compiled")
 
 
-@pytest.fixture(autouse=True)
-def threads():
-    before = kernels.get_num_threads()
-    yield
-    kernels.set_num_threads(before)
-
-
 def windows(rng, length):
     """Window bounds within [0, length): 2 x 2 tiles, sliding ones cut at the border, or any at all."""
     kind = rng.integers(3)
