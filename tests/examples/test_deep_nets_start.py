@@ -1,20 +1,7 @@
 """Orthogonal first weights: as many steps at any depth; and the book's loop repairs activations that die out."""
-import importlib.util
-from pathlib import Path
-
 import numpy as np
-import pytest
 
 from minigrad import init
-
-
-@pytest.fixture(scope="module")
-def page():
-    path = Path(__file__).parents[2] / "examples" / "deep_nets_start.py"
-    spec = importlib.util.spec_from_file_location("deep_nets_start", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def test_with_orthogonal_weights_the_steps_do_not_grow_with_the_depth(page):
@@ -45,8 +32,5 @@ def test_lsuv_gives_every_layer_unit_variance(page):
     np.testing.assert_allclose(page.stds(model, x), 1, atol=0.01)
 
 
-def test_the_page_runs_and_draws(page, tmp_path, capsys):
-    pytest.importorskip("matplotlib")
-    page.main(["--quick", "--out", str(tmp_path)])
-    assert "LSUV" in capsys.readouterr().out
-    assert (tmp_path / "deep_nets_start.png").read_bytes()[:4] == b"\x89PNG"
+def test_the_page_runs_and_draws(said):
+    assert "LSUV" in said

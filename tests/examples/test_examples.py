@@ -4,6 +4,7 @@ Examples that another file of this folder runs are not run twice here. All are f
 (with --quick) from the day it is written.
 """
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -36,9 +37,12 @@ def scripts():
 
 
 def run_elsewhere():
-    others = [path.read_text(encoding="utf-8") for path in Path(__file__).parent.glob("test_*.py")
-              if path.name != Path(__file__).name]
-    return {script for script in scripts() if any(Path(script).name in text for text in others)}
+    """Those that another file names, and those of whose file a test asks for what they say (conftest.py)."""
+    others = {path.stem: path.read_text(encoding="utf-8") for path in Path(__file__).parent.glob("test_*.py")
+              if path.name != Path(__file__).name}
+    asked = {stem for stem, text in others.items() if re.search(r"^def test_\w+\(.*\bsaid\b", text, re.MULTILINE)}
+    return {script for script in scripts() if f"test_{Path(script).stem}" in asked
+            or any(Path(script).name in text for text in others.values())}
 
 
 def run(script, *options):

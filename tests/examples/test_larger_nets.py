@@ -1,18 +1,6 @@
 """Small nets have bad minima: one unit has two valleys, and more starts solve exclusive or in a larger net."""
-import importlib.util
-from pathlib import Path
-
 import numpy as np
 import pytest
-
-
-@pytest.fixture(scope="module")
-def page():
-    path = Path(__file__).parents[2] / "examples" / "larger_nets.py"
-    spec = importlib.util.spec_from_file_location("larger_nets", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def test_one_unit_has_two_minima_and_scipy_finds_the_same(page):
@@ -36,8 +24,5 @@ def test_larger_nets_solve_it_from_more_starts(page):
     assert small < 0.6 and large == 1
 
 
-def test_the_page_runs_and_draws(page, tmp_path, capsys):
-    pytest.importorskip("matplotlib")
-    page.main(["--quick", "--out", str(tmp_path)])
-    assert "parity" in capsys.readouterr().out
-    assert (tmp_path / "larger_nets.png").read_bytes()[:4] == b"\x89PNG"
+def test_the_page_runs_and_draws(said):
+    assert "parity" in said

@@ -1,21 +1,9 @@
 """The laws of 8.3.1 and 8.3.3: O(1/sqrt(k)), O(1/k) and a floor with noise; O(1/k) and O(1/k^2) without."""
-import importlib.util
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 from minigrad import optim
 from minigrad.optim import schedules
-
-
-@pytest.fixture(scope="module")
-def page():
-    path = Path(__file__).parents[2] / "examples" / "learning_rates.py"
-    spec = importlib.util.spec_from_file_location("learning_rates", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def test_with_rate_1_over_k_theta_is_minus_the_mean_of_the_noise(page):
@@ -47,8 +35,5 @@ def test_stochastic_laws(page):
         assert np.mean(values[250:]) == pytest.approx(np.mean(law[250:]), rel=0.25)
 
 
-def test_the_page_runs_and_draws(page, tmp_path, capsys):
-    pytest.importorskip("matplotlib")
-    page.main(["--quick", "--out", str(tmp_path)])
-    assert "best of the rates" in capsys.readouterr().out
-    assert (tmp_path / "learning_rates.png").read_bytes()[:4] == b"\x89PNG"
+def test_the_page_runs_and_draws(said):
+    assert "best of the rates" in said

@@ -1,18 +1,6 @@
 """Natural neural networks: the whitened inputs of every layer have the eigenvalues l/(l + delta)."""
-import importlib.util
-from pathlib import Path
-
 import numpy as np
 import pytest
-
-
-@pytest.fixture(scope="module")
-def page():
-    path = Path(__file__).parents[2] / "examples" / "natural_networks.py"
-    spec = importlib.util.spec_from_file_location("natural_networks", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.mark.parametrize("kind, layers", [("dense", 4), ("convolutional", 3)])
@@ -31,8 +19,5 @@ def test_prong_learns_the_dense_net_faster_than_sgd(page):
     assert best["PRONG"] < 0.7 * best["SGD"]
 
 
-def test_the_page_runs_and_draws(page, tmp_path, capsys):
-    pytest.importorskip("matplotlib")
-    page.main(["--quick", "--out", str(tmp_path)])
-    assert "PRONG" in capsys.readouterr().out
-    assert (tmp_path / "natural_networks.png").read_bytes()[:4] == b"\x89PNG"
+def test_the_page_runs_and_draws(said):
+    assert "PRONG" in said

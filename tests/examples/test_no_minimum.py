@@ -1,18 +1,6 @@
 """Costs without a minimum: gradient flow's closed form for one example, and a precision that grows by lr/2 a step."""
-import importlib.util
-from pathlib import Path
-
 import numpy as np
 import pytest
-
-
-@pytest.fixture(scope="module")
-def page():
-    path = Path(__file__).parents[2] / "examples" / "no_minimum.py"
-    spec = importlib.util.spec_from_file_location("no_minimum", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def test_one_example_follows_the_flow_to_the_order_of_the_step(page):
@@ -43,8 +31,5 @@ def test_a_right_classifier_goes_on(page):
     assert right[-1] and np.all(np.diff(found[right][:, 1]) < 0) and np.all(np.diff(found[right][:, 2]) > 0)
 
 
-def test_the_page_runs_and_draws(page, tmp_path, capsys):
-    pytest.importorskip("matplotlib")
-    page.main(["--quick", "--out", str(tmp_path)])
-    assert "falling by" in capsys.readouterr().out
-    assert (tmp_path / "no_minimum.png").read_bytes()[:4] == b"\x89PNG"
+def test_the_page_runs_and_draws(said):
+    assert "falling by" in said

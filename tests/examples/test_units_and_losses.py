@@ -1,18 +1,8 @@
 """What losses want: mean, median and Huber's estimate; gains keep the square of a unit's output at 1."""
-import importlib.util
-from pathlib import Path
+import re
 
 import numpy as np
 import pytest
-
-
-@pytest.fixture(scope="module")
-def page():
-    path = Path(__file__).parents[2] / "examples" / "units_and_losses.py"
-    spec = importlib.util.spec_from_file_location("units_and_losses", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.mark.parametrize("name, tolerance", [("squared error", 1e-9), ("absolute error", 1e-2), ("Huber", 1e-6)])
@@ -41,3 +31,9 @@ def test_outputs_keep_their_square_through_eight_layers(page, name):
         squares.append(float(np.square(h.data).mean()))
     first = page.init.gain(lambda z: page.UNITS[name](np.asarray(z))) ** -2
     assert 0.8 < (np.mean(squares) / first) ** (1 / 8) < 1.25
+
+
+def test_the_page_runs_and_draws(said):
+    rows = [line.rsplit(maxsplit=2) for line in said.splitlines()
+            if re.match(r"  (squared error|Huber) +\S+ +\S+$", line)]
+    assert len(rows) == 2 and all(found == wanted for _, found, wanted in rows)
