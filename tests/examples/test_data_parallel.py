@@ -136,8 +136,9 @@ def test_without_mpi_it_says_what_is_missing(monkeypatch, capsys):
 
 
 @pytest.fixture
-def mpirun():
+def mpirun(monkeypatch):
     pytest.importorskip("mpi4py")
+    monkeypatch.setenv("PYTHONPATH", str(FILE.parents[1]))      # a checkout need not be installed
     return page.launcher() or pytest.skip("there is no mpirun")
 
 
