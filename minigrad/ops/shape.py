@@ -252,6 +252,8 @@ def pad(x: X, widths: ArrayLike, value: float = 0.0, mode: str = "constant") -> 
     mode, as NumPy's: "constant", "edge" (its first and last elements), "reflect" (mirrored there), "symmetric" (they
     are mirrored too) or "wrap" (from the other end); its derivative is the sum over all places an element is at.
     """
+    if isinstance(value, str):
+        raise ValueError(f"pad: value must be a number, got {value!r:.60}; write mode={value!r:.60}")
     widths = np.asarray(widths)
     if widths.dtype.kind not in "iu" or (widths < 0).any():
         raise ValueError(f"pad: widths must be non-negative integers, got {widths.tolist()}")

@@ -209,6 +209,7 @@ def test_take_and_the_ufuncs_of_scipy():
     (lambda: x.reshape(4, 4), ValueError, r"^reshape: cannot reshape array of size 6 into shape \(4,4\)"),
     (lambda: x.reshape(-1, -1), ValueError, "^reshape: can only specify one unknown dimension"),
     (lambda: ops.broadcast_to(x, (3, 3)), ValueError, "^broadcast_to: could not broadcast"),
+    (lambda: ops.pad(x, 1, "edge"), ValueError, "^pad: value must be a number, got 'edge'; write mode='edge'$"),
     (lambda: ops.relu("a"), TypeError, "^relu: "), (lambda: -(x > 1), TypeError, "^negative: .*boolean negative"),
     (lambda: tensor([1, 2]) ** -1, ValueError, "^power: Integers to negative integer powers"),
     (lambda: x.sum(axis="x"), ValueError, r"^sum: an axis is an integer, got 'x' \(shape \(2, 3\)\)"),
