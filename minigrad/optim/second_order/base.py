@@ -46,6 +46,13 @@ def norm(u: Array) -> float:
     return math.sqrt(dot(u, u))
 
 
+def less_damping(damping: float, curvature: float, squares: float) -> float | None:
+    """A smaller damping where a step d is too short to be seen, by its d.A d and d.d: the size of A along d, whose unit
+    it has. None if that is not much less: then it is not the damping that makes d short."""
+    size = abs(curvature) / squares if squares else math.inf
+    return max(size, 1e-8 * damping) if size < damping / 2 else None
+
+
 class Known(NamedTuple):
     """J and its gradient g (n,) at theta (n,), as a step left them. version: J's own word for which function it is."""
     J: object

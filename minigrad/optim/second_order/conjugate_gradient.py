@@ -10,7 +10,7 @@ import numpy as np
 
 from minigrad.arguments import count, number
 from minigrad.optim.fields import Hyper, hyper, state
-from minigrad.optim.second_order.base import Descent, Search, SecondOrder, dot, norm
+from minigrad.optim.second_order.base import Descent, Search, SecondOrder, dot, less_damping, norm
 from minigrad.optim.second_order.linesearch import Found, Line, strong_wolfe
 from minigrad.typing import Array
 
@@ -217,6 +217,9 @@ class ScaledConjugateGradient(SecondOrder):
             if t * mu == 0:                                   # twice what the step promises
                 return "no decrease: the step is below rounding"
             new = theta + t * d
+            if np.array_equal(new, theta) and (less := less_damping(damping, bare, dd)):
+                damping = less
+                continue
             new_value, new_g = self.evaluate(J, new)
             self.spent += 1
             comparison = 2 * (value - new_value) / (t * mu)

@@ -9,7 +9,7 @@ import numpy as np
 
 from minigrad.arguments import count, number
 from minigrad.optim.fields import Hyper, hyper, state
-from minigrad.optim.second_order.base import Descent, dot
+from minigrad.optim.second_order.base import Descent, dot, less_damping, rounding
 from minigrad.optim.second_order.conjugate_gradient import linear_cg
 from minigrad.optim.second_order.linesearch import backtracking
 from minigrad.typing import Array
@@ -46,14 +46,17 @@ class HessianFree(Descent):
         self.pending: Any = None                   # what `learn` will keep, once the step is made
 
     def direction(self, J: Any, theta: Array, value: float, g: Array) -> Array | None:
-        damping, b = self.lambda_, -g
-        solved, kept = self.solve(J, theta, g, b, damping)
-        self.note = f"CG: {solved.reason}"
-        if not kept:
-            self.lambda_ *= 1.5
-            return None
-        d, dGd, new_value = self.backtrack(J, theta, kept)
-        predicted = dot(g, d) + dGd / 2
+        while True:
+            solved, kept = self.solve(J, theta, g, -g, self.lambda_)
+            self.note = f"CG: {solved.reason}"
+            if not kept:
+                self.lambda_ *= 1.5
+                return None
+            d, dGd, new_value = self.backtrack(J, theta, kept)
+            predicted = dot(g, d) + dGd / 2
+            if -predicted > rounding(value, self.dtype) or not (less := less_damping(self.lambda_, dGd, dot(d, d))):
+                break
+            self.lambda_ = less                          # J cannot show so short a step
         self.ratio = (new_value - value) / predicted if predicted < 0 else -math.inf
         poor, good = math.isnan(self.ratio) or self.ratio < 0.25, self.ratio > 0.75
         self.pending = (solved.x, 1.5 if poor else 2 / 3 if good else 1.0)

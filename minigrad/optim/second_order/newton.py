@@ -13,7 +13,7 @@ import numpy as np
 
 from minigrad.arguments import count, number
 from minigrad.optim.fields import Hyper, hyper, state
-from minigrad.optim.second_order.base import STALLED, Descent, Search, SecondOrder
+from minigrad.optim.second_order.base import STALLED, Descent, Search, SecondOrder, less_damping
 from minigrad.optim.second_order.linesearch import full_step
 from minigrad.typing import Array
 
@@ -101,7 +101,8 @@ class DampedNewton(SecondOrder):
     alpha (`damping` at first) has the unit of H. As it grows, d becomes -g / alpha; it must exceed the most negative
     eigenvalue for d to descend. adaptive=False: alpha stays, and the step is made wherever it leads, as printed.
     adaptive=True: only if J falls; alpha grows by 4 until H + alpha I is positive definite and J falls, and follows the
-    ratio of actual to predicted decrease: below 1/4 it grows, above 3/4 it shrinks by 4.
+    ratio of actual to predicted decrease: below 1/4 it grows, above 3/4 it shrinks by 4 (further where it, and not H,
+    makes a step too short to be seen in J).
     Differs: (8.28) is written for f and means J; the book leaves alpha's choice open.
     """
     alpha: float = state(1.0)
@@ -121,7 +122,7 @@ class DampedNewton(SecondOrder):
             if L is None:
                 alpha *= 4
                 continue
-            d = -solve_cholesky(L, g64)
+            d, damping = -solve_cholesky(L, g64), alpha
             new = theta + d.astype(self.dtype)
             new_value, new_g = self.trial(J, new)
             ratio = self.gain_ratio(value, new_value, (alpha * (d @ d) - g64 @ d) / 2)
@@ -131,7 +132,11 @@ class DampedNewton(SecondOrder):
                 alpha /= 4
             if ratio > 1e-4:
                 if self.stalled(value, g, new_value, new_g):
-                    return STALLED
+                    less = less_damping(damping, d @ H @ d, d @ d)
+                    if less is None:
+                        return STALLED
+                    alpha = less
+                    continue
                 self.alpha = max(alpha, 1e-300)
                 return self.move(J, new, new_value, new_g)
         return "no decrease"

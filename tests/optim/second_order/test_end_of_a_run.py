@@ -7,8 +7,10 @@ from minigrad.optim import (
     LBFGS,
     ConjugateGradient,
     DampedNewton,
+    HessianFree,
     LevenbergMarquardt,
     Newton,
+    ScaledConjugateGradient,
     TrustRegion,
     minimize,
 )
@@ -272,3 +274,28 @@ def test_what_a_run_knows_of_its_end_is_saved(method):
         while resumed.k < through.k:
             assert resumed.step(J).reason == ""
         np.testing.assert_array_equal(resumed.theta, through.theta)
+
+
+@pytest.mark.parametrize("method", [DampedNewton, HessianFree, ScaledConjugateGradient], ids=lambda m: m.__name__)
+@pytest.mark.parametrize("c, dtype", [(1e-20, "f8"), (1e-60, "f8"), (1e-9, "f4"), (1e-20, "f4")])
+def test_damping_that_hides_every_step_is_lowered(method, c, dtype):
+    """The first damping has a unit, that of H. Where it is so large beside H that a step promises less than J's
+    rounding, the step says nothing of J: "no decrease beyond rounding" was said at the start, theta unmoved."""
+    class Small:
+        A = np.array([[2, 0.5], [0.5, 1]])
+
+        def value_and_grad(self, theta):
+            x = theta - 1.0
+            return c * float(x @ self.A @ x) / 2, (c * (self.A @ x)).astype(theta.dtype)
+
+        def value(self, theta):
+            return self.value_and_grad(theta)[0]
+
+        def hvp(self, theta, v):
+            return (c * (self.A @ v)).astype(theta.dtype)
+
+        ggnvp = hvp
+    theta = np.array([3, -2], dtype)
+    start = Small().value(theta)
+    result = minimize(method(theta), Small(), 100)
+    assert result.value <= 1e-9 * start, result
