@@ -64,6 +64,7 @@ def fit(model: Module, loss: Loss, optimizer: Any, batches: Iterable[Any], *, ep
     If an error ends the run, callbacks still get their `end` and `close`; what fails there is a note to that error.
     Ctrl-C ends the loop after the step at hand (callbacks still get their `end`); a second one interrupts at once.
     """
+    _refuse_what_is_no_run(model, loss, optimizer, callbacks)
     if epochs is None and steps is None:
         raise ValueError("fit: say how far to go: epochs=, steps= or both")
     for name, value in (("epochs", epochs), ("steps", steps)):
@@ -105,6 +106,25 @@ def fit(model: Module, loss: Loss, optimizer: Any, batches: Iterable[Any], *, ep
     if run.error is not None:
         raise run.error
     return run
+
+
+def _refuse_what_is_no_run(model, loss, optimizer, callbacks):
+    """ValueError for classes in the place of their objects, and for what is in another's place."""
+    def refuse(what, wanted, found):
+        kind = f"the class {found.__name__}" if isinstance(found, type) else f"a {type(found).__name__}"
+        raise ValueError(f"fit: {what} must be {wanted}, got {kind}")
+
+    if isinstance(model, type) or not hasattr(model, "modules"):
+        refuse("model", "a Module", model)
+    if isinstance(loss, type) or not callable(loss):
+        refuse("loss", "a function (output, y) -> Tensor", loss)
+    if isinstance(optimizer, type) or not hasattr(optimizer, "step"):
+        refuse("optimizer", "one on model.parameters(), optim.Adam(model.parameters(), lr=0.001)", optimizer)
+    if not isinstance(callbacks, list | tuple):
+        refuse("callbacks", "a list", callbacks)
+    for callback in callbacks:
+        if isinstance(callback, type) or not hasattr(callback, "start"):
+            refuse("a callback", "an object with the methods of training.Callback", callback)
 
 
 def _epoch(run, accumulate, steps, shown):
@@ -191,6 +211,9 @@ def _gradient_step(run, group, shares):
             if not share:
                 continue
             loss = run.loss(z, y)
+            if not isinstance(loss, Tensor) or loss.size != 1:
+                found = f"shape {loss.shape}" if isinstance(loss, Tensor) else f"a {type(loss).__name__}"
+                raise ValueError(f"fit: the loss of a batch must be a Tensor of one number, got {found}")
             value = loss.item()
             if not isfinite(value):
                 raise NonFiniteError(_not_finite(run, value))

@@ -649,3 +649,23 @@ def test_the_curvature_monitor_is_a_callback():
     assert list(monitor["k"]) == [1, 3, 5]
     np.testing.assert_allclose(monitor["actual"], monitor["predicted"], rtol=1e-4)
     np.testing.assert_allclose(monitor["predicted"], -1e-3 * monitor["gg"] + 0.5e-6 * monitor["gHg"], rtol=1e-6)
+
+
+@pytest.mark.parametrize("changed, message", [
+    (dict(model=nn.Linear), "fit: model must be a Module, got the class Linear"),
+    (dict(loss="cross_entropy"), "fit: loss must be a function .*, got a str"),
+    (dict(optimizer=optim.SGD), "fit: optimizer must be one on model.parameters.*, got the class SGD"),
+    (dict(optimizer=losses.cross_entropy), "fit: optimizer must be .*, got a function"),
+    (dict(callbacks=training.EarlyStopping()), "fit: callbacks must be a list, got a EarlyStopping"),
+    (dict(callbacks=[training.EarlyStopping]), "fit: a callback must be an object .*, got the class EarlyStopping"),
+    (dict(callbacks=[lambda run: None]), "fit: a callback must be an object .*, got a function"),
+    (dict(loss=lambda z, y: 1.0), "fit: the loss of a batch must be a Tensor of one number, got a float"),
+    (dict(loss=lambda z, y: losses.cross_entropy(z, y, reduction="none")), r"fit: the loss .* got shape \(4,\)")])
+def test_what_is_in_the_wrong_place_is_named(changed, message):
+    model = nn.Linear(2, 2, rng=0)
+    before = model.w.data.copy()
+    given = dict(model=model, loss=losses.cross_entropy, optimizer=optim.SGD(model.parameters(), lr=0.1),
+                 batches=[(np.ones((4, 2), np.float32), np.zeros(4, int))]) | changed
+    with pytest.raises(ValueError, match=message):
+        training.fit(**given, epochs=1, progress=False)
+    np.testing.assert_array_equal(model.w.data, before)
