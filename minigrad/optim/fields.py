@@ -89,8 +89,10 @@ class Hyper(Field):
             return value
         try:
             return self.in_range(opt, value(k))
-        except ValueError as error:
-            raise ValueError(f"{error} (schedule {value!r} at k = {k})") from None
+        except (ValueError, OverflowError) as error:
+            overflow = f"{type(opt).__name__}: {self.name} is too large a number"
+            said = overflow if isinstance(error, OverflowError) else error
+            raise ValueError(f"{said} (schedule {value!r} at k = {k})") from None
 
 
 class State(Field):

@@ -77,6 +77,8 @@ def test_repeated_and_missing_parameters_are_refused(vector):
     (lambda opt: setattr(opt, "lr", -1), r"lr must be in \[0, inf\), got -1"),
     (lambda opt: setattr(opt, "lr", lambda k: -1.0) or opt.step(g=np.ones(3)), r"got -1.0 \(schedule .*at k = 1"),
     (lambda opt: setattr(opt, "lr", lambda k: "x") or opt.step(g=np.ones(3)), "at k = 1"),
+    (lambda opt: setattr(opt, "lr", lambda k: 1e200 ** (k + 1)) or opt.step(g=np.ones(3)),
+     "lr is too large a number .schedule .*at k = 1"),
     (lambda opt: optim.VSGD(opt.theta).step(), "needs an objective with example_grads and hessian_diagonal"),
     (lambda opt: optim.VSGD(opt.theta).step(Bowl()), "Bowl has no example_grads, hessian_diagonal"),
     (lambda opt: optim.minimize(opt, Bowl(), -1), "steps must be an integer >= 0, got -1"),
