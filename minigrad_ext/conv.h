@@ -16,11 +16,9 @@
 
 /* Images and their windows. Through entry (ki, kj) of the weights window (i, j) sees the pixel of row
  * (i sh + ki dh - top) / spread_h, likewise of a column, if that is a whole number and in the image. One of stride and
- * spread is 1: the gradient of a convolution with a stride spreads. The plane is the image with a border of zeros,
- * `above` and `before` it and behind; ph = h, pw = w: the image itself. */
+ * spread is 1: the gradient of a convolution with a stride spreads. */
 typedef struct {
     ptrdiff_t n, h, w, c, groups; /* images */
-    ptrdiff_t ph, pw, above, before;
     ptrdiff_t oh, ow; /* windows */
     ptrdiff_t sh, sw, dh, dw, spread_h, spread_w, top, left;
     Team team;
@@ -35,10 +33,33 @@ typedef struct {
     int add, add_bias;    /* their gradients: entries +=, bias += */
 } Weights;
 
-/* Where a segment begins, in A and its row of B; how long it is; the row of the image it lies in, seen from A. */
+/* Where a segment begins, in A and its row of B; how long it is; for each of its entries the rows of a block of A that
+ * see it (bit r: row r), or NULL where all of them see all. */
 typedef struct {
-    ptrdiff_t a, b, length, row;
+    ptrdiff_t a, b, length;
+    const unsigned *seen;
 } Segment;
+
+typedef struct {
+    ptrdiff_t first, past;
+} Range;
+
+/* Those k < most for which at + k step is a pixel of 0 .. size - 1. */
+static Range within(ptrdiff_t at, ptrdiff_t step, ptrdiff_t size, ptrdiff_t most) {
+    Range k = {0, most};
+    while (k.first < most && at + k.first * step < 0) k.first++;
+    while (k.past > k.first && at + (k.past - 1) * step >= size) k.past--;
+    return k;
+}
+
+static unsigned bits(Range k) { return k.first < k.past ? (1u << k.past) - (1u << k.first) : 0; }
+
+/* seen, or NULL if it is all `rows` rows everywhere. */
+static const unsigned *unless_all(const unsigned *seen, ptrdiff_t length, ptrdiff_t rows) {
+    for (ptrdiff_t k = 0; k < length; k++)
+        if (seen[k] != (1u << rows) - 1) return seen;
+    return NULL;
+}
 
 #define TIGHT_LOOP
 #define BODY "conv_body.h"

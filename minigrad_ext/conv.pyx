@@ -10,8 +10,10 @@ x is zero outside the image. windows = (sh, sw, top, left, dh, dw, groups): stri
 column, dilation, groups; how many zeros lie behind the last row follows from y. With groups, the c / groups channels of
 a group see the o / groups columns of w that belong to it; w is (kh, kw, c / groups, o).
 
-Rows of the kernel that meet nothing but those zeros are left out. An infinite or NaN weight then makes fewer pixels of
-the border NaN than a product with 0 would, and than the NumPy twin and PyTorch do; finite numbers give the same sums.
+What lies outside the image is left out, not multiplied by 0: an infinite or NaN weight makes y infinite or NaN only
+where its window sees a pixel through that weight, and likewise in dx and dw. The NumPy twin of conv2d and conv2d_w does
+multiply its zeros (0 inf is NaN at the border); PyTorch does so for some shapes. Finite numbers give the same sums, but
+for the sign of a sum that is 0.
 """
 from cpython.buffer cimport Py_buffer
 from cpython.number cimport PyNumber_Index
@@ -22,7 +24,6 @@ from minigrad_ext.runtime cimport Team, isa_level, team_for
 cdef extern from "conv.h" nogil:
     ctypedef struct Geometry:
         Py_ssize_t n, h, w, c, groups
-        Py_ssize_t ph, pw, above, before
         Py_ssize_t oh, ow, sh, sw, dh, dw, spread_h, spread_w, top, left
         Team team
         void *images
@@ -36,13 +37,6 @@ cdef extern from "conv.h" nogil:
     enum: CORRELATE
     enum: CORRELATE_W
     int mg_conv(int kernel, char code, int isa, const Geometry *v, const Weights *k)
-
-
-cdef void border(Geometry *v, Weights *k) noexcept:
-    """As many zeros around the image as its windows see."""
-    v.above, v.before = max(0, v.top // v.spread_h), max(0, v.left // v.spread_w)
-    v.ph = v.above + max(v.h, ((v.oh - 1) * v.sh + (k.kh - 1) * v.dh - v.top) // v.spread_h + 1)
-    v.pw = v.before + max(v.w, ((v.ow - 1) * v.sw + (k.kw - 1) * v.dw - v.left) // v.spread_w + 1)
 
 
 cdef int describe(Gate *gate, Geometry *v, Weights *k, Py_buffer *x, Py_buffer *w, Py_buffer *y,
@@ -76,7 +70,6 @@ cdef int describe(Gate *gate, Geometry *v, Weights *k, Py_buffer *x, Py_buffer *
     k.s_kw = k.depth * k.s_depth
     k.s_kh = k.kw * k.s_kw
     k.entries = w.buf
-    border(v, k)
     v.team = team_for(<double> v.n * v.oh * v.ow * k.kh * k.kw * k.depth * w.shape[3])   # multiply-adds of each
     return 0
 
@@ -104,7 +97,6 @@ cdef void transpose(Geometry *v, Weights *k, Py_ssize_t itemsize) noexcept:
     k.s_kh, k.s_kw = -k.s_kh, -k.s_kw
     k.depth, k.columns = k.columns, k.depth
     k.s_depth, k.s_column = k.s_column, k.s_depth
-    border(v, k)
 
 
 cdef int run(Gate *gate, int kernel, Geometry *v, Weights *k) except -1:

@@ -10,13 +10,16 @@
  * and its two transposes, in another order of the loops. With channels last the (kw, c) numbers that a window sees of
  * one row of the image lie side by side, as do the (kw, c) rows of w: a segment. Neighbouring windows are rows of a
  * matrix A that overlap in memory, and y = sum over the segments of A times w. A tile of y stays in registers for all
- * of them:
+ * of them. The rows of w are layers of segments, each a row of the image (and of w) further on:
  *
- *     C[i, j] = b[j] + sum_s sum_k A[i ra + k ca + seg[s].a] B[(seg[s].b + k) rb + j]
+ *     C[i, j] = b[j] + sum_layers sum_s sum_k A[i ra + k + layer la + seg[s].a] B[(seg[s].b + k + layer lb) rb + j]
  *
  * for i < mr rows and j < nv LANES columns. The gradient of w reads images as A across (its rows are entries of w, k
- * runs over the pixels of a row of windows) and the incoming gradient as B. Segments that would meet nothing but zeros
- * (rows of the border) are left out.
+ * runs over the pixels of a row of windows, a layer is such a row) and the incoming gradient as B.
+ *
+ * What lies outside the image is not multiplied, nor stored anywhere: a window above the image has fewer layers, and
+ * beside it a segment says for each k which rows of A see a pixel. That saves 9 % of the products of a 5 x 5 kernel on
+ * 14 columns and 17 % on 7; and a weight that is infinite makes no NaN with a zero that nobody wrote.
  *
  * The gradient of x behind a stride of s falls into s x s correlations without one: every s-th pixel of every s-th row
  * met every s-th entry of w. Those entries are packed side by side, so that a phase has whole segments too.
@@ -41,26 +44,51 @@ typedef struct {
     REAL *c;
     ptrdiff_t ra, ca, rb, rc; /* strides: rows and k of A, k of B, rows of C */
     ptrdiff_t ja, jc;         /* from one block of rows to the next, in A and C */
-    const Segment *seg;
+    const Segment *seg;       /* of a layer */
     ptrdiff_t segments;
-    ptrdiff_t columns; /* valid columns of C in this panel, <= nv LANES */
-    int accumulate;    /* C += instead of C = */
+    ptrdiff_t layers, la, lb; /* from one layer to the next: in A, in rows of B */
+    ptrdiff_t images, ia, ib; /* likewise from one image to the next */
+    ptrdiff_t columns;        /* valid columns of C in this panel, <= nv LANES */
+    int accumulate;           /* C += instead of C = */
 } Tile;
 
 /* C = sums of a tile, or C += what a gradient adds, where the last vector is not full: `rows` rows of sums lie `wide`
- * apart, C in blocks of mr rows. */
-static void NAME(put_down)(const Tile *t, int rows, int mr, int wide, const REAL *entry) {
+ * apart, C in blocks. */
+static void NAME(put_down)(const Tile *t, int rows, int blocks, int wide, const REAL *entry) {
     for (int r = 0; r < rows; r++, entry += wide) {
-        REAL *c = t->c + r / mr * t->jc + r % mr * t->rc;
+        REAL *c = t->c + r % blocks * t->jc + r / blocks * t->rc;
         for (ptrdiff_t j = 0; j < t->columns; j++) c[j] = t->accumulate ? c[j] + entry[j] : entry[j];
     }
 }
 
+/* Sums of a tile += the next entry of its rows of A, for the rows r of which `sees` is true, times the next row of B. A
+ * macro, for clang keeps the sums in registers only if no function is handed them. */
+#define STEP(sees)                                                                  \
+    {                                                                               \
+        vec row[NV];                                                                \
+        UNROLL                                                                      \
+        for (int j = 0; j < nv; j++) row[j] = LOAD(b + j * LANES);                  \
+        b += rb;                                                                    \
+        UNROLL                                                                      \
+        for (int r = 0; r < rows; r++)                                              \
+            if (sees) {                                                             \
+                const REAL x = a[r - r / blocks % 3 * blocks][r / blocks % 3 * ra]; \
+                UNROLL                                                              \
+                for (int j = 0; j < nv; j++) sum[r * nv + j] += x * row[j];         \
+            }                                                                       \
+        UNROLL                                                                      \
+        for (int r = 0; r < rows; r++)                                              \
+            if (r / blocks % 3 == 0) {                                              \
+                a[r] += ca;                                                         \
+                MG_OPAQUE(a[r]);                                                    \
+            }                                                                       \
+    }
+
 /* One tile: `blocks` blocks of mr rows of nv vectors; the second block begins at A + ja and C + jc. All three are
- * constants where this is inlined, and the loops over them are unrolled, so that the sums live in registers (clang's
- * only if no other function is handed them). */
+ * constants where this is inlined, and the loops over them are unrolled, so that the sums live in registers. Row r is
+ * row r / blocks of block r % blocks: rows that see the same lie side by side, or gcc spills. */
 MG_INLINE void NAME(tile)(const int blocks, const int mr, const int nv, const Tile *t) {
-    const int rows = blocks * mr; /* row r is row r % mr of block r / mr */
+    const int rows = blocks * mr;
     const ptrdiff_t ra = t->ra, ca = t->ca, rb = t->rb, rc = t->rc, ja = t->ja, jc = t->jc;
     const ptrdiff_t columns = t->columns;
     const int full = columns == nv * LANES, accumulate = t->accumulate;
@@ -69,7 +97,7 @@ MG_INLINE void NAME(tile)(const int blocks, const int mr, const int nv, const Ti
     /* the sums before the first segment: C, the bias or 0; meanwhile fetch the rows of C */
     UNROLL
     for (int r = 0; r < rows; r++) {
-        const REAL *c = t->c + r / mr * jc + r % mr * rc;
+        const REAL *c = t->c + r % blocks * jc + r / blocks * rc;
         UNROLL
         for (int j = 0; j < nv; j++) {
             sum[r * nv + j] = (vec){0};
@@ -80,28 +108,20 @@ MG_INLINE void NAME(tile)(const int blocks, const int mr, const int nv, const Ti
     }
 
     /* += each segment of A times its rows of B */
-    for (const Segment *seg = t->seg, *past = seg + t->segments; seg < past; seg++) {
-        const REAL *b = t->b + seg->b * rb;
-        const REAL *a[2 * MR]; /* every third row of a block; the two behind it are at + ra, + 2 ra */
-        UNROLL
-        for (int r = 0; r < rows; r++)
-            if (r % mr % 3 == 0) a[r] = t->a + seg->a + r / mr * ja + r % mr * ra;
-        for (ptrdiff_t k = 0; k < seg->length; k++, b += rb) {
-            vec row[NV];
-            UNROLL
-            for (int j = 0; j < nv; j++) row[j] = LOAD(b + j * LANES);
-            UNROLL
-            for (int r = 0; r < rows; r++) {
-                const REAL x = a[r - r % mr % 3][r % mr % 3 * ra];
+    for (ptrdiff_t image = 0; image < t->images; image++) {
+        const REAL *from_a = t->a + image * t->ia, *from_b = t->b + image * t->ib * rb;
+        for (ptrdiff_t layer = 0; layer < t->layers; layer++, from_a += t->la, from_b += t->lb * rb) {
+            for (const Segment *seg = t->seg, *past = seg + t->segments; seg < past; seg++) {
+                const REAL *b = from_b + seg->b * rb;
+                const REAL *a[2 * MR]; /* every third row of a block; the two behind it are at + ra, + 2 ra */
                 UNROLL
-                for (int j = 0; j < nv; j++) sum[r * nv + j] += x * row[j];
+                for (int r = 0; r < rows; r++)
+                    if (r / blocks % 3 == 0) a[r] = from_a + seg->a + r % blocks * ja + r / blocks * ra;
+                if (!seg->seen)
+                    for (ptrdiff_t k = 0; k < seg->length; k++) STEP(1)
+                else
+                    for (ptrdiff_t k = 0; k < seg->length; k++) STEP(seg->seen[k] >> r / blocks & 1)
             }
-            UNROLL
-            for (int r = 0; r < rows; r++)
-                if (r % mr % 3 == 0) {
-                    a[r] += ca;
-                    MG_OPAQUE(a[r]);
-                }
         }
     }
 
@@ -109,7 +129,7 @@ MG_INLINE void NAME(tile)(const int blocks, const int mr, const int nv, const Ti
     if (full) {
         UNROLL
         for (int r = 0; r < rows; r++) {
-            REAL *c = t->c + r / mr * jc + r % mr * rc;
+            REAL *c = t->c + r % blocks * jc + r / blocks * rc;
             UNROLL
             for (int j = 0; j < nv; j++) STORE(c + j * LANES, sum[r * nv + j]);
         }
@@ -117,7 +137,7 @@ MG_INLINE void NAME(tile)(const int blocks, const int mr, const int nv, const Ti
         REAL entry[MR * NV * LANES];
         UNROLL
         for (int i = 0; i < rows * nv; i++) STORE(entry + i * LANES, sum[i]);
-        NAME(put_down)(t, rows, mr, nv * LANES, entry);
+        NAME(put_down)(t, rows, blocks, nv * LANES, entry);
     }
 }
 
@@ -158,15 +178,6 @@ static ptrdiff_t NAME(height)(ptrdiff_t rows) {
     return (rows + parts - 1) / parts;
 }
 
-/* The image within its border, `plane` (ph, pw, c), whose zeros were written when it was new; returns where the pixel
- * (0, 0) lies. */
-static const REAL *NAME(fill_plane)(const Geometry *v, const REAL *image, REAL *plane) {
-    REAL *to = plane + (v->above * v->pw + v->before) * v->c;
-    for (ptrdiff_t i = 0; i < v->h; i++)
-        memcpy(to + i * v->pw * v->c, image + i * v->w * v->c, (size_t)(v->w * v->c) * sizeof(REAL));
-    return to;
-}
-
 /* Weights as panels of NV LANES columns (the last one of LANES where that is enough), zeros behind the last column:
  * panel[k, j] = w[k][panel start + j], k running over (kh, kw, depth) with the given strides; the columns of the kernel
  * in the order 0, period, 2 period, ..., 1, 1 + period, ... */
@@ -200,110 +211,105 @@ static void NAME(fetch)(const REAL *next, ptrdiff_t size, ptrdiff_t part, ptrdif
 typedef struct {
     const Geometry *v;
     const Weights *w;
-    ptrdiff_t period;          /* the entries kj, kj + period, ... of w see neighbouring pixels: a segment */
-    const REAL *packed, *bias; /* panels of every group; bias: in panels too, or NULL */
+    ptrdiff_t period_h, period_w; /* a window that sees pixels through ki does through ki + period_h; kj */
+    const REAL *packed, *bias;    /* panels of every group; bias: in panels too, or NULL */
     ptrdiff_t bands;
 } Correlation;
 
-/* The segments of the windows of rows i, i + spread_h, ... and columns q, q + spread_w, ..., if A begins at row
- * (i / spread_h) sh of the image; returns how many. */
-static ptrdiff_t NAME(list_segments)(const Correlation *all, ptrdiff_t i, ptrdiff_t q, Segment *to) {
+/* The segments of mr neighbouring windows in a row of w, of which entry kj is the first that they see anything through:
+ * the first window the pixel of column `from`. Writes them with what their rows see of each entry; returns how many. */
+static ptrdiff_t NAME(list_segments)(const Correlation *all, ptrdiff_t kj, ptrdiff_t from, ptrdiff_t mr, Segment *to,
+                                     unsigned *seen) {
     const Geometry *v = all->v;
-    const ptrdiff_t kw = all->w->kw, depth = all->w->depth, period = all->period, pitch = v->pw * v->c;
-    ptrdiff_t count = 0;
-    for (ptrdiff_t ki = 0; ki < all->w->kh; ki++) {
-        const ptrdiff_t r = i * v->sh + ki * v->dh - v->top, row = r / v->spread_h - i / v->spread_h * v->sh;
-        if (r % v->spread_h) continue;
-        for (ptrdiff_t kj = 0, b = ki * kw * depth, length; kj < period; kj++, b += length) {
-            const ptrdiff_t s = q * v->sw + kj * v->dw - v->left;
-            length = (kw - kj + period - 1) / period * depth;
-            if (s % v->spread_w == 0) to[count++] = (Segment){row * pitch + s / v->spread_w * v->c, b, length, row};
-        }
+    const ptrdiff_t kw = all->w->kw, depth = all->w->depth, period = all->period_w;
+    ptrdiff_t count = 0, b = 0;
+    for (ptrdiff_t other = 0; other < kj; other++) b += mg_ceil(kw - other, period) * depth;
+    for (ptrdiff_t a = 0; kj < kw; kj += period, a += period * v->dw / v->spread_w, b += depth) {
+        const unsigned rows = bits(within(from + a, v->sw, v->w, mr));
+        if (!rows) continue;
+        if (count && to[count - 1].a + to[count - 1].length == a * v->c)
+            to[count - 1].length += depth;
+        else
+            to[count++] = (Segment){a * v->c, b, depth, seen};
+        for (ptrdiff_t d = 0; d < depth; d++) *seen++ = rows;
     }
+    for (ptrdiff_t s = 0; s < count; s++) to[s].seen = unless_all(to[s].seen, to[s].length, mr);
     return count;
 }
 
-/* How many of the segments lie above a row, counted from where A begins. */
-static ptrdiff_t NAME(above)(const Segment *seg, ptrdiff_t count, ptrdiff_t row) {
-    ptrdiff_t s = 0;
-    while (s < count && seg[s].row < row) s++;
-    return s;
-}
-
-/* Columns of w in whole vectors; numbers of a plane, if there is one. */
+/* Columns of w in whole vectors. */
 #define PADDED(columns) (((columns) + LANES - 1) / LANES * LANES)
-#define PLANE_SIZE(v) ((v)->ph > (v)->h || (v)->pw > (v)->w ? (size_t)((v)->ph * (v)->pw * (v)->c) : 0)
 
-/* `rows` rows of `across` windows, for all columns of y: t describes them, from, to are where A and C begin. */
-static void NAME(all_columns)(const Correlation *all, Tile *t, ptrdiff_t rows, ptrdiff_t across, const REAL *from,
-                              REAL *to) {
-    const ptrdiff_t groups = all->v->groups, depth = all->v->c / groups, columns = all->w->columns;
-    const ptrdiff_t padded = PADDED(columns), k = all->w->kh * all->w->kw * depth, high = NAME(height)(across);
+/* mr x rows windows, all columns of y: t describes them; from, to: where A and C begin; first_row: that of w. */
+static void NAME(all_columns)(const Correlation *all, Tile *t, ptrdiff_t mr, ptrdiff_t rows, const REAL *from,
+                              ptrdiff_t first_row, REAL *to) {
+    const ptrdiff_t groups = all->v->groups, depth = all->w->depth, columns = all->w->columns;
+    const ptrdiff_t padded = PADDED(columns), row = all->w->kw * depth, k = all->w->kh * row;
     for (ptrdiff_t g = 0; g < groups; g++)
         for (ptrdiff_t first = 0; first < columns; first += NV * LANES) {
-            t->columns = columns - first < NV * LANES ? columns - first : NV * LANES;
+            t->columns = mg_least(columns - first, NV * LANES);
             const int nv = t->columns <= LANES ? 1 : NV;
-            t->b = all->packed + g * padded * k + first * k;
-            t->bias = all->bias ? all->bias + g * padded + first : NULL;
             t->rb = nv * LANES;
-            for (ptrdiff_t j = 0; j < across; j += high) {
-                const ptrdiff_t mr = across - j < high ? across - j : high;
-                t->a = from + j * t->ra + g * depth;
-                t->c = to + j * t->rc + g * columns + first;
-                NAME(tiles)[mr - 1][rows - 1][nv - 1](t);
-            }
+            t->a = from + g * depth;
+            t->b = all->packed + (g * padded + first) * k + first_row * row * t->rb;
+            t->bias = all->bias ? all->bias + g * padded + first : NULL;
+            t->c = to + g * columns + first;
+            NAME(tiles)[mr - 1][rows - 1][nv - 1](t);
         }
+}
+
+/* A phase of image n: its windows of rows i0, i0 + spread_h, ... < past and columns q, q + spread_w, ... */
+static void NAME(correlate_phase)(const Correlation *all, ptrdiff_t n, ptrdiff_t i0, ptrdiff_t past, ptrdiff_t q,
+                                  Segment *seg, unsigned *seen) {
+    const Geometry *v = all->v;
+    const ptrdiff_t kh = all->w->kh, columns = all->w->columns, period_h = all->period_h, period_w = all->period_w;
+    const ptrdiff_t down = v->spread_h, step = v->spread_w, pitch = v->w * v->c, o = v->groups * columns;
+    const ptrdiff_t windows = mg_ceil(v->ow - q, step), high = NAME(height)(mg_ceil(v->ow, step));
+    const int pairs = columns <= LANES || 2 * high <= MR; /* two rows of windows in one tile */
+    const REAL *image = (const REAL *)v->images + n * v->h * pitch;
+    REAL *y = (REAL *)v->windows + n * v->oh * v->ow * o;
+    /* the first entry of w that meets a pixel in these windows; which, in the first window; how far apart rows are */
+    ptrdiff_t ki = 0, kj = 0;
+    while (ki < period_h && (i0 * v->sh + ki * v->dh - v->top) % down) ki++;
+    while (kj < period_w && (q * v->sw + kj * v->dw - v->left) % step) kj++;
+    const ptrdiff_t row = (i0 * v->sh + ki * v->dh - v->top) / down, apart = period_h * v->dh / down;
+    const ptrdiff_t column = (q * v->sw + kj * v->dw - v->left) / step;
+    const ptrdiff_t most = ki < period_h && kj < period_w ? mg_ceil(kh - ki, period_h) : 0;
+    Tile t = {.ra = v->sw * v->c, .ca = 1, .rc = step * o, .ja = v->sh * pitch, .jc = down * v->ow * o, .seg = seg};
+    t.la = apart * pitch;
+    t.lb = period_h * all->w->kw * all->w->depth;
+    t.images = 1;
+    for (ptrdiff_t j = 0; j < windows; j += high) {
+        const ptrdiff_t mr = mg_least(windows - j, high), from = column + j * v->sw;
+        t.segments = most ? NAME(list_segments)(all, kj, from, mr, seg, seen) : 0;
+        for (ptrdiff_t i = i0, rows; i < past; i += rows * down) {
+            const ptrdiff_t r = row + (i - i0) / down * v->sh;
+            const Range see = within(r, apart, v->h, most), below = within(r + v->sh, apart, v->h, most);
+            rows = pairs && i + down < past && see.first == below.first && see.past == below.past ? 2 : 1;
+            t.layers = see.past - see.first;
+            NAME(all_columns)(all, &t, mr, rows, image + (r + see.first * apart) * pitch + from * v->c,
+                              ki + see.first * period_h, y + (i * v->ow + q + j * step) * o);
+            if (q > 0 || j > 0 || n + 1 == v->n) continue;
+            for (ptrdiff_t p = i; p < i + rows * down; p += down)
+                NAME(fetch)(image + v->h * pitch, v->h * pitch, p, v->oh);
+        }
+    }
 }
 
 static int NAME(correlate_bands)(const void *context, ptrdiff_t first_band, ptrdiff_t past_band) {
     const Correlation *all = context;
     const Geometry *v = all->v;
-    const ptrdiff_t columns = all->w->columns, bands = all->bands, down = v->spread_h, step = v->spread_w;
-    const ptrdiff_t pitch = v->pw * v->c, image_size = v->h * v->w * v->c, o = v->groups * columns;
-    const ptrdiff_t high = NAME(height)((v->ow + step - 1) / step), most = all->w->kh * all->w->kw;
-    const int pairs = columns <= LANES || 2 * high <= MR; /* two rows of windows in one tile */
-    const REAL *x = v->images, *image = NULL;
-    REAL *y = v->windows;
-    const size_t plane_size = PLANE_SIZE(v);
-    Segment *seg = v->team.scratch(1, (size_t)most * sizeof(Segment) + plane_size * sizeof(REAL));
+    const ptrdiff_t bands = all->bands, kw = all->w->kw, depth = all->w->depth;
+    Segment *seg = v->team.scratch(1, (size_t)kw * (sizeof(Segment) + (size_t)depth * sizeof(unsigned)));
     if (!seg) return -1;
-    REAL *plane = (REAL *)(seg + most);
-    memset(plane, 0, plane_size * sizeof(REAL));
-    ptrdiff_t at_work = -1;
+    unsigned *seen = (unsigned *)(seg + kw);
     const uint64_t before = mg_flush_on();
     for (ptrdiff_t work = first_band; work < past_band; work++) {
         const ptrdiff_t n = work / bands, band = work % bands;
-        if (n != at_work) image = x + n * image_size;
-        if (n != at_work && plane_size) image = NAME(fill_plane)(v, image, plane);
-        at_work = n;
         const ptrdiff_t first = v->oh * band / bands, past = v->oh * (band + 1) / bands;
-        const ptrdiff_t across = step < v->ow ? step : v->ow, tall = down < past - first ? down : past - first;
-        for (ptrdiff_t phase = 0; phase < tall * across; phase++) {
-            const ptrdiff_t q = phase % across, count = NAME(list_segments)(all, first + phase / across, q, seg);
-            for (ptrdiff_t i = first + phase / across, rows; i < past; i += rows * down) {
-                const ptrdiff_t r = i / down * v->sh, s = NAME(above)(seg, count, -r);
-                Tile t;
-                t.seg = seg + s;
-                t.segments = NAME(above)(seg, count, v->h - r) - s;
-                rows = 1;
-                if (pairs && i + down < past /* if they meet the same: bits do not depend on bands */
-                    && NAME(above)(seg, count, -r - v->sh) == s
-                    && NAME(above)(seg, count, v->h - r - v->sh) == s + t.segments)
-                    rows = 2;
-                t.ra = v->sw * v->c;
-                t.ca = 1;
-                t.rc = step * o;
-                t.ja = v->sh * pitch;
-                t.jc = down * v->ow * o;
-                t.accumulate = 0;
-                const REAL *from = image + r * pitch;
-                REAL *to = y + ((n * v->oh + i) * v->ow + q) * o;
-                NAME(all_columns)(all, &t, rows, (v->ow - q + step - 1) / step, from, to);
-                if (q > 0 || n + 1 == v->n) continue;
-                for (ptrdiff_t p = i; p < i + rows * down; p += down)
-                    NAME(fetch)(x + (n + 1) * image_size, image_size, p, v->oh);
-            }
-        }
+        const ptrdiff_t across = v->spread_w < v->ow ? v->spread_w : v->ow;
+        for (ptrdiff_t i = first; i < past && i < first + v->spread_h; i++)
+            for (ptrdiff_t q = 0; q < across; q++) NAME(correlate_phase)(all, n, i, past, q, seg, seen);
     }
     mg_flush_off(before);
     return 0;
@@ -315,24 +321,25 @@ static int NAME(correlate)(const Geometry *v, const Weights *w) {
     const REAL *weights = w->entries, *bias = w->bias;
     const ptrdiff_t groups = v->groups, columns = w->columns;
     const ptrdiff_t padded = PADDED(columns), K = w->kh * w->kw * w->depth;
-    const int side_by_side = groups == 1 && v->spread_w % v->dw == 0 && v->spread_w / v->dw < w->kw;
-    const ptrdiff_t period = side_by_side ? v->spread_w / v->dw : w->kw;
+    ptrdiff_t period_h = 1, period_w = 1;
+    while (period_h < w->kh && period_h * v->dh % v->spread_h) period_h++;
+    while (period_w < w->kw && period_w * v->dw % v->spread_w) period_w++;
     REAL *packed = v->team.scratch(0, ((size_t)(groups * padded * (K + 1)) + NV * LANES) * sizeof(REAL));
     if (!packed) return -1;
     REAL *padded_bias = packed + groups * padded * K;
     for (ptrdiff_t g = 0; g < groups; g++) {
-        NAME(pack_weights)(w, period, weights + g * w->s_group, packed + g * padded * K);
+        NAME(pack_weights)(w, period_w, weights + g * w->s_group, packed + g * padded * K);
         if (bias)
             for (ptrdiff_t j = 0; j < padded; j++)
                 padded_bias[g * padded + j] = j < columns ? bias[g * columns + j] : 0;
     }
     /* so many bands of rows per image that every thread has work, also for a single image */
     const ptrdiff_t most = 4 * v->team.threads, bands = v->n >= most ? 1 : v->oh < most ? v->oh : most;
-    const Correlation all = {v, w, period, packed, bias ? padded_bias : NULL, bands};
+    const Correlation all = {v, w, period_h, period_w, packed, bias ? padded_bias : NULL, bands};
     return run_parts(v->team, NAME(correlate_bands), &all, v->n * bands);
 }
 
-/* db[j] += sum over the pixels of an image of g[p, j], pixel by pixel. */
+/* db[j] += sum over pixels of g[p, j], one by one. */
 static void NAME(add_pixels)(ptrdiff_t pixels, ptrdiff_t o, const REAL *g, REAL *db) {
     ptrdiff_t j = 0;
     for (; j + 2 * LANES <= o; j += 2 * LANES) {
@@ -361,46 +368,65 @@ static void NAME(add_pixels)(ptrdiff_t pixels, ptrdiff_t o, const REAL *g, REAL 
 typedef struct {
     const Geometry *v;
     const Weights *w;
-    const Segment *seg; /* one for every row of windows */
+    const Segment *seg; /* one for every tile across kw depth rows of dw */
+    ptrdiff_t images;   /* so many at once */
     int whole_rows;     /* the rows of one ki lie side by side in the image: dw has blocks of kw depth rows */
     ptrdiff_t rows, high, heights;         /* rows of a block of dw, of a tile, and how many tiles that makes */
     ptrdiff_t deep, blocks, panels, parts; /* ki in one tile; blocks, panels of columns; parts */
 } Gradient;
 
-/* Tile number `item` of dw += what one image adds. image: its pixel (0, 0); g: the gradient of its windows, a row of rb
- * numbers for each, of which those of group q begin at q apart. */
-static void NAME(gradient_tile)(const Gradient *all, ptrdiff_t item, const REAL *image, const REAL *g, ptrdiff_t rb,
-                                ptrdiff_t apart) {
+/* Blocks from, ... of a tile += what rows first .. past - 1 of windows add. */
+static void NAME(add_layers)(const Tile *all, ptrdiff_t mr, int nv, int from, int blocks, ptrdiff_t first,
+                             ptrdiff_t past) {
+    if (first >= past) return;
+    Tile t = *all;
+    t.layers = past - first;
+    t.a += first * t.la + from * t.ja;
+    t.b += first * t.lb * t.rb;
+    t.c += from * t.jc;
+    NAME(tiles)[mr - 1][blocks - 1][nv - 1](&t);
+}
+
+/* Tile number `item` of dw += what some images add. image: pixel (0, 0) of the first; g: the gradient of the windows, a
+ * row of rb numbers for each, of which those of group q begin at q apart. */
+static void NAME(gradient_tile)(const Gradient *all, ptrdiff_t item, ptrdiff_t images, const REAL *image, const REAL *g,
+                                ptrdiff_t rb, ptrdiff_t apart) {
     const Geometry *v = all->v;
     const ptrdiff_t kh = all->w->kh, kw = all->w->kw, columns = all->w->columns, wide = NV * LANES;
-    const ptrdiff_t depth = v->c / v->groups, o = v->groups * columns, pitch = v->pw * v->c;
-    const ptrdiff_t m = item % all->heights * all->high, block = item / all->heights % all->blocks;
+    const ptrdiff_t depth = v->c / v->groups, o = v->groups * columns, pitch = v->w * v->c;
+    const ptrdiff_t m = item % all->heights, block = item / all->heights % all->blocks;
     const ptrdiff_t first = item / all->heights / all->blocks % all->panels * wide;
     const ptrdiff_t q = item / all->heights / all->blocks / all->panels;
     const ptrdiff_t ki = (all->whole_rows ? block : block / kw) * all->deep, kj = all->whole_rows ? 0 : block % kw;
-    const ptrdiff_t mr = all->rows - m < all->high ? all->rows - m : all->high;
-    const ptrdiff_t last = ki + all->deep < kh ? ki + all->deep - 1 : kh - 1;
-    ptrdiff_t s = 0, past_s = v->oh; /* rows of windows that see pixels through ki .. last */
-    while (s < past_s && s * v->sh + last * v->dh < v->top) s++;
-    while (s < past_s && (past_s - 1) * v->sh + ki * v->dh - v->top >= v->h) past_s--;
-    Tile t = {.ra = 1, .ca = v->sw * v->c, .rb = rb, .rc = o, .accumulate = 1};
-    t.columns = columns - first < wide ? columns - first : wide;
-    t.a = image + (ki * v->dh - v->top) * pitch + (kj * v->dw - v->left) * v->c + q * depth + m;
+    const ptrdiff_t row = m * all->high, mr = mg_least(all->rows - row, all->high);
+    Tile t = {.ra = 1, .ca = v->sw * v->c, .rb = rb, .rc = o, .segments = 1, .accumulate = 1};
+    t.columns = mg_least(columns - first, wide);
+    const int nv = t.columns <= LANES ? 1 : NV;
+    t.a = image + (ki * v->dh - v->top) * pitch + (kj * v->dw - v->left) * v->c + q * depth + row;
     t.b = g + q * apart + first;
-    t.c = (REAL *)all->w->entries + ((ki * kw + kj) * depth + m) * o + q * columns + first;
-    t.seg = all->seg + s;
-    t.segments = past_s - s;
+    t.c = (REAL *)all->w->entries + ((ki * kw + kj) * depth + row) * o + q * columns + first;
+    t.seg = all->seg + kj * all->heights + m;
+    t.la = v->sh * pitch;
+    t.lb = v->ow;
+    t.images = images;
+    t.ia = v->h * pitch;
+    t.ib = v->oh * v->ow;
     t.ja = v->dh * pitch;
     t.jc = kw * depth * o;
-    NAME(tiles)[mr - 1][last - ki][t.columns <= LANES ? 0 : NV - 1](&t);
+    /* rows of windows that see pixels through ki, and through ki + 1: first those of it alone */
+    const Range one = within(ki * v->dh - v->top, v->sh, v->h, v->oh);
+    Range two = {one.first, one.first};
+    if (all->deep == 2 && ki + 1 < kh) two = within((ki + 1) * v->dh - v->top, v->sh, v->h, v->oh);
+    NAME(add_layers)(&t, mr, nv, 1, 1, two.first, mg_least(two.past, one.first));
+    NAME(add_layers)(&t, mr, nv, 0, 2, mg_most(two.first, one.first), mg_least(two.past, one.past));
+    NAME(add_layers)(&t, mr, nv, 0, 1, mg_most(two.past, one.first), one.past);
 }
 
-/* The gradient of an image's windows with the columns of each group in whole vectors. */
-static void NAME(pad_columns)(const Gradient *all, const REAL *g, REAL *to) {
+/* The gradient of so many windows with the columns of each group in whole vectors. */
+static void NAME(pad_columns)(const Gradient *all, ptrdiff_t windows, const REAL *g, REAL *to) {
     const ptrdiff_t groups = all->v->groups, columns = all->w->columns, padded = PADDED(columns);
-    const ptrdiff_t pixels = all->v->oh * all->v->ow;
     for (ptrdiff_t q = 0; q < groups; q++)
-        for (ptrdiff_t p = 0; p < pixels; p++, to += padded)
+        for (ptrdiff_t p = 0; p < windows; p++, to += padded)
             for (ptrdiff_t j = 0; j < padded; j++) to[j] = j < columns ? g[(p * groups + q) * columns + j] : 0;
 }
 
@@ -413,26 +439,24 @@ static int NAME(correlate_w_tiles)(const void *context, ptrdiff_t first_part, pt
     const ptrdiff_t pixels = v->oh * v->ow, image_size = v->h * v->w * v->c;
     const ptrdiff_t work = v->groups * all->panels * all->blocks * all->heights;
     const ptrdiff_t mine = work * first_part / all->parts, past = work * past_part / all->parts;
-    const size_t plane_size = PLANE_SIZE(v), g_size = padded == columns ? 0 : (size_t)(v->groups * pixels * padded);
-    REAL *plane = v->team.scratch(1, (plane_size + g_size + 1) * sizeof(REAL)), *padded_g = plane + plane_size;
-    if (!plane) return -1;
-    memset(plane, 0, plane_size * sizeof(REAL));
+    const size_t g_size = padded == columns ? 0 : (size_t)(all->images * v->groups * pixels * padded);
+    REAL *padded_g = v->team.scratch(1, (g_size + 1) * sizeof(REAL));
+    if (!padded_g) return -1;
     const uint64_t before = mg_flush_on();
-    for (ptrdiff_t n = 0; n < v->n; n++) {
+    for (ptrdiff_t n = 0, images; n < v->n; n += images) {
+        images = mg_least(all->images, v->n - n);
+        const ptrdiff_t windows = images * pixels, next = n + images, coming = mg_least(images, v->n - next);
         const REAL *image = x + n * image_size, *gn = g + n * pixels * o;
-        if (plane_size) image = NAME(fill_plane)(v, image, plane);
-        if (g_size) NAME(pad_columns)(all, gn, padded_g);
+        if (g_size) NAME(pad_columns)(all, windows, gn, padded_g);
         for (ptrdiff_t item = mine; item < past; item++) {
-            if (n + 1 < v->n) {
-                NAME(fetch)(x + (n + 1) * image_size, image_size, item - mine, past - mine);
-                NAME(fetch)(g + (n + 1) * pixels * o, pixels * o, item - mine, past - mine);
-            }
+            NAME(fetch)(x + next * image_size, coming * image_size, item - mine, past - mine);
+            NAME(fetch)(g + next * pixels * o, coming * pixels * o, item - mine, past - mine);
             if (g_size)
-                NAME(gradient_tile)(all, item, image, padded_g, padded, pixels * padded);
+                NAME(gradient_tile)(all, item, images, image, padded_g, padded, windows * padded);
             else
-                NAME(gradient_tile)(all, item, image, gn, o, columns);
+                NAME(gradient_tile)(all, item, images, image, gn, o, columns);
         }
-        if (db && past_part == all->parts) NAME(add_pixels)(pixels, o, gn, db);
+        if (db && past_part == all->parts) NAME(add_pixels)(windows, o, gn, db);
     }
     mg_flush_off(before);
     return 0;
@@ -448,22 +472,38 @@ static int NAME(correlate_w)(const Geometry *v, const Weights *w) {
     const ptrdiff_t rows = whole_rows ? kw * depth : depth, high = NAME(height)(rows);
     const ptrdiff_t deep = w->columns <= LANES || 2 * high <= MR ? 2 : 1; /* rows of the kernel in one tile */
     const ptrdiff_t steps = (kh + deep - 1) / deep, panels = (w->columns + NV * LANES - 1) / (NV * LANES);
-    Segment *seg = v->team.scratch(0, (size_t)(v->oh + 1) * sizeof(Segment));
+    const ptrdiff_t heights = (rows + high - 1) / high, blocks = whole_rows ? steps : steps * kw;
+    const ptrdiff_t lists = whole_rows ? heights : heights * kw;
+    Segment *seg = v->team.scratch(0, (size_t)lists * (sizeof(Segment) + (size_t)v->ow * sizeof(unsigned)));
     if (!seg) return -1;
-    for (ptrdiff_t s = 0; s < v->oh; s++) seg[s] = (Segment){s * v->sh * v->pw * v->c, s * v->ow, v->ow, s * v->sh};
+    unsigned *seen = (unsigned *)(seg + lists);
+    for (ptrdiff_t l = 0; l < lists; l++, seen += v->ow) {
+        const ptrdiff_t m = l % heights * high, mr = mg_least(rows - m, high);
+        const ptrdiff_t row = (whole_rows ? 0 : l / heights * depth) + m; /* of the kw depth */
+        for (ptrdiff_t j = 0; j < v->ow; j++) {
+            const Range k = within(j * v->sw - v->left, v->dw, v->w, kw);
+            const ptrdiff_t first = mg_most(k.first * depth - row, 0), past = mg_least(k.past * depth - row, mr);
+            seen[j] = bits((Range){first, past});
+        }
+        ptrdiff_t j = 0, past = v->ow;
+        while (j < past && !seen[j]) j++;
+        while (past > j && !seen[past - 1]) past--;
+        seg[l] = (Segment){j * v->sw * v->c, j, past - j, unless_all(seen + j, past - j, mr)};
+    }
     if (!w->add) memset(dw, 0, (size_t)(kh * kw * depth * o) * sizeof(REAL));
     if (db && !w->add_bias) memset(db, 0, (size_t)o * sizeof(REAL));
-    const ptrdiff_t heights = (rows + high - 1) / high, blocks = whole_rows ? steps : steps * kw;
     const ptrdiff_t work = v->groups * panels * blocks * heights;
     const ptrdiff_t parts = v->team.threads < work ? v->team.threads : work;
-    const Gradient all = {v, w, seg, whole_rows, rows, high, heights, deep, blocks, panels, parts};
+    /* a tile is read and written for every so many images: one of 400 windows or more, else as many as have them */
+    const ptrdiff_t images = mg_ceil(400, v->oh * v->ow);
+    const Gradient all = {v, w, seg, images, whole_rows, rows, high, heights, deep, blocks, panels, parts};
     return run_parts(v->team, NAME(correlate_w_tiles), &all, all.parts);
 }
 
+#undef STEP
 #undef Correlation
 #undef Gradient
 #undef PADDED
-#undef PLANE_SIZE
 #undef MR
 #undef NV
 #undef Tile

@@ -61,9 +61,6 @@ typedef struct {
     Team team;
 } Product;
 
-static inline ptrdiff_t mg_least(ptrdiff_t a, ptrdiff_t b) { return a < b ? a : b; }
-static inline ptrdiff_t mg_ceil(ptrdiff_t a, ptrdiff_t b) { return (a + b - 1) / b; }
-
 #define TIGHT_LOOP
 #define BODY "gemm_body.h"
 #include "variants.h"

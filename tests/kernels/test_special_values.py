@@ -121,7 +121,7 @@ def test_a_product_reads_subnormals_and_writes_0_for_them(dtype):
 @compiled
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_convolutions(dtype):
-    """Weights are finite here: what an infinite one does at the border is said in conv.pyx."""
+    """Weights are finite here: for what an infinite one does at the border see tests/minigrad_ext/test_conv.py."""
     rng = np.random.default_rng(2)
     for windows in [(1, 1, 0, 0, 1, 1, 1), (1, 1, 1, 1, 1, 1, 1), (2, 2, 1, 1, 1, 1, 2)]:
         sh, _, top, _, _, _, groups = windows

@@ -131,6 +131,32 @@ def test_one_image_gives_the_same_bits_as_in_a_batch():
 
 
 @compiled
+def test_what_lies_outside_the_image_is_not_multiplied():
+    """0 times an infinite weight would be NaN. All numbers are positive: y, dx, dw are infinite where one of the terms
+    of their sum is, which the twins count, and NaN nowhere; whichever thread computes them."""
+    rng = np.random.default_rng(8)
+    for case in range(60):
+        sx, sw, sy, windows = draw(rng, small=case % 3 == 0)
+        for dtype in (np.float32, np.float64):
+            x, w, b, g = [np.abs(a) for a in arrays(rng, sx, sw, sy, dtype)]
+            w[rng.random(w.shape) < 1 / w.size**0.5] = np.inf
+            infinite_g = np.where(rng.random(g.shape) < 1 / (g.size + 1)**0.5, np.inf, g).astype(dtype)
+            results = []
+            for count in (1, 3):
+                kernels.set_num_threads(count)
+                y, dx, _, _ = run("compiled", x, w, b, g, windows, case % 2)
+                _, _, dw, _ = run("compiled", x, w, b, infinite_g, windows, 0)
+                results.append([a.tobytes() for a in (y, dx, dw)])
+            assert results[0] == results[1]
+            ones, none = [np.ones(shape) for shape in (sx, sw, sy)], np.zeros(sw[3])
+            met, met_x, _, _ = run("numpy", ones[0], np.isinf(w) * 1.0, none, ones[2], windows, 0)
+            _, _, met_w, _ = run("numpy", ones[0], ones[1], none, np.isinf(infinite_g) * 1.0, windows, 0)
+            for got, terms in ((y, met), (dx, met_x), (dw, met_w)):
+                np.testing.assert_array_equal(np.isinf(got), terms > 0)
+                assert not np.isnan(got).any()
+
+
+@compiled
 @pytest.mark.parametrize("dilation", [1, 2, 3])
 @pytest.mark.parametrize("stride", range(1, 7))
 def test_the_gradient_of_x_behind_every_stride(stride, dilation):
