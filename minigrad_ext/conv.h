@@ -19,7 +19,7 @@
  * spread is 1: the gradient of a convolution with a stride spreads. */
 typedef struct {
     ptrdiff_t n, h, w, c, groups; /* images */
-    ptrdiff_t oh, ow; /* windows */
+    ptrdiff_t oh, ow;             /* windows */
     ptrdiff_t sh, sw, dh, dw, spread_h, spread_w, top, left;
     Team team;
     void *images, *windows; /* windows (n, oh, ow, o): written; for the gradient of the weights read */

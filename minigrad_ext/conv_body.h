@@ -287,8 +287,8 @@ static void NAME(correlate_phase)(const Correlation *all, ptrdiff_t n, ptrdiff_t
             const Range see = within(r, apart, v->h, most), below = within(r + v->sh, apart, v->h, most);
             rows = pairs && i + down < past && see.first == below.first && see.past == below.past ? 2 : 1;
             t.layers = see.past - see.first;
-            NAME(all_columns)(all, &t, mr, rows, image + (r + see.first * apart) * pitch + from * v->c,
-                              ki + see.first * period_h, y + (i * v->ow + q + j * step) * o);
+            const REAL *a = image + (r + see.first * apart) * pitch + from * v->c;
+            NAME(all_columns)(all, &t, mr, rows, a, ki + see.first * period_h, y + (i * v->ow + q + j * step) * o);
             if (q > 0 || j > 0 || n + 1 == v->n) continue;
             for (ptrdiff_t p = i; p < i + rows * down; p += down)
                 NAME(fetch)(image + v->h * pitch, v->h * pitch, p, v->oh);

@@ -1,7 +1,7 @@
 /* Pooling for one instruction set and one width; pool.h includes this text for each, with LANES numbers in a vector.
- * The loops over the channels are plain C that the compiler vectorises, but for one: writing to four places at once,
- * where the preparations of its own code cost more than the 16 channels. The parts of a kernel are images (scatter,
- * gather, avg_pool_x) or rows of windows (max_pool, avg_pool). */
+ * Some loops over the channels are plain C that the compiler vectorises; those over any window, and the one that writes
+ * to four places at once, are not: its preparations cost more than the 16 channels. The parts of a kernel are images
+ * (scatter, gather, avg_pool_x) or rows of windows (max_pool, avg_pool). */
 
 #ifndef MG_PLAIN_C
 typedef int32_t NAME(places) __attribute__((vector_size(LANES * sizeof(int32_t)), aligned(sizeof(int32_t)), may_alias));
@@ -9,25 +9,41 @@ static const wholes NAME(lane) = {MG_PASTE(FIRST, LANES)};
 #endif
 
 /* Maximum over window [r0, r1) x [s0, s1) for all channels. The first of equals wins, a NaN beats every number. */
-static void NAME(max_window)(const REAL *MG_RESTRICT image, ptrdiff_t w, ptrdiff_t c, ptrdiff_t r0, ptrdiff_t r1,
-                             ptrdiff_t s0, ptrdiff_t s1, REAL *MG_RESTRICT y, int32_t *MG_RESTRICT index) {
+static void NAME(max_window)(const REAL *image, ptrdiff_t w, ptrdiff_t c, ptrdiff_t r0, ptrdiff_t r1, ptrdiff_t s0,
+                             ptrdiff_t s1, REAL *y, int32_t *index) {
     const ptrdiff_t start = (r0 * w + s0) * c;
-    for (ptrdiff_t k = 0; k < c; k++) {
-        y[k] = image[start + k];
-        index[k] = (int32_t)(start + k);
-    }
-    for (ptrdiff_t r = r0; r < r1; r++)
-        for (ptrdiff_t s = s0; s < s1; s++) {
-            const ptrdiff_t at = (r * w + s) * c;
-            if (at == start) continue;
-            for (ptrdiff_t k = 0; k < c; k++) {
-                REAL best = y[k];
-                int32_t where = index[k];
-                CONTEST(image[at + k], (int32_t)(at + k));
-                y[k] = best;
-                index[k] = where;
+    ptrdiff_t k = 0;
+#ifndef MG_PLAIN_C
+    for (; k + LANES <= c; k += LANES) {
+        vec best = LOAD(image + start + k);
+        wholes where = NAME(lane) + (WHOLE)(start + k);
+        for (ptrdiff_t r = r0; r < r1; r++) {
+            ONE_BY_ONE
+            for (ptrdiff_t s = s0; s < s1; s++) {
+                const ptrdiff_t at = (r * w + s) * c + k;
+                const vec x = LOAD(image + at);
+                const wholes wins = ~(x <= best) & (best == best);
+                best = (vec)(((wholes)x & wins) | ((wholes)best & ~wins));
+                where = ((NAME(lane) + (WHOLE)at) & wins) | (where & ~wins);
             }
         }
+        STORE(y + k, best);
+        *(NAME(places) *)(index + k) = __builtin_convertvector(where, NAME(places));
+    }
+#endif
+    for (; k < c; k++) {
+        REAL best = image[start + k];
+        int32_t where = (int32_t)(start + k);
+        for (ptrdiff_t r = r0; r < r1; r++) {
+            ONE_BY_ONE
+            for (ptrdiff_t s = s0; s < s1; s++) {
+                const ptrdiff_t at = (r * w + s) * c + k;
+                CONTEST(image[at], (int32_t)at);
+            }
+        }
+        y[k] = best;
+        index[k] = where;
+    }
 }
 
 /* The same for 2 x 2: one pass, four rows of channels. */

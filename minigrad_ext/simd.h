@@ -32,10 +32,10 @@
 #define UNROLL
 #endif
 
-/* Before a loop over what is left behind whole vectors: numbers one by one. Preparing for more of them, as clang would,
-   costs more than the loop. */
+/* Before a loop of few rounds, like that over what is left behind whole vectors: one by one. Preparing for more of
+   them, as clang would, costs more than the loop. */
 #ifdef __clang__
-#define ONE_BY_ONE _Pragma("clang loop vectorize(disable)")
+#define ONE_BY_ONE _Pragma("clang loop vectorize(disable) unroll(disable)")
 #else
 #define ONE_BY_ONE
 #endif
