@@ -274,13 +274,13 @@ class Copy:
             if (ROOT / name).is_file():
                 (self.folder / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(ROOT / name, self.folder / name)
-        self.built = [path for path in (ROOT / "minigrad_ext").iterdir()        # the engine's own text is what runs
+        self.built = [path for package in ("minigrad", "minigrad_ext") for path in (ROOT / package).rglob("*")
                       if path.suffix in (".so", ".pyd") or path.name == "built_from.txt"]
         self.restore()
 
     def restore(self):
         for path in self.built:
-            shutil.copy2(path, self.folder / "minigrad_ext" / path.name)
+            shutil.copy2(path, self.folder / path.relative_to(ROOT))
 
     def run(self, command, seconds, **environment):
         """(how the command ended, its last lines); it and what it started are ended after `seconds`."""
@@ -315,6 +315,9 @@ class Copy:
         original = path.read_text()
         path.write_text(mutant.applied(original))
         try:
+            for compiled in path.parent.glob(f"{path.stem}.*"):      # of the engine: its text is what runs
+                if path.suffix == ".py" and compiled.suffix in (".so", ".pyd"):
+                    compiled.unlink()
             if path.suffix != ".py":
                 names = families(mutant.file)
                 for name in names:

@@ -220,6 +220,8 @@ def test_a_picture_shows_the_start_the_goal_and_every_method_in_a_panel_of_its_f
     assert all(ax.get_xscale() == ax.get_yscale() == "log" for ax in axes.flat)
     assert axes[1, 0].get_ylim() == (pytest.approx(1 / 1.3), pytest.approx(4.5))
     assert "75 %" in [text.get_text() for text in axes[2, 0].texts]
+    goals = [[line for line in ax.lines if set(line.get_ydata()) == {75}] for ax in axes.flat]
+    assert [len(found) for found in goals] == 6 * [0] + 3 * [1]                 # among errors, not among losses
     few = figures.Figure(layout="constrained")
     report.picture(few, "mlp", rows[:3], {"digits": 100, "passes": 10, "marks": 4}, error=75)
     assert len(few.axes) == 3

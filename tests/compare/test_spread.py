@@ -1,6 +1,7 @@
 """Many runs on any Executor: each is made once, what is done is kept, and nobody minds who runs them."""
 import json
 import operator
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -32,6 +33,22 @@ def test_spread_keeps_what_was_done_when_a_job_fails(tmp_path):
         spread(fails_at_5, [{"x": x} for x in range(8)], tmp_path, executor)
     kept = [json.loads(path.read_text())["result"] for path in tmp_path.iterdir()]
     assert set(kept) >= {0, 1, 2, 3} and 5 not in kept
+
+
+def test_what_was_not_begun_when_a_job_fails_is_called_off(tmp_path):
+    begun, over = [], threading.Event()
+
+    def job(x):
+        if x == 0:
+            raise ArithmeticError("0")
+        begun.append(x)
+        over.wait(30)
+
+    with ThreadPoolExecutor(1) as executor:
+        with pytest.raises(ArithmeticError):
+            spread(job, [{"x": x} for x in range(8)], tmp_path, executor)
+        over.set()
+    assert begun in ([], [1])                                   # that one may have begun before the news came
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "3", '{"job": {"x": 2}, "result": 1}', '{"result": 1}', "\x00"])

@@ -199,7 +199,9 @@ class SAM(Momentum):
         """One step on J; a gradient that was taken before cannot be used."""
         if J is None:
             raise ValueError("SAM.step: takes two gradients of an objective: step(J), J = Objective(model, loss, x, y)")
-        return super().step(J)
+        step = super().step(J)
+        step.evaluations = 2
+        return step
 
     def evaluate(self, J: Any, theta: Array) -> tuple[float, Array]:
         value, g = super().evaluate(J, theta)

@@ -293,6 +293,22 @@ def test_sam_wants_an_objective_and_fit_gives_it_one():
     assert opt.k == 40 and J.value() < 0.7 * before
 
 
+def test_sam_climbs_by_the_radius_of_the_step_and_counts_both_gradients():
+    seen = []
+
+    class J:
+        value = staticmethod(lambda theta: 0.0)
+
+        @staticmethod
+        def grad(theta):
+            seen.append(theta[0])
+            return np.array([2.0])
+    opt = optim.SAM(np.zeros(1), lr=0.0, radius=lambda k: k / 10)
+    assert [opt.step(J).evaluations for _ in range(3)] == [2, 2, 2]
+    assert seen == pytest.approx([0, 0.1, 0, 0.2, 0, 0.3])
+    assert optim.SGD(np.zeros(1), lr=0.0).step(J).evaluations == 1
+
+
 @WIDTHS
 def test_sam_climbs_by_the_radius_whatever_the_size_of_the_gradient(dtype):
     for size in (1e-20, 1.0, 1e15):
