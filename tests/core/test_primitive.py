@@ -1,4 +1,6 @@
 """How an op is made, and the dtype of every result and gradient: numbers of any kind never widen float32."""
+from decimal import Decimal
+
 import numpy as np
 import pytest
 
@@ -240,3 +242,10 @@ def test_an_unaligned_constant_is_as_good_as_its_copy(name, swap):
         (y * y).sum().backward()
         gradients.append(x.grad)
     np.testing.assert_array_equal(*gradients)
+
+
+@pytest.mark.parametrize("argument, found", [({}, "dict"), (None, "NoneType"), (Decimal(1), "decimal.Decimal")])
+def test_what_is_no_argument_is_named_with_its_module_if_it_has_one(argument, found):
+    """Another library's Tensor is not to be taken for ours."""
+    with pytest.raises(ValueError, match=f"add: argument 1 must be a Tensor, an array or a number, got {found}$"):
+        ops.add(leaf(), argument)

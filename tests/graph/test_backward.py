@@ -121,6 +121,9 @@ def test_the_page_is_complete_and_needs_no_network(tmp_path):
     assert len(ids) == len(set(ids)) == 4 + 4 + 2                        # ops, parameters, data
     assert {one["id"] for step in data["steps"] for one in [step, *step["gives"]]} <= set(ids)
     assert all(end in ids for end in re.findall(r'data-(?:from|to)="(\w+)"', page))
+    boxes = re.findall(r'<g class="(\w+)" id="\w+"><rect .*? height="(\d+)" rx="(\d+)"', page)
+    assert {(kind, int(round_) / int(high)) for kind, high, round_ in boxes if kind == "op"} == {("op", 0.5)}
+    assert len(boxes) == 10 and all(int(round_) < int(high) / 5 for kind, high, round_ in boxes if kind != "op")
 
 
 def test_the_numbers_of_the_page_are_the_gradients():

@@ -167,6 +167,17 @@ def test_a_part_of_theta_names_itself_also_at_either_end(start, stop):
     assert list(np.flatnonzero(theta == -2)) == list(range(start, stop))
 
 
+@pytest.mark.parametrize("part", [lambda whole: whole[1:4], lambda whole: whole[6:9], lambda whole: whole[:2],
+                                  lambda whole: whole[8:],
+                                  lambda whole: whole.view(np.uint8)[28:44].view(np.float64)],
+                         ids=["begins before", "ends behind", "before", "behind", "between two elements"])
+def test_what_reaches_beyond_theta_is_no_part(part):
+    """theta lies inside of a larger array, of which the group is a part, too."""
+    whole = np.zeros(10)
+    with pytest.raises(ValueError, match="not part of the optimizer's theta"):
+        optim.SGD(whole[2:8], lr=1.0, groups=[dict(params=part(whole), lr=2.0)])
+
+
 def test_every_second_element_is_no_part():
     """It shares theta's memory, but a group is intervals: these would be the first three elements."""
     theta = np.zeros(6)
