@@ -14,17 +14,22 @@
 #include <immintrin.h>
 #endif
 
-/* MG_ZIP(LOW, 4, a, b) is a0 b0 a1 b1; HIGH: a2 b2 a3 b3. Not defined where the compiler cannot say it. */
+/* MG_WEAVE(LOW, f32, 4, a, b) is a0 b0 a1 b1, HIGH: a2 b2 a3 b3; of longer vectors that of every 128 bits. Not defined
+   where the compiler cannot say it. */
 #if !defined(MG_PLAIN_C) && (defined(__clang__) || __GNUC__ >= 12)
-#define MG_ZIP(half, numbers, a, b) __builtin_shufflevector(a, b, MG_PASTE(half, numbers))
-#define LOW_2 0, 2
-#define HIGH_2 1, 3
-#define LOW_4 0, 4, 1, 5
-#define HIGH_4 2, 6, 3, 7
-#define LOW_8 0, 8, 1, 9, 2, 10, 3, 11
-#define HIGH_8 4, 12, 5, 13, 6, 14, 7, 15
-#define LOW_16 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23
-#define HIGH_16 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31
+#define MG_WEAVE(half, width, lanes, a, b) __builtin_shufflevector(a, b, MG_PASTE(MG_PASTE(half, width), lanes))
+#define LOW_f64_2 0, 2
+#define HIGH_f64_2 1, 3
+#define LOW_f64_4 0, 4, 2, 6
+#define HIGH_f64_4 1, 5, 3, 7
+#define LOW_f64_8 0, 8, 2, 10, 4, 12, 6, 14
+#define HIGH_f64_8 1, 9, 3, 11, 5, 13, 7, 15
+#define LOW_f32_4 0, 4, 1, 5
+#define HIGH_f32_4 2, 6, 3, 7
+#define LOW_f32_8 0, 8, 1, 9, 4, 12, 5, 13
+#define HIGH_f32_8 2, 10, 3, 11, 6, 14, 7, 15
+#define LOW_f32_16 0, 16, 1, 17, 4, 20, 5, 21, 8, 24, 9, 25, 12, 28, 13, 29
+#define HIGH_f32_16 2, 18, 3, 19, 6, 22, 7, 23, 10, 26, 11, 27, 14, 30, 15, 31
 #endif
 
 #define MOST_SUMS 32 /* accumulators of the largest tile */
@@ -43,6 +48,8 @@
     (512 << 10)       /* a block of rows of A, DEEP long or shorter: it stays in L2 while it meets the panels */
 #define MOST_ROWS 224 /* of a block: whole tiles of 8, 14 and 4 rows */
 #define PANELS_BYTES (2 << 20) /* the panels of B of one pass */
+#define FAR_ROWS 64            /* rows of a far B that are read beside each other */
+#define SUMS_BYTES (128 << 10) /* of few rows of C, carried from piece to piece */
 #endif
 
 /* A (m, k), B (k, n), C (m, n), strides in items. Bias entry (i, j) is at bias[i bi + j bj], or bias is NULL. add: C is

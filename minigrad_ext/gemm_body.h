@@ -23,48 +23,65 @@ static int NAME(pack_a)(const Product *g, ptrdiff_t m, ptrdiff_t panels) {
            && ((((g->ca != 1 && g->ra != 1) || apart % 4096 == 0) && panels >= 3) || (far && panels >= 2));
 }
 
+/* Is a matrix of so many entries one that no cache holds? */
+static int NAME(is_far)(ptrdiff_t rows, ptrdiff_t columns) {
+    return (double)rows * (double)columns * sizeof(REAL) > FAR_BYTES;
+}
+
 /* One pass over rows [i0, i1) and columns [j0, j1) of C: entries p0 ... p0 + DEEP of k. 0, or -1: no memory. */
 static int NAME(pass)(const Product *g, ptrdiff_t i0, ptrdiff_t i1, ptrdiff_t j0, ptrdiff_t j1, ptrdiff_t p0) {
     const ptrdiff_t k = mg_least(DEEP, g->k - p0), m = i1 - i0;
-    const int direct = NAME(lies_well)(g, m), last = p0 + k == g->k;
+    const int direct = NAME(lies_well)(g, m), few = m <= TALL_ROWS, far = direct && few && NAME(is_far)(g->k, g->n);
+    const int last = p0 + k == g->k;
     /* a few rows more than a tile has meet two vectors at once, all of them together */
-    const ptrdiff_t wide = m > TILE_ROWS && m <= TALL_ROWS ? 2 * LANES : PANEL;
+    const ptrdiff_t wide = m > TILE_ROWS && few ? 2 * LANES : PANEL;
     /* rows of a block: all for a single panel; few where there is little to add, so that C is written row by row */
     const ptrdiff_t most = k < 32 ? 2 * TILE_ROWS : mg_least(MOST_ROWS, ROWS_BYTES / (k * (ptrdiff_t)sizeof(REAL)));
     const ptrdiff_t high = j1 - j0 <= wide ? m : most / TILE_ROWS * TILE_ROWS;
-    REAL *panels = g->team.scratch(0, (size_t)(k * ((direct ? PANEL : j1 - j0) + LANES)) * sizeof(REAL));
-    REAL *rows = NULL;
+    const int packs_a = NAME(pack_a)(g, m, mg_ceil(j1 - j0, wide));
+    /* of a B that comes from memory few rows at a time are read, along their length, and the sums carried on */
+    const ptrdiff_t piece = far && !packs_a ? FAR_ROWS : k;
+    const ptrdiff_t packed = mg_least(piece, k) * ((direct || few ? PANEL : j1 - j0) + LANES);
+    const ptrdiff_t carried = piece < k ? m * (j1 - j0 + 2 * LANES) : 0;
+    REAL *panels = g->team.scratch(0, (size_t)(packed + carried) * sizeof(REAL)), *rows = NULL;
     if (!panels) return -1;
-    Strip t = {.k = k, .ra = g->ra, .ca = g->ca, .rc = g->rc, .cc = g->cc, .bi = g->bi, .bj = g->bj};
+    Strip t = {.ra = g->ra, .ca = g->ca, .rc = g->rc, .cc = g->cc, .bi = g->bi, .bj = g->bj, .far = far};
     t.add = g->add || p0 > 0;
-    t.far = direct && m <= TALL_ROWS && (double)k * (double)g->n * sizeof(REAL) > FAR_BYTES;
-    if (NAME(pack_a)(g, m, mg_ceil(j1 - j0, wide))) {
+    if (packs_a) {
         rows = g->team.scratch(1, (size_t)(k * high) * sizeof(REAL));
         if (!rows) return -1;
         t.block = TILE_ROWS;
     }
     for (ptrdiff_t i = i0; i < i1; i += high) {
         t.m = mg_least(high, i1 - i);
-        t.a = (const REAL *)g->a + i * g->ra + p0 * g->ca;
+        const REAL *a = (const REAL *)g->a + i * g->ra + p0 * g->ca;
         if (rows) {
-            NAME(pack_rows)(t.m, k, t.a, g->ra, g->ca, rows);
-            t.a = rows;
+            NAME(pack_rows)(t.m, k, a, g->ra, g->ca, rows);
+            a = rows;
         }
-        REAL *panel = panels;
-        for (ptrdiff_t j = j0; j < j1; j += t.nr) {
-            t.nr = mg_least(wide, j1 - j);
-            if (direct && t.nr > LANES) t.nr = t.nr / LANES * LANES; /* whole vectors; the rest is packed below */
-            t.b = (const REAL *)g->b + p0 * g->rb + j * g->cb;
-            t.rb = g->rb;
-            if (!direct || t.nr % LANES) {
-                if (i == i0) NAME(pack)(k, t.nr, t.b, g->rb, g->cb, panel);
-                t.b = panel;
-                t.rb = mg_ceil(t.nr, LANES) * LANES;
-                if (high < m) panel += k * t.rb; /* other rows will meet it too */
+        for (ptrdiff_t p = 0; p < k; p += t.k) {
+            t.k = mg_least(piece, k - p);
+            t.a = a + p * (rows ? TILE_ROWS : g->ca);
+            t.sums = panels + packed;
+            t.begun = p > 0;
+            t.open = p + t.k < k;
+            REAL *panel = panels;
+            for (ptrdiff_t j = j0; j < j1; j += t.nr) {
+                t.nr = mg_least(wide, j1 - j);
+                if (direct && t.nr > LANES) t.nr = t.nr / LANES * LANES; /* whole vectors; the rest is packed below */
+                t.b = (const REAL *)g->b + (p0 + p) * g->rb + j * g->cb;
+                t.rb = g->rb;
+                if (!direct || t.nr % LANES) {
+                    if (i == i0) NAME(pack)(t.k, t.nr, t.b, g->rb, g->cb, panel);
+                    t.b = panel;
+                    t.rb = mg_ceil(t.nr, LANES) * LANES;
+                    if (high < m) panel += t.k * t.rb; /* other rows will meet it too */
+                }
+                t.c = (REAL *)g->c + i * g->rc + j * g->cc;
+                t.bias = last && g->bias ? (const REAL *)g->bias + i * g->bi + j * g->bj : NULL;
+                NAME(strip)(&t);
+                t.sums += m * mg_ceil(t.nr, LANES) * LANES;
             }
-            t.c = (REAL *)g->c + i * g->rc + j * g->cc;
-            t.bias = last && g->bias ? (const REAL *)g->bias + i * g->bi + j * g->bj : NULL;
-            NAME(strip)(&t);
         }
     }
     return 0;
@@ -104,7 +121,9 @@ static int NAME(some_parts)(const void *context, ptrdiff_t first, ptrdiff_t past
     const ptrdiff_t i0 = by_rows ? first * cut->rows : 0, i1 = by_rows ? mg_least(g->m, past * cut->rows) : g->m;
     const ptrdiff_t j0 = by_rows ? 0 : first * cut->columns;
     const ptrdiff_t j1 = by_rows ? g->n : mg_least(g->n, past * cut->columns);
-    const ptrdiff_t wide = PANELS_BYTES / (mg_least(DEEP, g->k) * (ptrdiff_t)sizeof(REAL)) / PANEL * PANEL;
+    const ptrdiff_t size = sizeof(REAL), deep = mg_least(DEEP, g->k);
+    const ptrdiff_t most = i1 - i0 <= TALL_ROWS ? SUMS_BYTES / ((i1 - i0) * size) : PANELS_BYTES / (deep * size);
+    const ptrdiff_t wide = most / PANEL * PANEL;
     const uint64_t before = mg_flush_on();
     int failed = 0;
     if (cut->outer)
@@ -122,7 +141,7 @@ static int NAME(some_parts)(const void *context, ptrdiff_t first, ptrdiff_t past
 /* Multiply-adds of vectors, and what packing and storing cost beside them. */
 static double NAME(cost)(const Product *g) {
     const double m = (double)g->m, n = (double)g->n, k = (double)g->k;
-    const double sums = m * k * (double)mg_ceil(g->n, LANES);
+    const double sums = m * k * (HALVES ? (double)mg_ceil(2 * g->n, LANES) / 2 : (double)mg_ceil(g->n, LANES));
     const double packing = NAME(lies_well)(g, g->m) ? 0
                            : g->cb == 1             ? k * n / LANES * 2
                            : g->rb == 1             ? 0.375 * k * n
@@ -166,3 +185,4 @@ static int NAME(gemm)(const Product *given) {
 #undef TILE_ROWS
 #undef TALL_ROWS
 #undef TEN_ROWS
+#undef HALVES

@@ -9,10 +9,12 @@
 #if defined(_MSC_VER) && !defined(__clang__)
 #define MG_RESTRICT __restrict
 #define MG_INLINE static __forceinline
+#define MG_OUTSIDE static __declspec(noinline)
 #define MG_PLAIN_C 1 /* no vector types */
 #else
 #define MG_RESTRICT __restrict__
 #define MG_INLINE static inline __attribute__((always_inline))
+#define MG_OUTSIDE static __attribute__((noinline)) /* its loop wants the registers for itself */
 #endif
 
 #ifdef __GNUC__
@@ -21,6 +23,15 @@
 #else
 #define MG_FETCH(p) ((void)(p))
 #define MG_FETCH_TO_WRITE(p) ((void)(p))
+#endif
+
+/* The compiler no longer knows where x came from, and keeps it in a register of its own. */
+#ifdef __GNUC__
+#define MG_FRESH(x) __asm__("" : "+r"(x))
+#define MG_SELDOM(condition) __builtin_expect(!!(condition), 0)
+#else
+#define MG_FRESH(x) ((void)(x))
+#define MG_SELDOM(condition) (condition)
 #endif
 
 /* Before a loop of constant length: its body as often as that, no loop. */

@@ -131,7 +131,7 @@ MG_INLINE void NAME(across)(const int chains, const int vectors, const ptrdiff_t
                         entries = LOAD_SOME(row + v * LANES, some);
                     else
                         entries = LOAD(row + v * LANES);
-                    if (fetch) MG_FETCH(row + (v + vectors) * LANES);
+                    if (fetch) MG_FETCH(row + (v + vectors + 1) * LANES - 1);
                     sum[q][v] += x[p + q] * entries;
                 }
             }

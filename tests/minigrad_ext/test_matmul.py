@@ -160,23 +160,53 @@ def test_the_product_of_a_column_and_a_row_is_that_of_its_entries(m, n, dtype):
     np.testing.assert_array_equal(out, 1 + exact)
 
 
-@pytest.mark.parametrize("rows", [10, 13])
-def test_few_rows_meet_a_matrix_that_no_cache_holds(rows):
-    """Ten classes of many examples: 17 MB of them, read a panel at a time, with and without the end of the last one."""
+@pytest.mark.parametrize("rows, k, n, dtype", [(3, 784, 5507, "f4"), (6, 1100, 4003, "f4"), (8, 700, 6101, "f4"),
+                                               (10, 784, 5500, "f4"), (13, 784, 5507, "f4"), (2, 1100, 2003, "f8"),
+                                               (10, 1030, 2100, "f8"), (14, 600, 3607, "f8")])
+def test_few_rows_meet_a_matrix_that_no_cache_holds(rows, k, n, dtype):
+    """Ten classes of many examples, from 16 MB on read some rows at a time: the same bits as among forty classes."""
     rng = np.random.default_rng(10)
-    for n in (5500, 5507):
-        a, b = rng.standard_normal((rows, 784)).astype("f4"), rng.standard_normal((784, n)).astype("f4")
-        bits = set()
+    a, b = rng.standard_normal((40, k)).astype(dtype), rng.standard_normal((k, n)).astype(dtype)
+    c, bias = rng.standard_normal((40, n)).astype(dtype), rng.standard_normal(n).astype(dtype)
+    for accumulate, added in ((False, None), (True, bias)):
+        wanted = c.copy()
+        kernel.matmul(a, b, wanted, accumulate, added)
+        some = slice(7, 7 + rows)
         for threads in (1, 2):
             runtime.set_num_threads(threads)
-            for left, right in ((a, b), (b.T, a.T)):
-                out = np.empty((left.shape[0], right.shape[1]), "f4")
-                kernel.matmul(left, right, out)
-                out = out if out.shape == (rows, n) else np.ascontiguousarray(out.T)
-                bits.add(out.tobytes())
-        assert len(bits) == 1
-        bound = 2 * 786 * 2.0**-24 * (np.abs(a.astype("f8")) @ np.abs(b.astype("f8")))
-        assert (np.abs(out - a.astype("f8") @ b.astype("f8")) <= bound).all()
+            raw, out = guarded(c[some], rng)
+            kernel.matmul(a[some], b, out, accumulate, added)
+            np.testing.assert_array_equal(out, wanted[some])
+            assert only_changed_inside(raw, out)
+            if added is None:
+                turned = np.empty((n, rows), dtype)
+                kernel.matmul(b.T, a[some].T, turned)
+                np.testing.assert_array_equal(turned.T, out)
+    exact, room = a.astype("f8") @ b, np.abs(a.astype("f8")) @ np.abs(b)
+    kernel.matmul(a, b, c)
+    assert (np.abs(c - exact) <= 2 * (k + 2) * np.finfo(dtype).eps * room).all()
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+def test_an_entry_has_the_same_bits_in_tiles_of_every_shape(dtype):
+    """Tiles of one to fourteen rows and of half a vector to three: every product of few rows and columns, whichever side
+    is packed or turned, has the bits of its entries in a large one."""
+    rng = np.random.default_rng(11)
+    a, b = rng.standard_normal((64, 37)).astype(dtype), rng.standard_normal((37, 64)).astype(dtype)
+    large = np.empty((64, 64), dtype)
+    kernel.matmul(a, b, large)
+    for m in (2, 3, 4, 5, 7, 8, 9, 10, 13, 14, 15, 17, 24, 31):
+        for n in (2, 3, 4, 5, 6, 8, 9, 10, 12, 13, 16, 17, 20, 24, 25, 33, 40, 48, 56):
+            left, right = laid_out(a[:m], rng), laid_out(b[:, :n], rng)
+            raw, out = guarded(np.ones((m, n), dtype), rng)
+            kernel.matmul(left, right, out)
+            np.testing.assert_array_equal(out, large[:m, :n])
+            kernel.matmul(left, right, out, True)                            # added to what is there
+            np.testing.assert_array_equal(out, large[:m, :n] + large[:m, :n])
+            assert only_changed_inside(raw, out)
+            other_way = np.empty((n, m), dtype)
+            kernel.matmul(right.T, left.T, other_way)
+            np.testing.assert_array_equal(other_way.T, large[:m, :n])
 
 
 @pytest.mark.parametrize("isa", runtime.available())
