@@ -2,7 +2,7 @@
 #ifndef MINIGRAD_PARTS_H
 #define MINIGRAD_PARTS_H
 
-#include <stddef.h>
+#include "simd.h"
 
 /* Computes parts first .. past - 1; 0, or -1 where memory is lacking. Which thread calls it, and with which cut, is
    unknown beforehand: a part must have the same bits wherever it is computed. */
@@ -16,10 +16,11 @@ typedef struct {
     void *(*scratch)(int slot, size_t bytes);
 } Team;
 
-/* For the arithmetic of cutting. */
-static inline ptrdiff_t mg_least(ptrdiff_t a, ptrdiff_t b) { return a < b ? a : b; }
-static inline ptrdiff_t mg_most(ptrdiff_t a, ptrdiff_t b) { return a > b ? a : b; }
-static inline ptrdiff_t mg_ceil(ptrdiff_t a, ptrdiff_t b) { return (a + b - 1) / b; } /* a / b, rounded up */
+/* For the arithmetic of cutting. (Always inlined: gcc calls a function that was compiled for another instruction set.)
+ */
+MG_INLINE ptrdiff_t mg_least(ptrdiff_t a, ptrdiff_t b) { return a < b ? a : b; }
+MG_INLINE ptrdiff_t mg_most(ptrdiff_t a, ptrdiff_t b) { return a > b ? a : b; }
+MG_INLINE ptrdiff_t mg_ceil(ptrdiff_t a, ptrdiff_t b) { return (a + b - 1) / b; } /* a / b, rounded up */
 
 /* Calls work on ranges that make up 0 .. parts - 1, and returns when all are done: 0, or -1 if any failed. */
 static inline int run_parts(Team team, Work work, const void *context, ptrdiff_t parts) {

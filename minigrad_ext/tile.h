@@ -127,7 +127,8 @@ MG_INLINE void NAME(turn)(const REAL *from, ptrdiff_t apart, const ptrdiff_t som
 #endif
 
 /* Stores a tile whose rows lie `wide` apart in `entry`, by columns: C is transposed, its columns are contiguous. */
-static void NAME(put_down)(const Strip *t, ptrdiff_t mr, const REAL *entry, ptrdiff_t wide, REAL *c, const REAL *bias) {
+MG_OUTSIDE void NAME(put_down)(const Strip *t, ptrdiff_t mr, const REAL *entry, ptrdiff_t wide, REAL *c,
+                               const REAL *bias) {
     ptrdiff_t i0 = 0;
 #ifdef MG_WEAVE
     if (t->rc == 1 && (bias == NULL || t->bi == 1))

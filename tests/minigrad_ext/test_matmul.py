@@ -189,8 +189,8 @@ def test_few_rows_meet_a_matrix_that_no_cache_holds(rows, k, n, dtype):
 
 @pytest.mark.parametrize("dtype", ["f4", "f8"])
 def test_an_entry_has_the_same_bits_in_tiles_of_every_shape(dtype):
-    """Tiles of one to fourteen rows and of half a vector to three: every product of few rows and columns, whichever side
-    is packed or turned, has the bits of its entries in a large one."""
+    """One to fourteen rows, half a vector to three: every product of few rows and columns, whichever side is packed or
+    turned, has the bits of its entries in a large one."""
     rng = np.random.default_rng(11)
     a, b = rng.standard_normal((64, 37)).astype(dtype), rng.standard_normal((37, 64)).astype(dtype)
     large = np.empty((64, 64), dtype)
