@@ -40,8 +40,6 @@
 #define PAIR_ROWS 8          /* rows that the product of two vectors is made into */
 #define FAR_BYTES (16 << 20) /* a matrix that no cache holds */
 
-#define OUTER_BYTES (1 << 20) /* a product of a column and a row that is written row by row */
-
 #ifndef DEEP
 #define DEEP 1024 /* k of one pass: the widths of these nets in one (512 costs them 2 to 3 %) */
 #define ROWS_BYTES \

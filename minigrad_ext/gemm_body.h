@@ -87,22 +87,31 @@ static int NAME(pass)(const Product *g, ptrdiff_t i0, ptrdiff_t i1, ptrdiff_t j0
     return 0;
 }
 
-/* Rows i0 to i1 of the product of a column and a row, one after the other (tiles write in eight places at once); past
-   the caches, if they do not hold C. */
-static int NAME(outer)(const Product *g, ptrdiff_t i0, ptrdiff_t i1) {
-    const int far = (double)g->m * (double)g->n * sizeof(REAL) > FAR_BYTES;
-    REAL *copy = g->team.scratch(0, 2 * (size_t)g->n * sizeof(REAL));
+/* A row of an outer product: x b. */
+MG_INLINE void NAME(scaled)(ptrdiff_t n, REAL x, const REAL *MG_RESTRICT b, REAL *MG_RESTRICT row) {
+    ptrdiff_t j = 0;
+    for (; j + LANES <= n; j += LANES) STORE(row + j, 0 + x * LOAD(b + j));
+    for (; j < n; j++) row[j] = 0 + x * b[j];
+}
+
+/* Rows i0 to i1 of columns j0 to j1 of the product of a column and a row, one after the other (tiles write in eight
+   places at once, and take up to three times as long); past the caches, if they do not hold C. What is read of g has
+   names of its own: a store could change g, for all that the compiler knows. */
+static int NAME(outer)(const Product *g, ptrdiff_t i0, ptrdiff_t i1, ptrdiff_t j0, ptrdiff_t j1) {
+    const ptrdiff_t n = j1 - j0, ra = g->ra, rc = g->rc;
+    const REAL *a = (const REAL *)g->a;
+    REAL *c = (REAL *)g->c + j0, *copy = g->team.scratch(0, 2 * (size_t)n * sizeof(REAL));
     if (!copy) return -1;
-    const REAL *b = NAME(in_a_row)(g->n, g->b, g->cb, copy);
-    for (ptrdiff_t i = i0; i < i1; i++) {
-        REAL *c = (REAL *)g->c + i * g->rc, *MG_RESTRICT row = far ? copy + g->n : c;
-        const REAL x = ((const REAL *)g->a)[i * g->ra];
-        ptrdiff_t j = 0;
-        for (; j + LANES <= g->n; j += LANES) STORE(row + j, 0 + x * LOAD(b + j));
-        for (; j < g->n; j++) row[j] = 0 + x * b[j];
-        if (far) mg_stream(c, row, (size_t)g->n * sizeof(REAL));
+    const REAL *b = NAME(in_a_row)(n, (const REAL *)g->b + j0 * g->cb, g->cb, copy);
+    if ((double)g->m * (double)g->n * sizeof(REAL) <= FAR_BYTES) {
+        for (ptrdiff_t i = i0; i < i1; i++) NAME(scaled)(n, a[i * ra], b, c + i * rc);
+        return 0;
     }
-    if (far) mg_streamed();
+    for (ptrdiff_t i = i0; i < i1; i++) {
+        NAME(scaled)(n, a[i * ra], b, copy + n);
+        mg_stream(c + i * rc, copy + n, (size_t)n * sizeof(REAL));
+    }
+    mg_streamed();
     return 0;
 }
 
@@ -111,7 +120,7 @@ static int NAME(outer)(const Product *g, ptrdiff_t i0, ptrdiff_t i1) {
 typedef struct {
     const Product *g;
     ptrdiff_t rows, columns; /* of a part; all of the one and some of the other */
-    int outer;               /* k is 1, and C is large */
+    int outer;               /* k is 1 */
 } Cut;
 
 static int NAME(some_parts)(const void *context, ptrdiff_t first, ptrdiff_t past) {
@@ -127,7 +136,7 @@ static int NAME(some_parts)(const void *context, ptrdiff_t first, ptrdiff_t past
     const uint64_t before = mg_flush_on();
     int failed = 0;
     if (cut->outer)
-        failed = NAME(outer)(g, i0, i1);
+        failed = NAME(outer)(g, i0, i1, j0, j1);
     else if (g->n == 1)
         failed = NAME(times_vector)(g, i0, i1);
     else
@@ -168,14 +177,13 @@ static int NAME(gemm)(const Product *given) {
     h.b = g.a, h.rb = g.ca, h.cb = g.ra;
     h.rc = g.cc, h.cc = g.rc;
     h.bi = g.bj, h.bj = g.bi;
-    const int outer = g.k == 1 && g.cc == 1 && !g.add && !g.bias && g.n * (ptrdiff_t)sizeof(REAL) >= 1024
-                      && (double)g.m * (double)g.n * sizeof(REAL) >= OUTER_BYTES;
+    const int outer = g.k == 1 && g.cc == 1 && !g.add && !g.bias && g.n >= 2 * LANES;
     const int turn = g.n == 1 || g.m == 1 ? g.n > 1 : NAME(cost)(&h) < NAME(cost)(&g); /* a vector is always B */
     if (turn && !outer) g = h;
-    /* Each thread takes a range of columns or, where that is more even, of rows. */
+    /* Each thread takes a range of columns or, where that is more even, of rows (an outer product the other way). */
     const ptrdiff_t columns = mg_ceil(mg_ceil(g.n, PANEL), g.team.threads) * PANEL;
     const ptrdiff_t rows = mg_ceil(mg_ceil(g.m, TILE_ROWS), g.team.threads) * TILE_ROWS;
-    const int by_rows = outer || (double)rows / (double)g.m + 0.05 < (double)columns / (double)g.n;
+    const int by_rows = (double)rows / (double)g.m + (outer ? -0.05 : 0.05) < (double)columns / (double)g.n;
     const Cut cut = {&g, by_rows ? rows : g.m, by_rows ? g.n : columns, outer};
     return run_parts(g.team, NAME(some_parts), &cut, by_rows ? mg_ceil(g.m, rows) : mg_ceil(g.n, columns));
 }

@@ -139,9 +139,11 @@ def test_products_with_a_vector_hold_the_bound_and_have_one_set_of_bits(k, dtype
         assert (np.abs(out.T - exact) <= (k + 2) * np.finfo(dtype).eps * room).all(), m
 
 
-@pytest.mark.parametrize("m, n, dtype", [(300, 900, "f8"), (523, 517, "f4"), (4111, 1030, "f4"), (2100, 1001, "f8")])
+@pytest.mark.parametrize("m, n, dtype", [
+    (6, 3, "f4"), (6, 17, "f8"), (7, 100_003, "f4"), (100_003, 33, "f8"), (784, 128, "f4"), (300, 900, "f8"),
+    (523, 517, "f4"), (4111, 1030, "f4"), (2100, 1001, "f8")])
 def test_the_product_of_a_column_and_a_row_is_that_of_its_entries(m, n, dtype):
-    """One rounding for each entry, whichever way: row by row from 1 MB on, past the caches from 16 MB on."""
+    """One rounding for each entry, whichever way: row by row from two vectors on, past the caches from 16 MB on."""
     rng = np.random.default_rng(9)
     column, row = rng.standard_normal((m, 1)).astype(dtype), rng.standard_normal((1, n)).astype(dtype)
     column[3, 0], column[5, 0], row[0, 2], row[0, n - 1] = np.inf, np.nan, -0.0, 1e30
