@@ -48,7 +48,7 @@ ROOMS = {
                    ["tests/optim/first_order", "tests/optim/test_*.py"]),
     "fields": (["minigrad/optim/__init__.py", "minigrad/optim/arguments.py", "minigrad/optim/fields.py",
                 "minigrad/optim/optimizer.py", "minigrad/optim/parameters.py"],
-               ["tests/optim/test_*.py", "tests/optim/first_order"]),
+               ["tests/optim/test_*.py", "tests/optim/first_order", "tests/test_imports.py"]),
     "schedules": (["minigrad/optim/schedules.py", "minigrad/optim/saving.py"],
                   ["tests/optim/test_*.py", "tests/optim/first_order", "tests/training/test_resume.py"]),
     "parameters": (["minigrad/nn/parameters.py", "minigrad/nn/module.py", "minigrad/nn/structure.py"],

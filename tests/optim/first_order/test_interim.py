@@ -2,7 +2,7 @@
 import numpy as np
 import pytest
 
-from minigrad import losses, nn, optim, training
+from minigrad import losses, nn, optim, tensor, training
 from minigrad.optim import schedules
 from minigrad.testing import boxes
 
@@ -161,6 +161,22 @@ def test_what_is_frozen_keeps_its_bits_through_every_step(make, box, frozen):
             assert bits() == kept
         assert bits() == kept
     assert not np.array_equal(model[2].w.data, other)
+
+
+@EVERY
+def test_what_is_frozen_at_the_interim_point_has_its_theta_there_at_once(make, box):
+    """Also if what comes next is no step: a look at theta, as before a model is saved."""
+    a, b = (tensor(np.ones(2), requires_grad=True) for _ in range(2))
+    opt = make([a, b])
+    for _ in range(3):
+        opt.zero_grad()
+        (a @ a + b @ b).backward()
+        opt.step()
+    a.requires_grad = False
+    there, free = a.data.copy(), b.data.copy()
+    with opt.at_theta():
+        assert np.array_equal(a.data, there) and not np.array_equal(b.data, free)
+    assert np.array_equal(a.data, there) and np.array_equal(b.data, free)
 
 
 @EVERY
