@@ -13,7 +13,8 @@ from minigrad.figures import page
 matplotlib = pytest.importorskip("matplotlib")
 SAID = {                                  # what a quick figure prints, whatever the machine
     "8.1": [r"validation error: \d+\.\d % ->", r"largest rate that does not raise J \(8\.10\)"],
-    "8.2": [r"start .*doctor: saddle\n", r"the largest rise between neighbours is 0\n"],
+    "8.2": [r"start .*doctor: saddle\n", r"the largest rise between neighbours is 0\n",
+            r"start  J = (\S+) .*\nend    J = (\S+) .*\nstraight line: \d+ values from \1 to \2;"],
     "8.3": [r"not clipped .* largest +64; longest step +3\.192", r"norm clipped .* longest step +0\.100"],
     "8.4": ["BFGS", "ends left", "ends right"],
     "8.5": [r"gradient descent +J = +8\.9093", r"alpha 0\.9 +speed after 100 steps +10\.00"],
