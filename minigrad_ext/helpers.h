@@ -26,6 +26,7 @@ static int mg_share(int threads, Work work, const void *context, ptrdiff_t parts
 static void mg_allow_helpers(int most) { (void)most; }
 static int mg_helpers(void) { return 0; }
 static int mg_awake(void) { return 0; }
+static int mg_again(void) { return 0; }
 
 #else
 
@@ -229,6 +230,14 @@ static int mg_helpers(void) { return helpers; }
 
 /* Is a helper watching for work? (Asked without a lock: it may fall asleep the next moment.) */
 static int mg_awake(void) { return helpers > 0 && !atomic_load(&beds[1].asleep); }
+
+/* Was this asked before, as long ago as a helper watches for work? Kernels ask it to which a helper is of use if it is
+   awake: one of them is not worth to wake it, but more will follow the second. */
+static int mg_again(void) {
+    static atomic_llong asked;
+    const long long now = nanoseconds();
+    return now - atomic_exchange(&asked, now) < SPIN;
+}
 
 #endif
 #endif

@@ -130,7 +130,8 @@ cdef class _Update:
             disjoint(&gate)
             whole.update, whole.code, whole.n = self.update, gate.code, size(theta)
             whole.arrays = arrays
-            team = team_at_hand(6.0 * arrays * whole.n, 1 / 6.0)     # Adam, four arrays: two threads from 250k or 42k
+            # Adam, four arrays: two threads from 250,000 numbers, or from 42,000
+            team = team_at_hand(6.0 * arrays * whole.n, 1 / 6.0, False)
             whole.aside = past_caches(theta.len)
             with nogil:
                 run_parts(team, lines, &whole, (whole.n + LINE - 1) // LINE)

@@ -16,8 +16,7 @@ typedef struct {
     void *(*scratch)(int slot, size_t bytes);
 } Team;
 
-/* For the arithmetic of cutting. (Always inlined: gcc calls a function that was compiled for another instruction set.)
- */
+/* For the arithmetic of cutting. Always inlined, for gcc calls what was compiled for another instruction set. */
 MG_INLINE ptrdiff_t mg_least(ptrdiff_t a, ptrdiff_t b) { return a < b ? a : b; }
 MG_INLINE ptrdiff_t mg_most(ptrdiff_t a, ptrdiff_t b) { return a > b ? a : b; }
 MG_INLINE ptrdiff_t mg_ceil(ptrdiff_t a, ptrdiff_t b) { return (a + b - 1) / b; } /* a / b, rounded up */

@@ -13,5 +13,6 @@ cdef extern from "parts.h" nogil:
 
 cdef int isa_level() noexcept nogil                  # 0 baseline, 1 avx2, 2 avx512
 cdef Team team_for(double work) noexcept nogil       # work in multiply-adds; elementwise: elements * 24
-cdef Team team_at_hand(double work, double share) noexcept nogil   # while a helper is awake, share * work will do
+# While a helper is awake, share * work will do; rouse: the second such kernel wakes it.
+cdef Team team_at_hand(double work, double share, bint rouse) noexcept nogil
 cdef bint past_caches(Py_ssize_t length) noexcept nogil       # should a kernel stream so many bytes? See runtime.pyx
