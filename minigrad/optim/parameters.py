@@ -156,6 +156,11 @@ def as_parameters(params: Any, who: str) -> Any:
     return params
 
 
+def frozen_slices(params: Any) -> list[slice[Any, Any, Any]]:
+    """The parts of theta that no step may move."""
+    return [params.slices[name] for name in sorted(getattr(params, "frozen", ()))]
+
+
 def shape_of(params: Any, name: str) -> tuple[int, ...]:
     """The shape of a parameter: params.shapes[name], or (size,) where it is not known."""
     part = params.slices[name]

@@ -17,7 +17,7 @@ from minigrad import random
 from minigrad.arguments import count, number
 from minigrad.optim import minimize
 from minigrad.optim.minimize import Result
-from minigrad.optim.parameters import as_parameters
+from minigrad.optim.parameters import as_parameters, frozen_slices
 from minigrad.typing import Array, Random
 
 
@@ -131,7 +131,8 @@ def simulated_annealing(J: Any, theta: Array, temperatures: Any, step: float, rn
         theta' = theta + step z,  z ~ N(0, I)
         accept with probability min(1, exp(-(J(theta') - J(theta)) / T_k))
 
-    J: an objective with value. theta: (n,) float array or model.parameters(), moved in place to the best point seen.
+    J: an objective with value. theta: (n,) float array or model.parameters(), moved in place to the best point seen;
+    what is frozen stays.
     temperatures: T_1, T_2, ..., one for each step, >= 0, in units of J; at 0 only what is no worse is accepted. Held at
     T, the walk visits theta as often as exp(-J/T) says. step: in units of theta. Returns an `Annealing`. A value that
     is NaN or infinite is never accepted; ValueError if J is so at the start.
@@ -145,7 +146,10 @@ def simulated_annealing(J: Any, theta: Array, temperatures: Any, step: float, rn
         raise ValueError(f"{who}: J is {value} at the start")
     here, best, lowest, values, accepted = theta.copy(), theta.copy(), value, [value], 0
     for T in temperatures:
-        proposal = (here + step * rng.standard_normal(here.shape)).astype(here.dtype)
+        z = rng.standard_normal(here.shape)
+        for part in frozen_slices(params):
+            z[part] = 0
+        proposal = (here + step * z).astype(here.dtype)
         new = float(J.value(proposal))
         if np.isfinite(new) and (new <= value or (T > 0 and rng.random() < np.exp((value - new) / T))):
             here, value, accepted = proposal, new, accepted + 1

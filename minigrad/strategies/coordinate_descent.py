@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from minigrad.arguments import count, number
-from minigrad.optim.parameters import as_parameters
+from minigrad.optim.parameters import as_parameters, frozen_slices
 from minigrad.typing import Array
 
 
@@ -36,7 +36,8 @@ def coordinate_descent(J: Any, theta: Array, sweeps: int, blocks: Any = None, so
     J: an objective with value, grad and hvp (`Objective`, the problems of `minigrad.testing.problems`), or with value
     alone if `solve` needs no more. theta: (n,) float array or model.parameters(), updated in place.
     blocks: slices or integer arrays, gone through in this order; default: every coordinate by itself. The layers of a
-    model are `model.parameters().slices.values()`. Variables that no block names are held throughout.
+    model are `model.parameters().slices.values()`. Variables that no block names are held throughout, so
+    are frozen ones.
     solve(J, theta, block) -> the new values of theta[block]; theta is its own to write to. Default: `newton_on_block`,
     exact in one step where J is quadratic in the block.
     tolerance: stop after a sweep that moved no variable by more than this.
@@ -48,7 +49,7 @@ def coordinate_descent(J: Any, theta: Array, sweeps: int, blocks: Any = None, so
     who = "coordinate_descent"
     sweeps, tolerance = count(who, "sweeps", sweeps, 0), number(who, "tolerance", tolerance, "[0, inf)")
     params = as_parameters(theta, who)
-    blocks = _blocks(who, len(params.theta), blocks)
+    blocks = _free(_blocks(who, len(params.theta), blocks), len(params.theta), frozen_slices(params))
     solve = newton_on_block if solve is None else solve
     for name in ("value", "grad", "hvp") if solve is newton_on_block else ("value",):
         if not hasattr(J, name):
@@ -144,3 +145,14 @@ def _blocks(who, n, blocks):
     if not checked:
         raise ValueError(f"{who}: there are no blocks")
     return checked
+
+
+def _free(blocks, n, frozen):
+    """The blocks without the variables in the slices `frozen`; those of which something is left."""
+    if not frozen:
+        return blocks
+    free = np.ones(n, bool)
+    for part in frozen:
+        free[part] = False
+    parts = [np.arange(n)[block] for block in blocks]
+    return [part[free[part]] for part in parts if free[part].any()]

@@ -208,6 +208,16 @@ def test_what_is_not_finite_is_never_accepted():
 
 # -------------------------------------------------------------------------------------------------------------- misuse
 
+def test_annealing_leaves_what_is_frozen_where_it_is():
+    model = nn.Sequential(nn.Linear(2, 2, rng=0), nn.Linear(2, 1, rng=1)).astype(np.float64)
+    J = Objective(model, losses.mean_squared_error, np.random.default_rng(0).standard_normal((9, 2)), np.ones((9, 1)))
+    params, start = model.parameters(), J.value()
+    model[0].freeze()
+    held, before = params.theta[:6].copy(), params.theta[6:].copy()
+    assert simulated_annealing(J, params, np.zeros(50), step=0.1, rng=0).value < start
+    assert np.array_equal(params.theta[:6], held) and (params.theta[6:] != before).all()
+
+
 @pytest.mark.parametrize("call, words", [
     (lambda theta: Blurred(waves(1), -1), "Blurred: sigma"), (lambda theta: Blurred(waves(1), 1, 3), "even"),
     (lambda theta: Blurred(waves(1), 1, 0), "samples"), (lambda theta: blurred(waves(1), [0.5, 1.0]), "must fall"),

@@ -128,3 +128,16 @@ def test_an_objective_without_curvature_is_told_what_it_lacks():
         coordinate_descent(OnlyValue(np.sum), np.ones(2), sweeps=1)
     with pytest.raises(ValueError, match="int64"):
         coordinate_descent(Valley(1), np.array([3, 1]), sweeps=1)
+
+
+@pytest.mark.parametrize("blocks", ["each", "layers", "across"])
+@pytest.mark.parametrize("solve", [newton_on_block, lambda J, theta, block: theta[block] - 0.1])
+def test_frozen_parameters_are_held_whatever_block_they_are_in(blocks, solve):
+    model = nn.Sequential(nn.Linear(2, 2, rng=0), nn.Linear(2, 1, rng=1)).astype(np.float64)
+    J = Objective(model, losses.mean_squared_error, np.random.default_rng(0).standard_normal((9, 2)), np.ones((9, 1)))
+    params = model.parameters()
+    model[0].freeze()
+    held, before = params.theta[:6].copy(), params.theta[6:].copy()
+    chosen = {"each": None, "layers": list(params.slices.values()), "across": [slice(2, 9), np.array([0, 8])]}[blocks]
+    coordinate_descent(J, params, 2, blocks=chosen, solve=solve)
+    assert np.array_equal(params.theta[:6], held) and (params.theta[6:] != before).all()

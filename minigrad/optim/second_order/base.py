@@ -18,6 +18,7 @@ import numpy as np
 
 from minigrad.optim.fields import state
 from minigrad.optim.optimizer import Optimizer, Step
+from minigrad.optim.parameters import frozen_slices
 from minigrad.optim.second_order.linesearch import Found, Line, named, strong_wolfe
 from minigrad.typing import Array, DType
 
@@ -138,7 +139,7 @@ class SecondOrder(Optimizer):
 
     def held(self, J: Any) -> Any:
         """J for the parameters that may move: another function as soon as these are others."""
-        frozen = [self.params.slices[name] for name in sorted(getattr(self.params, "frozen", ()))]
+        frozen = frozen_slices(self.params)
         if frozen != self.frozen:
             self.frozen, self._held = frozen, None
         if not frozen:
