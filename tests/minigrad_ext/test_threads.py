@@ -255,6 +255,26 @@ def test_a_helper_is_woken_on_another_processor_than_its_caller():
     assert script("processors", OPENBLAS_NUM_THREADS="1", MINIGRAD_THREAD_GRAIN="20000") == "apart"
 
 
+def again():
+    """Helpers after five products of 1.2 million multiply-adds 10 ms apart, and after some right behind each other."""
+    runtime.set_num_threads(2)
+    a, b, out = np.ones((100, 120), "f4"), np.ones((120, 100), "f4"), np.empty((100, 100), "f4")
+    for _ in range(5):
+        matmul.matmul(a, b, out)
+        time.sleep(0.01)
+    alone = runtime.helpers()
+    for _ in range(10_000):                         # a busy machine may take more than 200 us from one to the next
+        matmul.matmul(a, b, out)
+        if runtime.helpers():
+            break
+    return f"{alone} {runtime.helpers()}"
+
+
+def test_the_second_of_two_products_makes_a_helper():
+    """A thread is not worth waking for one product of 20 us, but for many of them."""
+    assert script("again", MINIGRAD_THREAD_GRAIN="3000000") == "0 1"
+
+
 @pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
 def test_ctrl_c_in_a_kernel_is_heard_when_it_returns():
     child = begin("endless", MINIGRAD_NUM_THREADS="4")
@@ -302,7 +322,7 @@ def adam():
 if __name__ == "__main__":
     what, *more = sys.argv[1:]
     answer = {"bits": lambda: json.dumps(bits()), "adam": adam, "child": child, "limit": limit, "endless": endless,
-              "processors": processors}
+              "processors": processors, "again": again}
     result = answer[what](*more)
     if result is not None:
         print(result)
