@@ -107,7 +107,7 @@ cdef int products(Products *s) noexcept nogil:
 
 
 cdef Product product(Py_buffer *a, bint a_turned, Py_buffer *b, bint b_turned, Py_buffer *c, bint add) noexcept nogil:
-    """c <- [c +] a b by one thread, of the last two axes of each; a, b `turned`: their transposes."""
+    """c <- [c +] a b of the last two axes of each, not yet by whom; a, b `turned`: their transposes."""
     cdef Product g
     cdef int i = a.ndim - 2 + a_turned, j = b.ndim - 2 + b_turned
     cdef int p = a.ndim - 1 - a_turned, q = b.ndim - 1 - b_turned
@@ -117,7 +117,6 @@ cdef Product product(Py_buffer *a, bint a_turned, Py_buffer *b, bint b_turned, P
     g.c, g.rc, g.cc = c.buf, step(c, c.ndim - 2), 1
     g.bias, g.bi, g.bj = NULL, 0, 1
     g.add = add
-    g.team = team_of(&g, 1, c.itemsize)
     return g
 
 
@@ -188,9 +187,11 @@ cdef int backward(char code, Py_buffer *g, Py_buffer *x, Py_buffer *w, Py_buffer
     cdef int failed = 0
     if dx != NULL:                                    # dx = g w^T
         p = product(g, False, w, True, dx, False)
+        p.team = team_of(&p, 1, g.itemsize)
         failed |= mg_gemm(code, isa_level(), &p)
     if dw != NULL:                                    # dw = x^T g
         p = product(x, True, g, False, dw, add_dw)
+        p.team = team_of(&p, 1, g.itemsize)
         failed |= mg_gemm(code, isa_level(), &p)
     if db != NULL:                                    # db = sum over rows of g
         mg_columns(code, isa_level(), g.shape[0], g.shape[1], g.buf, step(g, 0), step(g, 1), db.buf, add_db)
