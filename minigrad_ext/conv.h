@@ -40,6 +40,12 @@ typedef struct {
     const unsigned *seen;
 } Segment;
 
+/* The segments of a tile of windows: as many of them for each row of w. */
+typedef struct {
+    const Segment *seg;
+    ptrdiff_t each;
+} Strip;
+
 typedef struct {
     ptrdiff_t first, past;
 } Range;

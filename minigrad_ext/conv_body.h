@@ -10,16 +10,16 @@
  * and its two transposes, in another order of the loops. With channels last the (kw, c) numbers that a window sees of
  * one row of the image lie side by side, as do the (kw, c) rows of w: a segment. Neighbouring windows are rows of a
  * matrix A that overlap in memory, and y = sum over the segments of A times w. A tile of y stays in registers for all
- * of them. The rows of w are layers of segments, each a row of the image (and of w) further on:
+ * of them:
  *
- *     C[i, j] = b[j] + sum_layers sum_s sum_k A[i ra + k + layer la + seg[s].a] B[(seg[s].b + k + layer lb) rb + j]
+ *     C[i, j] = b[j] + sum_s sum_k A[i ra + k ca + seg[s].a] B[(seg[s].b + k) rb + j]
  *
  * for i < mr rows and j < nv LANES columns. The gradient of w reads images as A across (its rows are entries of w, k
- * runs over the pixels of a row of windows, a layer is such a row) and the incoming gradient as B.
+ * runs over the pixels of a row of windows) and the incoming gradient as B.
  *
- * What lies outside the image is not multiplied, nor stored anywhere: a window above the image has fewer layers, and
- * beside it a segment says for each k which rows of A see a pixel. That saves 9 % of the products of a 5 x 5 kernel on
- * 14 columns and 17 % on 7; and a weight that is infinite makes no NaN with a zero that nobody wrote.
+ * What lies outside the image is neither stored nor multiplied. Segments of rows above and below it are left out; of
+ * windows beside it a segment says, for each k, which rows of A see a pixel. That saves 9 % of the products of a 5 x 5
+ * kernel on 14 columns and 17 % on 7, and makes no NaN of an infinite weight and a zero that nobody wrote.
  *
  * The gradient of x behind a stride of s falls into s x s correlations without one: every s-th pixel of every s-th row
  * met every s-th entry of w. Those entries are packed side by side, so that a phase has whole segments too.
@@ -44,10 +44,8 @@ typedef struct {
     REAL *c;
     ptrdiff_t ra, ca, rb, rc; /* strides: rows and k of A, k of B, rows of C */
     ptrdiff_t ja, jc;         /* from one block of rows to the next, in A and C */
-    const Segment *seg;       /* of a layer */
-    ptrdiff_t segments;
-    ptrdiff_t layers, la, lb; /* from one layer to the next: in A, in rows of B */
-    ptrdiff_t images, ia, ib; /* likewise from one image to the next */
+    const Segment *seg, *past;
+    ptrdiff_t images, ia, ib; /* from one image to the next: in A, in rows of B */
     ptrdiff_t columns;        /* valid columns of C in this panel, <= nv LANES */
     int accumulate;           /* C += instead of C = */
 } Tile;
@@ -110,18 +108,17 @@ MG_INLINE void NAME(tile)(const int blocks, const int mr, const int nv, const Ti
     /* += each segment of A times its rows of B */
     for (ptrdiff_t image = 0; image < t->images; image++) {
         const REAL *from_a = t->a + image * t->ia, *from_b = t->b + image * t->ib * rb;
-        for (ptrdiff_t layer = 0; layer < t->layers; layer++, from_a += t->la, from_b += t->lb * rb) {
-            for (const Segment *seg = t->seg, *past = seg + t->segments; seg < past; seg++) {
-                const REAL *b = from_b + seg->b * rb;
-                const REAL *a[2 * MR]; /* every third row of a block; the two behind it are at + ra, + 2 ra */
-                UNROLL
-                for (int r = 0; r < rows; r++)
-                    if (r / blocks % 3 == 0) a[r] = from_a + seg->a + r % blocks * ja + r / blocks * ra;
-                if (!seg->seen)
-                    for (ptrdiff_t k = 0; k < seg->length; k++) STEP(1)
-                else
-                    for (ptrdiff_t k = 0; k < seg->length; k++) STEP(seg->seen[k] >> r / blocks & 1)
-            }
+        for (const Segment *seg = t->seg; seg < t->past; seg++) {
+            const REAL *b = from_b + seg->b * rb;
+            const REAL *a[2 * MR]; /* every third row of a block; the two behind it are at + ra, + 2 ra */
+            UNROLL
+            for (int r = 0; r < rows; r++)
+                if (r / blocks % 3 == 0) a[r] = from_a + seg->a + r % blocks * ja + r / blocks * ra;
+            const unsigned *seen = seg->seen;
+            if (!seen)
+                for (ptrdiff_t left = seg->length; left > 0; left--) STEP(1)
+            else
+                for (ptrdiff_t left = seg->length; left > 0; left--, seen++) STEP(*seen >> r / blocks & 1)
         }
     }
 
@@ -211,13 +208,13 @@ static void NAME(fetch)(const REAL *next, ptrdiff_t size, ptrdiff_t part, ptrdif
 typedef struct {
     const Geometry *v;
     const Weights *w;
-    ptrdiff_t period_h, period_w; /* a window that sees pixels through ki does through ki + period_h; kj */
+    ptrdiff_t period_h, period_w; /* a window sees pixels through every period_h-th ki, every period_w-th kj */
     const REAL *packed, *bias;    /* panels of every group; bias: in panels too, or NULL */
     ptrdiff_t bands;
 } Correlation;
 
-/* The segments of mr neighbouring windows in a row of w, of which entry kj is the first that they see anything through:
- * the first window the pixel of column `from`. Writes them with what their rows see of each entry; returns how many. */
+/* The segments of mr neighbouring windows in one row of w; kj is the first entry that may meet a pixel: in the first
+ * window that of column `from`. Writes them, and who sees what; returns how many. */
 static ptrdiff_t NAME(list_segments)(const Correlation *all, ptrdiff_t kj, ptrdiff_t from, ptrdiff_t mr, Segment *to,
                                      unsigned *seen) {
     const Geometry *v = all->v;
@@ -240,21 +237,31 @@ static ptrdiff_t NAME(list_segments)(const Correlation *all, ptrdiff_t kj, ptrdi
 /* Columns of w in whole vectors. */
 #define PADDED(columns) (((columns) + LANES - 1) / LANES * LANES)
 
-/* mr x rows windows, all columns of y: t describes them; from, to: where A and C begin; first_row: that of w. */
-static void NAME(all_columns)(const Correlation *all, Tile *t, ptrdiff_t mr, ptrdiff_t rows, const REAL *from,
-                              ptrdiff_t first_row, REAL *to) {
-    const ptrdiff_t groups = all->v->groups, depth = all->w->depth, columns = all->w->columns;
-    const ptrdiff_t padded = PADDED(columns), row = all->w->kw * depth, k = all->w->kh * row;
+/* So many tiles of a row of windows have their segments listed at once: enough to write y in long rows. */
+#define STRIPS 16
+
+/* `rows` rows of `across` windows, in tiles of `high`, for all columns of y. Of the rows of w from `row` on they see
+ * pixels through see.first to see.past - 1. t describes the tiles; a, c are where A and C begin. */
+static void NAME(all_columns)(const Correlation *all, Tile t, const Strip *strips, Range see, ptrdiff_t rows,
+                              ptrdiff_t across, ptrdiff_t high, const REAL *a, ptrdiff_t row, REAL *c) {
+    const ptrdiff_t groups = all->v->groups, depth = all->w->depth, columns = all->w->columns, kw = all->w->kw;
+    const ptrdiff_t padded = PADDED(columns), k = all->w->kh * kw * depth;
     for (ptrdiff_t g = 0; g < groups; g++)
         for (ptrdiff_t first = 0; first < columns; first += NV * LANES) {
-            t->columns = mg_least(columns - first, NV * LANES);
-            const int nv = t->columns <= LANES ? 1 : NV;
-            t->rb = nv * LANES;
-            t->a = from + g * depth;
-            t->b = all->packed + (g * padded + first) * k + first_row * row * t->rb;
-            t->bias = all->bias ? all->bias + g * padded + first : NULL;
-            t->c = to + g * columns + first;
-            NAME(tiles)[mr - 1][rows - 1][nv - 1](t);
+            t.columns = mg_least(columns - first, NV * LANES);
+            const int nv = t.columns <= LANES ? 1 : NV;
+            t.rb = nv * LANES;
+            t.b = all->packed + (g * padded + first) * k + row * kw * depth * t.rb;
+            t.bias = all->bias ? all->bias + g * padded + first : NULL;
+            t.a = a + g * depth;
+            t.c = c + g * columns + first;
+            for (ptrdiff_t j = 0, s = 0; j < across; j += high, s++) {
+                t.seg = strips[s].seg + see.first * strips[s].each;
+                t.past = strips[s].seg + see.past * strips[s].each;
+                NAME(tiles)[mg_least(across - j, high) - 1][rows - 1][nv - 1](&t);
+                t.a += high * t.ra;
+                t.c += high * t.rc;
+            }
         }
 }
 
@@ -262,34 +269,45 @@ static void NAME(all_columns)(const Correlation *all, Tile *t, ptrdiff_t mr, ptr
 static void NAME(correlate_phase)(const Correlation *all, ptrdiff_t n, ptrdiff_t i0, ptrdiff_t past, ptrdiff_t q,
                                   Segment *seg, unsigned *seen) {
     const Geometry *v = all->v;
-    const ptrdiff_t kh = all->w->kh, columns = all->w->columns, period_h = all->period_h, period_w = all->period_w;
+    Strip strips[STRIPS];
+    const ptrdiff_t kh = all->w->kh, kw = all->w->kw, depth = all->w->depth, columns = all->w->columns;
+    const ptrdiff_t period_h = all->period_h, period_w = all->period_w;
     const ptrdiff_t down = v->spread_h, step = v->spread_w, pitch = v->w * v->c, o = v->groups * columns;
     const ptrdiff_t windows = mg_ceil(v->ow - q, step), high = NAME(height)(mg_ceil(v->ow, step));
-    const int pairs = columns <= LANES || 2 * high <= MR; /* two rows of windows in one tile */
+    const ptrdiff_t together = columns <= LANES || 2 * high <= MR ? 2 : 1; /* rows of windows in one tile */
     const REAL *image = (const REAL *)v->images + n * v->h * pitch;
     REAL *y = (REAL *)v->windows + n * v->oh * v->ow * o;
-    /* the first entry of w that meets a pixel in these windows; which, in the first window; how far apart rows are */
+    /* the first entry of w that may meet a pixel, how many rows there are from it on, and which pixel it meets in the
+     * first window: `apart` rows of pixels before that of the next row */
     ptrdiff_t ki = 0, kj = 0;
     while (ki < period_h && (i0 * v->sh + ki * v->dh - v->top) % down) ki++;
     while (kj < period_w && (q * v->sw + kj * v->dw - v->left) % step) kj++;
     const ptrdiff_t row = (i0 * v->sh + ki * v->dh - v->top) / down, apart = period_h * v->dh / down;
     const ptrdiff_t column = (q * v->sw + kj * v->dw - v->left) / step;
     const ptrdiff_t most = ki < period_h && kj < period_w ? mg_ceil(kh - ki, period_h) : 0;
-    Tile t = {.ra = v->sw * v->c, .ca = 1, .rc = step * o, .ja = v->sh * pitch, .jc = down * v->ow * o, .seg = seg};
-    t.la = apart * pitch;
-    t.lb = period_h * all->w->kw * all->w->depth;
-    t.images = 1;
-    for (ptrdiff_t j = 0; j < windows; j += high) {
-        const ptrdiff_t mr = mg_least(windows - j, high), from = column + j * v->sw;
-        t.segments = most ? NAME(list_segments)(all, kj, from, mr, seg, seen) : 0;
-        for (ptrdiff_t i = i0, rows; i < past; i += rows * down) {
-            const ptrdiff_t r = row + (i - i0) / down * v->sh;
-            const Range see = within(r, apart, v->h, most), below = within(r + v->sh, apart, v->h, most);
-            rows = pairs && i + down < past && see.first == below.first && see.past == below.past ? 2 : 1;
-            t.layers = see.past - see.first;
-            const REAL *a = image + (r + see.first * apart) * pitch + from * v->c;
-            NAME(all_columns)(all, &t, mr, rows, a, ki + see.first * period_h, y + (i * v->ow + q + j * step) * o);
-            if (q > 0 || j > 0 || n + 1 == v->n) continue;
+    Tile t = {.ra = v->sw * v->c, .ca = 1, .rc = step * o, .ja = v->sh * pitch, .jc = down * v->ow * o, .images = 1};
+    for (ptrdiff_t j0 = 0; j0 < windows; j0 += STRIPS * high) {
+        const ptrdiff_t across = mg_least(windows - j0, STRIPS * high), from = column + j0 * v->sw;
+        for (ptrdiff_t j = 0, s = 0; j < across; j += high, s++) {
+            Segment *to = seg + s * kh * kw;
+            const ptrdiff_t each = NAME(list_segments)(all, most ? kj : kw, from + j * v->sw,
+                                                       mg_least(across - j, high), to, seen + s * kw * depth);
+            strips[s] = (Strip){to, each};
+            for (ptrdiff_t k = each; k < most * each; k++) {
+                to[k] = to[k - each];
+                to[k].a += apart * pitch;
+                to[k].b += period_h * kw * depth;
+            }
+        }
+        Range see = within(row, apart, v->h, most);
+        for (ptrdiff_t i = i0, r = row, rows; i < past; i += rows * down) {
+            const Range here = see;
+            const REAL *a = image + r * pitch + from * v->c;
+            rows = 0;
+            do rows++, r += v->sh, see = within(r, apart, v->h, most);
+            while (rows < together && i + rows * down < past && see.first == here.first && see.past == here.past);
+            NAME(all_columns)(all, t, strips, here, rows, across, high, a, ki, y + (i * v->ow + q + j0 * step) * o);
+            if (q > 0 || j0 > 0 || n + 1 == v->n) continue;
             for (ptrdiff_t p = i; p < i + rows * down; p += down)
                 NAME(fetch)(image + v->h * pitch, v->h * pitch, p, v->oh);
         }
@@ -300,9 +318,10 @@ static int NAME(correlate_bands)(const void *context, ptrdiff_t first_band, ptrd
     const Correlation *all = context;
     const Geometry *v = all->v;
     const ptrdiff_t bands = all->bands, kw = all->w->kw, depth = all->w->depth;
-    Segment *seg = v->team.scratch(1, (size_t)kw * (sizeof(Segment) + (size_t)depth * sizeof(unsigned)));
+    const size_t list = (size_t)(all->w->kh * kw) * sizeof(Segment) + (size_t)(kw * depth) * sizeof(unsigned);
+    Segment *seg = v->team.scratch(1, STRIPS * list);
     if (!seg) return -1;
-    unsigned *seen = (unsigned *)(seg + kw);
+    unsigned *seen = (unsigned *)(seg + STRIPS * all->w->kh * kw);
     const uint64_t before = mg_flush_on();
     for (ptrdiff_t work = first_band; work < past_band; work++) {
         const ptrdiff_t n = work / bands, band = work % bands;
@@ -368,7 +387,7 @@ static void NAME(add_pixels)(ptrdiff_t pixels, ptrdiff_t o, const REAL *g, REAL 
 typedef struct {
     const Geometry *v;
     const Weights *w;
-    const Segment *seg; /* one for every tile across kw depth rows of dw */
+    const Segment *seg; /* one for every row of windows, for every tile across kw depth rows of dw */
     ptrdiff_t images;   /* so many at once */
     int whole_rows;     /* the rows of one ki lie side by side in the image: dw has blocks of kw depth rows */
     ptrdiff_t rows, high, heights;         /* rows of a block of dw, of a tile, and how many tiles that makes */
@@ -376,13 +395,13 @@ typedef struct {
 } Gradient;
 
 /* Blocks from, ... of a tile += what rows first .. past - 1 of windows add. */
-static void NAME(add_layers)(const Tile *all, ptrdiff_t mr, int nv, int from, int blocks, ptrdiff_t first,
-                             ptrdiff_t past) {
+static void NAME(add_rows)(const Tile *all, ptrdiff_t mr, int nv, int from, int blocks, ptrdiff_t first,
+                           ptrdiff_t past) {
     if (first >= past) return;
     Tile t = *all;
-    t.layers = past - first;
-    t.a += first * t.la + from * t.ja;
-    t.b += first * t.lb * t.rb;
+    t.past = t.seg + past;
+    t.seg += first;
+    t.a += from * t.ja;
     t.c += from * t.jc;
     NAME(tiles)[mr - 1][blocks - 1][nv - 1](&t);
 }
@@ -399,15 +418,13 @@ static void NAME(gradient_tile)(const Gradient *all, ptrdiff_t item, ptrdiff_t i
     const ptrdiff_t q = item / all->heights / all->blocks / all->panels;
     const ptrdiff_t ki = (all->whole_rows ? block : block / kw) * all->deep, kj = all->whole_rows ? 0 : block % kw;
     const ptrdiff_t row = m * all->high, mr = mg_least(all->rows - row, all->high);
-    Tile t = {.ra = 1, .ca = v->sw * v->c, .rb = rb, .rc = o, .segments = 1, .accumulate = 1};
+    Tile t = {.ra = 1, .ca = v->sw * v->c, .rb = rb, .rc = o, .accumulate = 1};
     t.columns = mg_least(columns - first, wide);
     const int nv = t.columns <= LANES ? 1 : NV;
     t.a = image + (ki * v->dh - v->top) * pitch + (kj * v->dw - v->left) * v->c + q * depth + row;
     t.b = g + q * apart + first;
     t.c = (REAL *)all->w->entries + ((ki * kw + kj) * depth + row) * o + q * columns + first;
-    t.seg = all->seg + kj * all->heights + m;
-    t.la = v->sh * pitch;
-    t.lb = v->ow;
+    t.seg = all->seg + (kj * all->heights + m) * v->oh;
     t.images = images;
     t.ia = v->h * pitch;
     t.ib = v->oh * v->ow;
@@ -417,9 +434,9 @@ static void NAME(gradient_tile)(const Gradient *all, ptrdiff_t item, ptrdiff_t i
     const Range one = within(ki * v->dh - v->top, v->sh, v->h, v->oh);
     Range two = {one.first, one.first};
     if (all->deep == 2 && ki + 1 < kh) two = within((ki + 1) * v->dh - v->top, v->sh, v->h, v->oh);
-    NAME(add_layers)(&t, mr, nv, 1, 1, two.first, mg_least(two.past, one.first));
-    NAME(add_layers)(&t, mr, nv, 0, 2, mg_most(two.first, one.first), mg_least(two.past, one.past));
-    NAME(add_layers)(&t, mr, nv, 0, 1, mg_most(two.past, one.first), one.past);
+    NAME(add_rows)(&t, mr, nv, 1, 1, two.first, mg_least(two.past, one.first));
+    NAME(add_rows)(&t, mr, nv, 0, 2, mg_most(two.first, one.first), mg_least(two.past, one.past));
+    NAME(add_rows)(&t, mr, nv, 0, 1, mg_most(two.past, one.first), one.past);
 }
 
 /* The gradient of so many windows with the columns of each group in whole vectors. */
@@ -474,9 +491,10 @@ static int NAME(correlate_w)(const Geometry *v, const Weights *w) {
     const ptrdiff_t steps = (kh + deep - 1) / deep, panels = (w->columns + NV * LANES - 1) / (NV * LANES);
     const ptrdiff_t heights = (rows + high - 1) / high, blocks = whole_rows ? steps : steps * kw;
     const ptrdiff_t lists = whole_rows ? heights : heights * kw;
-    Segment *seg = v->team.scratch(0, (size_t)lists * (sizeof(Segment) + (size_t)v->ow * sizeof(unsigned)));
+    Segment *seg =
+        v->team.scratch(0, (size_t)lists * ((size_t)v->oh * sizeof(Segment) + (size_t)v->ow * sizeof(unsigned)));
     if (!seg) return -1;
-    unsigned *seen = (unsigned *)(seg + lists);
+    unsigned *seen = (unsigned *)(seg + lists * v->oh);
     for (ptrdiff_t l = 0; l < lists; l++, seen += v->ow) {
         const ptrdiff_t m = l % heights * high, mr = mg_least(rows - m, high);
         const ptrdiff_t row = (whole_rows ? 0 : l / heights * depth) + m; /* of the kw depth */
@@ -488,7 +506,9 @@ static int NAME(correlate_w)(const Geometry *v, const Weights *w) {
         ptrdiff_t j = 0, past = v->ow;
         while (j < past && !seen[j]) j++;
         while (past > j && !seen[past - 1]) past--;
-        seg[l] = (Segment){j * v->sw * v->c, j, past - j, unless_all(seen + j, past - j, mr)};
+        const unsigned *see = unless_all(seen + j, past - j, mr);
+        for (ptrdiff_t i = 0; i < v->oh; i++)
+            seg[l * v->oh + i] = (Segment){(i * v->sh * v->w + j * v->sw) * v->c, i * v->ow + j, past - j, see};
     }
     if (!w->add) memset(dw, 0, (size_t)(kh * kw * depth * o) * sizeof(REAL));
     if (db && !w->add_bias) memset(db, 0, (size_t)o * sizeof(REAL));
@@ -501,6 +521,7 @@ static int NAME(correlate_w)(const Geometry *v, const Weights *w) {
 }
 
 #undef STEP
+#undef STRIPS
 #undef Correlation
 #undef Gradient
 #undef PADDED
