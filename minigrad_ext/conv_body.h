@@ -358,29 +358,7 @@ static int NAME(correlate)(const Geometry *v, const Weights *w) {
     return run_parts(v->team, NAME(correlate_bands), &all, v->n * bands);
 }
 
-/* db[j] += sum over pixels of g[p, j], one by one. */
-static void NAME(add_pixels)(ptrdiff_t pixels, ptrdiff_t o, const REAL *g, REAL *db) {
-    ptrdiff_t j = 0;
-    for (; j + 2 * LANES <= o; j += 2 * LANES) {
-        vec sum0 = LOAD(db + j), sum1 = LOAD(db + j + LANES);
-        for (ptrdiff_t p = 0; p < pixels; p++) {
-            sum0 += LOAD(g + p * o + j);
-            sum1 += LOAD(g + p * o + j + LANES);
-        }
-        STORE(db + j, sum0);
-        STORE(db + j + LANES, sum1);
-    }
-    for (; j + LANES <= o; j += LANES) {
-        vec sum = LOAD(db + j);
-        for (ptrdiff_t p = 0; p < pixels; p++) sum += LOAD(g + p * o + j);
-        STORE(db + j, sum);
-    }
-    for (; j < o; j++) {
-        REAL sum = db[j];
-        for (ptrdiff_t p = 0; p < pixels; p++) sum += g[p * o + j];
-        db[j] = sum;
-    }
-}
+#include "columns.h"
 
 /* A gradient of weights. Its `parts` parts are shares of the tiles of dw. */
 #define Gradient NAME(Gradient)
@@ -473,7 +451,7 @@ static int NAME(correlate_w_tiles)(const void *context, ptrdiff_t first_part, pt
             else
                 NAME(gradient_tile)(all, item, images, image, gn, o, columns);
         }
-        if (db && past_part == all->parts) NAME(add_pixels)(windows, o, gn, db);
+        if (db && past_part == all->parts) NAME(columns)(windows, o, gn, o, 1, db, 1);
     }
     mg_flush_off(before);
     return 0;

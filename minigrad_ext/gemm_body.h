@@ -3,6 +3,7 @@
    Of C, one pass computes what DEEP entries of k add to it: the panels of B, as wide as a tile, are packed (where
    packing pays), and each block of rows of A, packed where it does not lie well, meets them all while it is in L2. */
 #include "some.h"
+#include "columns.h"
 #include "tile.h"
 #include "vector.h"
 

@@ -1,6 +1,7 @@
 """Batch normalization (8.35): x (m, c) normalized over its rows, all axes but the last flattened into m. Forward and
 backward are one pass each over blocks of rows for the sums, and one for the result. Layer normalization: the same over
-the columns, row by row. The loops are in norm.h.
+the columns, row by row. The loops are in norm.h. Sums over rows are float64 from block to block (in the twins from row
+to row): of many float32 the digits would be lost.
 """
 from cpython.buffer cimport Py_buffer
 

@@ -403,40 +403,6 @@ static void NAME(pack_rows)(ptrdiff_t m, ptrdiff_t k, const REAL *a, ptrdiff_t r
     }
 }
 
-/* sum[j] <- [sum +] sum over rows of G[i, j], in the order of i. */
-static void NAME(columns)(ptrdiff_t m, ptrdiff_t n, const void *from, ptrdiff_t rg, ptrdiff_t cg, void *sums, int add) {
-    const REAL *g = from;
-    REAL *MG_RESTRICT sum = sums;
-    ptrdiff_t j = 0;
-    if (cg == 1) {
-        for (; j + 4 * LANES <= n; j += 4 * LANES) { /* four columns of vectors, to hide the latency of an addition */
-            vec total[4];
-            UNROLL
-            for (int v = 0; v < 4; v++) total[v] = (vec){0};
-            for (ptrdiff_t i = 0; i < m; i++) {
-                UNROLL
-                for (int v = 0; v < 4; v++) total[v] += LOAD(g + i * rg + j + v * LANES);
-            }
-            UNROLL
-            for (int v = 0; v < 4; v++) {
-                if (add) total[v] += LOAD(sum + j + v * LANES);
-                STORE(sum + j + v * LANES, total[v]);
-            }
-        }
-        for (; j + LANES <= n; j += LANES) {
-            vec total = {0};
-            for (ptrdiff_t i = 0; i < m; i++) total += LOAD(g + i * rg + j);
-            if (add) total += LOAD(sum + j);
-            STORE(sum + j, total);
-        }
-    }
-    for (; j < n; j++) {
-        REAL total = 0;
-        for (ptrdiff_t i = 0; i < m; i++) total += g[i * rg + j * cg];
-        sum[j] = add ? total + sum[j] : total;
-    }
-}
-
 #undef SHAPE
 #undef TILES
 #undef HEIGHTS

@@ -10,7 +10,7 @@ from numpy import ndarray
 
 from minigrad.core.context import no_grad, watch, watchers
 from minigrad.core.graph import Node, behind, changes, freed, own
-from minigrad.core.tensor import Tensor, data_of, wrap
+from minigrad.core.tensor import Tensor, data_of, summed, wrap
 from minigrad.typing import Array, Shape, TensorLike, X
 
 _number = attrgetter("number")
@@ -199,7 +199,7 @@ def unbroadcast(d: X, shape: Shape) -> X:
         raise ValueError(f"backward: a gradient of shape {d.shape} for an argument of shape {shape}")
     axes = tuple(range(extra)) + tuple(i + extra for i, n in enumerate(shape) if n == 1 and d.shape[i + extra] != 1)
     if axes:
-        d = d.sum(axis=axes, keepdims=True)
+        d = summed(d, axes, True) if d.__class__ is ndarray else d.sum(axis=axes, keepdims=True)
     return d.reshape(shape)
 
 

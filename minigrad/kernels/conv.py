@@ -86,5 +86,5 @@ def conv2d_w(x: Array, g: Array, dw: Array | None, db: Array | None, windows: An
     for k, place, o in _taps(dw, g, windows):
         dw[k][:, o] += np.tensordot(plane[place], g[..., o], ((0, 1, 2), (0, 1, 2)))
     if db is not None:
-        db[...] = (db if add_b else 0) + g.sum((0, 1, 2))
+        db[...] = (db if add_b else 0) + g.sum((0, 1, 2), dtype=np.float64)
     flush(dw, db)

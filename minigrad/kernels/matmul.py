@@ -46,7 +46,7 @@ def linear_backward(g: Array, x: Array, w: Array, dx: Array | None, dw: Array | 
             np.matmul(x.T, g, out=dw)
     if db is not None:
         if accumulate_db:
-            db += g.sum(axis=0).reshape(db.shape)
+            db += g.sum(axis=0, dtype=np.float64).reshape(db.shape)
         else:
-            db[...] = g.sum(axis=0).reshape(db.shape)
+            db[...] = g.sum(axis=0, dtype=np.float64).reshape(db.shape)
     flush(dx, dw, db)

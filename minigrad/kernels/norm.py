@@ -10,6 +10,11 @@ from minigrad.kernels import kernel
 from minigrad.typing import Array
 
 
+def _sum_of_rows(x):
+    """x (m, c) -> (c,): of many float32, added one after the other, the digits would be lost."""
+    return x.sum(axis=0, dtype=np.float64).astype(x.dtype)
+
+
 @kernel("norm")
 def batch_norm(x: Array, gamma: Array | None, beta: Array | None, delta: float, relu: bool, y: Array, mean: Array,
                var: Array) -> None:
@@ -18,9 +23,9 @@ def batch_norm(x: Array, gamma: Array | None, beta: Array | None, delta: float, 
     x, y (m, c); the others (c,). With relu: y <- max(y, 0). The variance takes two passes: in float32
     E[x^2] - E[x]^2 is negative for a column with mean 1000.
     """
-    mean[...] = x.mean(axis=0)
+    mean[...] = x.mean(axis=0, dtype=np.float64)
     deviation = x - mean
-    var[...] = np.square(deviation).mean(axis=0)
+    var[...] = np.square(deviation).mean(axis=0, dtype=np.float64)
     y[...] = deviation * (gamma / np.sqrt(var + delta)) + beta
     if relu:
         np.maximum(y, 0, out=y)
@@ -40,7 +45,7 @@ def batch_norm_backward(g: Array, x: Array, gamma: Array | None, beta: Array | N
     xhat = (x - mean) * scale
     if relu:
         g = np.where((x - mean) * (gamma * scale) + beta <= 0, 0, g)
-    sum_g, sum_gx = g.sum(axis=0), (g * xhat).sum(axis=0)
+    sum_g, sum_gx = _sum_of_rows(g), _sum_of_rows(g * xhat)
     if dx is not None:
         dx[...] = gamma * scale * (g - sum_g / m - xhat * (sum_gx / m))
     if dgamma is not None:
@@ -74,6 +79,6 @@ def layer_norm_backward(g: Array, x: Array, gamma: Array | None, delta: float, d
         u = g * gamma
         dx[...] = scale * (u - u.mean(axis=1, keepdims=True) - xhat * (u * xhat).mean(axis=1, keepdims=True))
     if dgamma is not None:
-        dgamma[...] = (g * xhat).sum(axis=0) + (dgamma if add_gamma else 0)
+        dgamma[...] = _sum_of_rows(g * xhat) + (dgamma if add_gamma else 0)
     if dbeta is not None:
-        dbeta[...] = g.sum(axis=0) + (dbeta if add_beta else 0)
+        dbeta[...] = _sum_of_rows(g) + (dbeta if add_beta else 0)

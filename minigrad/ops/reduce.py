@@ -11,7 +11,7 @@ from typing import Never, Protocol
 import numpy as np
 
 from minigrad.arguments import number
-from minigrad.core import Tensor, data_of, primitive, shape_of
+from minigrad.core import Tensor, data_of, primitive, shape_of, summed
 from minigrad.ops.elementwise import abs, exp, floating, power, sqrt, where
 from minigrad.ops.other_names import unknown
 from minigrad.ops.shape import broadcast_to, distinct_axes, flip, is_number_along, one_axis, reshape, transpose
@@ -59,7 +59,7 @@ def _spread(g, x, axes):
 
 @primitive
 def _sum(x, axes, keepdims):
-    return np.add.reduce(x, axis=axes, keepdims=keepdims)
+    return summed(x, axes, keepdims)
 
 
 _sum.vjps(lambda g, y, x, axes, keepdims: _spread(g, x, axes), None, None)
@@ -189,7 +189,7 @@ def _logsumexp(x, axes, keepdims):
     top = np.maximum.reduce(x, axis=axes, keepdims=True)
     top = np.where(np.isfinite(top), top, 0).astype(x.dtype)
     with np.errstate(divide="ignore"):                  # a row of -inf alone gives -inf
-        y = np.log(np.add.reduce(np.exp(x - top), axis=axes, keepdims=True)) + top
+        y = np.log(summed(np.exp(x - top), axes, True)) + top
     return y if keepdims else y.reshape(_shape_without(x, axes))
 
 
@@ -217,7 +217,7 @@ def logsumexp(x: X, axis: Axes = None, keepdims: bool = False, **other: Never) -
 def _norm(x, axes, keepdims):
     top = np.maximum.reduce(np.abs(x), axis=axes, keepdims=True, initial=0)
     top = np.where((top > 0) & np.isfinite(top), top, 1).astype(x.dtype)    # scaled: no overflow in the squares
-    y = np.sqrt(np.add.reduce(np.square(x / top), axis=axes, keepdims=True)) * top
+    y = np.sqrt(summed(np.square(x / top), axes, True)) * top
     return y if keepdims else y.reshape(_shape_without(x, axes))
 
 

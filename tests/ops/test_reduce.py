@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from scipy import special
 
-from minigrad import ops
+from minigrad import nn, ops
 from minigrad.core import Tensor, grad, tensor
 
 x = np.random.default_rng(0).standard_normal((2, 3, 4))
@@ -187,3 +187,40 @@ def test_the_second_derivative_of_a_norm_at_zero_is_zero(order):
     np.testing.assert_array_equal(second[0], 0)
     if order == 2:                                               # (I - x x' / 25) (1, 2) / 5
         np.testing.assert_allclose(second[1], (np.array([1, 2]) - np.array([3, 4]) * 11 / 25) / 5, rtol=1e-14)
+
+
+@pytest.mark.parametrize("shape, axes", [
+    ((300_000, 3), (0,)), ((3, 100_001, 2), (1,)), ((70, 80, 90, 2), (0, 1, 2)),
+    ((100_000, 3, 3), (0, 2)), ((2570, 5), 0)])
+def test_long_sums_of_float32_keep_their_digits_along_every_axis(shape, axes):
+    """Row added to row, NumPy's sum of 300,000 rows of 0.1 is off by 1e-3, of a million by 1e-2."""
+    t = tensor(np.full(shape, 0.1, np.float32), requires_grad=True)
+    exact = t.data.astype(np.float64).sum(axis=axes)
+    count = t.size / exact.size
+    for keepdims in (False, True):
+        y = ops.sum(t, axes, keepdims)
+        assert y.dtype == np.float32 and y.shape == t.data.sum(axis=axes, keepdims=keepdims).shape
+        np.testing.assert_allclose(y.data.reshape(exact.shape), exact, rtol=1e-5)
+    np.testing.assert_allclose(ops.mean(t, axes).data, exact / count, rtol=1e-5)
+    np.testing.assert_allclose(ops.norm(t, axes).data, np.sqrt(exact * 0.1), rtol=1e-5)
+    np.testing.assert_allclose(ops.logsumexp(t, axes).data, 0.1 + np.log(count), rtol=1e-5)
+    if axes != 0:
+        backwards = tensor(t.data.T, requires_grad=True)                        # any layout
+        flipped = tuple(len(shape) - 1 - axis for axis in axes)
+        np.testing.assert_allclose(ops.sum(backwards, flipped).data, exact.T, rtol=1e-5)
+
+
+@pytest.mark.parametrize("layer, shape", [
+    (nn.Linear(2, 3, rng=0), (300_000, 2)), (nn.Conv2d(2, 3, 1, rng=0), (3, 300, 330, 2)),
+    (nn.Linear(2, 40, rng=0), (200_000, 2)), (nn.Conv2d(2, 40, 1, rng=0), (2, 300, 330, 2))],
+    ids=["linear", "conv2d", "linear with vectors", "conv2d with vectors"])
+def test_the_gradient_of_a_bias_keeps_its_digits_in_a_large_batch(layer, shape):
+    y = layer(Tensor(np.ones(shape, np.float32)))
+    g = np.full(y.shape, 0.1, np.float32)
+    exact = g.astype(np.float64).sum(axis=tuple(range(g.ndim - 1)))
+    for times in (1, 2):                                                        # stored, then added to
+        y.backward(g, retain_graph=True)
+        np.testing.assert_allclose(layer.b.grad, times * exact, rtol=1e-5)
+    b = tensor(np.zeros(y.shape[-1], np.float32), requires_grad=True)           # broadcasting undone by the engine
+    (Tensor(np.zeros(y.shape, np.float32)) + b).backward(g)
+    np.testing.assert_allclose(b.grad, exact, rtol=1e-5)
