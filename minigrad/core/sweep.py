@@ -61,7 +61,7 @@ def _refuse_changed(order, oldest, name):
             "(an optimizer's step, or p.data = ...); compute the result again before the backward")
 
 
-def _sweep(order, grads, targets, retain_graph=False, create_graph=False, places=None):
+def _sweep(order, grads, targets, retain_graph, create_graph=False, places=None):
     """Carry the gradients of some nodes, grads, back through `order`, the ops behind them.
 
     grads: {node: dJ/d(its result)}, arrays, or Tensors with create_graph; used up. targets None: leaves receive their
