@@ -85,8 +85,33 @@ static long long nanoseconds(void) {
     return t.tv_sec * 1000000000LL + t.tv_nsec;
 }
 
-/* Returns when *counter is no longer `value`: watches it for a while, then sleeps until it is roused. */
-static void await(Bed *bed, atomic_uint *counter, unsigned value) {
+/* Where helper `me` wakes: on a processor that the calling thread may use, but not on that which it is on, if there is
+   another. Left to itself the system wakes it there as often as not, behind the caller, who has done all the work
+   before it is seen, 4 ms later, that another processor idles. Once awake the helper may be moved, as the caller may.
+   Both hold the bed's lock. */
+#ifdef __linux__
+static cpu_set_t processors[MOST_THREADS]; /* that the caller may use */
+
+static void place(int me) {
+    const int here = sched_getcpu();
+    cpu_set_t others;
+    if (here < 0 || sched_getaffinity(0, sizeof others, &others)) return;
+    processors[me] = others;
+    if (CPU_COUNT(&others) > 1) CPU_CLR(here, &others);
+    pthread_setaffinity_np(thread_of[me], sizeof others, &others);
+}
+
+static void release(int me) {
+    if (CPU_COUNT(&processors[me])) pthread_setaffinity_np(pthread_self(), sizeof processors[me], &processors[me]);
+}
+#else
+static void place(int me) { (void)me; }
+static void release(int me) { (void)me; }
+#endif
+
+/* Returns when *counter is no longer `value`: thread `me` watches it for a while, then sleeps until it is roused. */
+static void await(int me, atomic_uint *counter, unsigned value) {
+    Bed *bed = &beds[me];
     for (const long long until = nanoseconds() + SPIN; nanoseconds() < until;)
         for (int i = 0; i < 16; i++) {
             if (atomic_load(counter) != value) return;
@@ -96,30 +121,16 @@ static void await(Bed *bed, atomic_uint *counter, unsigned value) {
     atomic_store(&bed->asleep, 1);
     while (atomic_load(counter) == value) pthread_cond_wait(&bed->changed, &bed->mutex);
     atomic_store(&bed->asleep, 0);
+    if (me > 0) release(me);
     pthread_mutex_unlock(&bed->mutex);
-}
-
-/* Helper `me` may use the processors that the calling thread may use, but not the one it is on, if there is another,
-   until it is roused again. Left to itself the system wakes it there as often as not, behind the caller, who has done
-   all the work before it is seen, 4 ms later, that another processor idles. */
-static void keep_apart(int me) {
-#ifdef __linux__
-    cpu_set_t processors;
-    const int here = sched_getcpu();
-    if (here < 0 || sched_getaffinity(0, sizeof processors, &processors)) return;
-    if (CPU_COUNT(&processors) > 1) CPU_CLR(here, &processors);
-    pthread_setaffinity_np(thread_of[me], sizeof processors, &processors);
-#else
-    (void)me;
-#endif
 }
 
 /* To be called after the counter has changed: either the sleeper has seen that, or it is seen to be asleep here. */
 static void rouse(int me) {
     Bed *bed = &beds[me];
     if (!atomic_load(&bed->asleep)) return;
-    if (me > 0) keep_apart(me);
     pthread_mutex_lock(&bed->mutex);
+    if (me > 0 && atomic_load(&bed->asleep)) place(me);
     pthread_cond_signal(&bed->changed);
     pthread_mutex_unlock(&bed->mutex);
 }
@@ -150,7 +161,7 @@ static void *helper(void *number) {
     for (;;) {
         const unsigned seen = atomic_load(&kernels_begun);
         if (me < atomic_load(&team_size) && me <= atomic_load(&most_helpers)) work_off(me);
-        await(&beds[me], &kernels_begun, seen);
+        await(me, &kernels_begun, seen);
     }
     return NULL;
 }
@@ -190,7 +201,9 @@ static void make_helpers(int wanted) {
             atomic_store(&most_helpers, helpers);
             break;
         }
-        keep_apart(me);
+        pthread_mutex_lock(&beds[me].mutex);
+        place(me);
+        pthread_mutex_unlock(&beds[me].mutex);
         helpers = me;
     }
     pthread_sigmask(SIG_SETMASK, &before, NULL);
@@ -217,7 +230,7 @@ static int mg_share(int threads, Work work, const void *context, ptrdiff_t parts
     atomic_fetch_add(&kernels_begun, 1);
     for (int i = 1; i < threads; i++) rouse(i);
     work_off(0);
-    for (unsigned left; (left = atomic_load(&unfinished)) > 0;) await(&beds[0], &unfinished, left);
+    for (unsigned left; (left = atomic_load(&unfinished)) > 0;) await(0, &unfinished, left);
     const int result = atomic_load(&failed) ? -1 : 0;
     atomic_store(&taken, 0);
     return result;
