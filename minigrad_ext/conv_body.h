@@ -240,8 +240,8 @@ static ptrdiff_t NAME(list_segments)(const Correlation *all, ptrdiff_t kj, ptrdi
 /* So many tiles of a row of windows have their segments listed at once: enough to write y in long rows. */
 #define STRIPS 16
 
-/* `rows` rows of `across` windows, in tiles of `high`, for all columns of y. Of the rows of w from `row` on they see
- * pixels through see.first to see.past - 1. t describes the tiles; a, c are where A and C begin. */
+/* One or two rows of `across` windows, in tiles of `high`, for all columns of y. Of the rows of w from `row` on they
+ * see pixels through see.first to see.past - 1. t describes the tiles; a, c are where A and C begin. */
 static void NAME(all_columns)(const Correlation *all, Tile t, const Strip *strips, Range see, ptrdiff_t rows,
                               ptrdiff_t across, ptrdiff_t high, const REAL *a, ptrdiff_t row, REAL *c) {
     const ptrdiff_t groups = all->v->groups, depth = all->w->depth, columns = all->w->columns, kw = all->w->kw;
@@ -253,14 +253,15 @@ static void NAME(all_columns)(const Correlation *all, Tile t, const Strip *strip
             t.rb = nv * LANES;
             t.b = all->packed + (g * padded + first) * k + row * kw * depth * t.rb;
             t.bias = all->bias ? all->bias + g * padded + first : NULL;
-            t.a = a + g * depth;
-            t.c = c + g * columns + first;
             for (ptrdiff_t j = 0, s = 0; j < across; j += high, s++) {
                 t.seg = strips[s].seg + see.first * strips[s].each;
                 t.past = strips[s].seg + see.past * strips[s].each;
-                NAME(tiles)[mg_least(across - j, high) - 1][rows - 1][nv - 1](&t);
-                t.a += high * t.ra;
-                t.c += high * t.rc;
+                const ptrdiff_t mr = mg_least(across - j, high), blocks = nv == 1 || 2 * mr <= MR ? rows : 1;
+                for (ptrdiff_t i = 0; i < rows; i += blocks) { /* both at once, where the registers hold them */
+                    t.a = a + g * depth + i * t.ja + j * t.ra;
+                    t.c = c + g * columns + first + i * t.jc + j * t.rc;
+                    NAME(tiles)[mr - 1][blocks - 1][nv - 1](&t);
+                }
             }
         }
 }
@@ -274,7 +275,6 @@ static void NAME(correlate_phase)(const Correlation *all, ptrdiff_t n, ptrdiff_t
     const ptrdiff_t period_h = all->period_h, period_w = all->period_w;
     const ptrdiff_t down = v->spread_h, step = v->spread_w, pitch = v->w * v->c, o = v->groups * columns;
     const ptrdiff_t windows = mg_ceil(v->ow - q, step), high = NAME(height)(mg_ceil(v->ow, step));
-    const ptrdiff_t together = columns <= LANES || 2 * high <= MR ? 2 : 1; /* rows of windows in one tile */
     const REAL *image = (const REAL *)v->images + n * v->h * pitch;
     REAL *y = (REAL *)v->windows + n * v->oh * v->ow * o;
     /* the first entry of w that may meet a pixel, how many rows there are from it on, and which pixel it meets in the
@@ -303,9 +303,9 @@ static void NAME(correlate_phase)(const Correlation *all, ptrdiff_t n, ptrdiff_t
         for (ptrdiff_t i = i0, r = row, rows; i < past; i += rows * down) {
             const Range here = see;
             const REAL *a = image + r * pitch + from * v->c;
-            rows = 0;
+            rows = 0; /* one, or two that see the same */
             do rows++, r += v->sh, see = within(r, apart, v->h, most);
-            while (rows < together && i + rows * down < past && see.first == here.first && see.past == here.past);
+            while (rows < 2 && i + rows * down < past && see.first == here.first && see.past == here.past);
             NAME(all_columns)(all, t, strips, here, rows, across, high, a, ki, y + (i * v->ow + q + j0 * step) * o);
             if (q > 0 || j0 > 0 || n + 1 == v->n) continue;
             for (ptrdiff_t p = i; p < i + rows * down; p += down)
