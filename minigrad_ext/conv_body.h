@@ -317,11 +317,12 @@ static void NAME(correlate_phase)(const Correlation *all, ptrdiff_t n, ptrdiff_t
 static int NAME(correlate_bands)(const void *context, ptrdiff_t first_band, ptrdiff_t past_band) {
     const Correlation *all = context;
     const Geometry *v = all->v;
-    const ptrdiff_t bands = all->bands, kw = all->w->kw, depth = all->w->depth;
-    const size_t list = (size_t)(all->w->kh * kw) * sizeof(Segment) + (size_t)(kw * depth) * sizeof(unsigned);
-    Segment *seg = v->team.scratch(1, STRIPS * list);
+    const ptrdiff_t bands = all->bands, most = all->w->kh * all->w->kw, wide = mg_ceil(v->ow, v->spread_w);
+    const ptrdiff_t strips = mg_least(STRIPS, mg_ceil(wide, NAME(height)(wide)));
+    const size_t list = (size_t)most * sizeof(Segment) + (size_t)(all->w->kw * all->w->depth) * sizeof(unsigned);
+    Segment *seg = v->team.scratch(1, (size_t)strips * list);
     if (!seg) return -1;
-    unsigned *seen = (unsigned *)(seg + STRIPS * all->w->kh * kw);
+    unsigned *seen = (unsigned *)(seg + strips * most);
     const uint64_t before = mg_flush_on();
     for (ptrdiff_t work = first_band; work < past_band; work++) {
         const ptrdiff_t n = work / bands, band = work % bands;
