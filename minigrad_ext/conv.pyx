@@ -58,7 +58,7 @@ cdef int describe(Gate *gate, Geometry *v, Weights *k, Py_buffer *x, Py_buffer *
     if c != depth * groups or o % groups:
         refuse(gate, "w", f"(kh, kw, {c} / {groups}, a multiple of {groups})", f"shape {(kh, kw, depth, o)}")
     shape4(gate, y, "y", n, oh, ow, o)
-    ph, pw = abs(top) + h + oh * sh + dh * kh, abs(left) + width + ow * sw + dw * kw         # no index is
+    ph, pw = abs(top) + h + oh * sh + dh * kh, abs(left) + width + ow * sw + dw * kw         # no index is larger
     if max(ph * pw * c, ph * pw * o, o * n * oh * ow) >= 1 << 58:
         refuse(gate, "windows", "such that the image with its border has less than 2**58 numbers", windows)
     v.n, v.h, v.w, v.c, v.groups = n, h, width, c, groups
