@@ -73,7 +73,7 @@ ROOMS = {
     "package": (["minigrad/*.py"],
                 ["tests/test_arguments.py", "tests/test_texts.py", "tests/test_notebook.py", "tests/test_packages.py",
                  "tests/test_imports.py", "tests/test_random.py", "tests/test_losses.py", "tests/test_files.py",
-                 "tests/test_pytorch.py"]),
+                 "tests/test_pytorch.py", "tests/figures"]),
 }
 SWAPS = {"+": "-", "-": "+", "*": "/", "/": "*", "//": "/", "%": "//", "@": "*", "**": "*", "<": "<=", "<=": "<",
          ">": ">=", ">=": ">", "==": "!=", "!=": "==", "is": "is not", "is not": "is", "in": "not in", "not in": "in",
