@@ -8,6 +8,7 @@ ends. Here the blocks freed last, no more than `keep` says, wait for the next ar
 import ctypes
 
 from cpython.buffer cimport PyBuffer_FillInfo
+from cpython.pycapsule cimport PyCapsule_GetPointer, PyCapsule_New
 from libc.stdint cimport uintptr_t
 
 cdef extern from "memory.h":
@@ -18,12 +19,18 @@ cdef extern from "memory.h":
     void memory_free(Memory block)
     void memory_limit(size_t limit)
     size_t kept_bytes, kept_limit
+    int LARGE
+    ctypedef struct Handler:
+        pass
+    Handler array_handler
 
 ctypedef int (*Track)(unsigned int domain, uintptr_t start, size_t size) noexcept
 ctypedef int (*Untrack)(unsigned int domain, uintptr_t start) noexcept
 
+ctypedef object (*SetHandler)(object)
+
 cdef enum:
-    LARGE = 262144               # bytes; malloc recycles what is smaller
+    SET_HANDLER = 304            # PyDataMem_SetHandler in NumPy's table of C functions
     DOMAIN = 389047              # of tracemalloc: arrays (NumPy's number)
 
 
@@ -33,6 +40,9 @@ def _address(name):
 
 
 cdef object _small, _large       # numpy.empty and numpy.ndarray
+cdef object ours = PyCapsule_New(&array_handler, "mem_handler", NULL)
+cdef SetHandler set_handler = NULL
+large = LARGE                    # bytes of an array from which on its memory is ours
 cdef Track track = <Track> <uintptr_t> _address("PyTraceMalloc_Track")
 cdef Untrack untrack = <Untrack> <uintptr_t> _address("PyTraceMalloc_Untrack")
 
@@ -77,6 +87,18 @@ def use(small, large):
     """Make arrays by small(shape, dtype) and large(shape, dtype, buffer): numpy.empty and numpy.ndarray."""
     global _small, _large
     _small, _large = small, large
+
+
+def hook(table):
+    """Have `reuse` work: table is NumPy's capsule of C functions."""
+    global set_handler
+    set_handler = <SetHandler> (<void **> PyCapsule_GetPointer(table, NULL))[SET_HANDLER]
+
+
+def reuse(handler=None):
+    """From now on NumPy makes the arrays of this thread (or task) by `handler`: None, by the functions of memory.h,
+    which use the memory of large ones again. Returns the handler before."""
+    return set_handler(ours if handler is None else handler)
 
 
 def keep(size_t limit):

@@ -16,7 +16,8 @@ ABOVE = MODELS | {"derivatives", "graph", "objective", "kernels", "data", "files
 # room -> the rooms of minigrad it may import, besides itself
 TABLE = {
     "arguments": set(), "notebook": set(), "texts": set(), "typing": {"core"},
-    "random": set(), "kernels": set(), "core": set(), "files": set(),
+    "random": set(), "kernels": set(), "files": set(),
+    "core": {"kernels"},                                   # kernels.reuse, for large results
     "data": {"files"} | BASE,                              # a broken file is the same FormatError everywhere
     "ops": {"core", "kernels"} | BASE,
     "derivatives": {"core", "ops", "nn.module"} | BASE,    # layer inputs are seen by observing modules

@@ -21,6 +21,7 @@ from numpy import ndarray
 
 from minigrad.core.context import mode, watch, watchers
 from minigrad.core.graph import Node, clock
+from minigrad.core.memory import LARGE, on_kept_memory
 from minigrad.core.tensor import Tensor
 from minigrad.typing import Array
 
@@ -130,7 +131,8 @@ def _of_one(op):
             if not isinstance(x, Tensor):
                 return forward(x)
             array, parent = x._data, x.node
-            return record(op, forward(array), (array,), None if parent is None else (parent,))
+            y = forward(array) if array.nbytes < LARGE else on_kept_memory(forward, array)
+            return record(op, y, (array,), None if parent is None else (parent,))
         except (ValueError, TypeError) as error:
             raise _named(op, error) from error.__cause__
     return call
@@ -148,14 +150,18 @@ def _of_two(op):
                 if isinstance(b, Tensor):
                     other = b._data
                     if (parent is not None or b.node is not None) and array.dtype is other.dtype:
-                        return record(op, forward(array, other), (array, other), (parent, b.node))
+                        large = array.nbytes >= LARGE or other.nbytes >= LARGE
+                        y = on_kept_memory(forward, array, other) if large else forward(array, other)
+                        return record(op, y, (array, other), (parent, b.node))
                 elif parent is not None and (b.__class__ is float or b.__class__ is int or op.rules[1:] == (None,) or (
                         b.__class__ is ndarray and b.dtype is array.dtype and b.flags.aligned)):
-                    return record(op, forward(array, b), (array, b), (parent, None))
+                    y = forward(array, b) if array.nbytes < LARGE else on_kept_memory(forward, array, b)
+                    return record(op, y, (array, b), (parent, None))
             elif not isinstance(b, Tensor):
                 return forward(a, b)
             elif b.node is not None and a.__class__ is ndarray and a.dtype is b._data.dtype and a.flags.aligned:
-                return record(op, forward(a, b._data), (a, b._data), (None, b.node))
+                y = forward(a, b._data) if a.nbytes < LARGE else on_kept_memory(forward, a, b._data)
+                return record(op, y, (a, b._data), (None, b.node))
             return general(op, (a, b))
         except (ValueError, TypeError) as error:
             raise _named(op, error) from error.__cause__
@@ -170,11 +176,12 @@ def general(op: Op, args: Sequence[Any]) -> Any:
     else:
         return op.forward(*args)
     rules = op.rules if op.rule_for_each is None else op.rules_for(args)
-    values, parents, tracked, dtype = [], [], False, None
+    values, parents, tracked, dtype, large = [], [], False, None, False
     for a, rule in zip(args, rules):
         parent = None
         if isinstance(a, Tensor):
             parent, a = a.node, a._data
+            large = large or a.nbytes >= LARGE
             tracked = tracked or parent is not None
             if rule is None or a.dtype is not (dtype or a.dtype):
                 break
@@ -188,7 +195,8 @@ def general(op: Op, args: Sequence[Any]) -> Any:
         values = [a._data if isinstance(a, Tensor) else a for a in args]
         parents = [a.node if isinstance(a, Tensor) else None for a in args]
         tracked = parents.count(None) < len(parents)
-    return record(op, op.forward(*values), values, parents if tracked else None)
+    y = on_kept_memory(op.forward, *values) if large and op.fused is None else op.forward(*values)
+    return record(op, y, values, parents if tracked else None)
 
 
 def record(op: Op, y: Any, values: Sequence[Any], parents: Sequence[Any] | None) -> Tensor:

@@ -4,7 +4,7 @@ from minigrad.core.graph cimport Node
 from minigrad.core.primitive cimport Op
 
 @cython.locals(node=Node, op=Op)
-cdef object _sweep(object order, dict grads, object targets, bint retain_graph, bint create_graph=*, object places=*)
+cpdef object _walk(object order, dict grads, object targets, bint retain_graph, bint create_graph, object places)
 @cython.locals(op=Op)
 cdef object _by_rules(Node node, object g, dict grads, object useful, bint create_graph)
 @cython.locals(op=Op)

@@ -10,6 +10,7 @@ from numpy import ndarray
 
 from minigrad.core.context import no_grad, watch, watchers
 from minigrad.core.graph import Node, behind, changes, freed, own
+from minigrad.core.memory import met, on_kept_memory
 from minigrad.core.tensor import Tensor, data_of, summed, wrap
 from minigrad.typing import Array, Shape, TensorLike, X
 
@@ -62,6 +63,13 @@ def _refuse_changed(order, oldest, name):
 
 
 def _sweep(order, grads, targets, retain_graph, create_graph=False, places=None):
+    """`_walk`, on kept memory where the graph may have large arrays."""
+    if met:
+        return on_kept_memory(_walk, order, grads, targets, retain_graph, create_graph, places)
+    return _walk(order, grads, targets, retain_graph, create_graph, places)
+
+
+def _walk(order, grads, targets, retain_graph, create_graph, places):
     """Carry the gradients of some nodes, grads, back through `order`, the ops behind them.
 
     grads: {node: dJ/d(its result)}, arrays, or Tensors with create_graph; used up. targets None: leaves receive their
