@@ -27,6 +27,7 @@ static void mg_allow_helpers(int most) { (void)most; }
 static int mg_helpers(void) { return 0; }
 static int mg_awake(void) { return 0; }
 static int mg_again(void) { return 0; }
+static void mg_allow_processor(int number) { (void)number; }
 
 #else
 
@@ -90,12 +91,13 @@ static long long nanoseconds(void) {
    before it is seen, 4 ms later, that another processor idles. Once awake the helper may be moved, as the caller may.
    Both hold the bed's lock. */
 #ifdef __linux__
-static cpu_set_t processors[MOST_THREADS]; /* that the caller may use */
+static cpu_set_t processors[MOST_THREADS]; /* that helpers may use; 0: all, where the caller's own do not tell */
+static int told;
 
 static void place(int me) {
     const int here = sched_getcpu();
-    cpu_set_t others;
-    if (here < 0 || sched_getaffinity(0, sizeof others, &others)) return;
+    cpu_set_t others = processors[0];
+    if (here < 0 || (!told && sched_getaffinity(0, sizeof others, &others))) return;
     processors[me] = others;
     if (CPU_COUNT(&others) > 1) CPU_CLR(here, &others);
     pthread_setaffinity_np(thread_of[me], sizeof others, &others);
@@ -104,9 +106,16 @@ static void place(int me) {
 static void release(int me) {
     if (CPU_COUNT(&processors[me])) pthread_setaffinity_np(pthread_self(), sizeof processors[me], &processors[me]);
 }
+
+/* Helpers may use this processor, whatever their caller may use. */
+static void mg_allow_processor(int number) {
+    told = 1;
+    if (number >= 0 && number < CPU_SETSIZE) CPU_SET(number, &processors[0]);
+}
 #else
 static void place(int me) { (void)me; }
 static void release(int me) { (void)me; }
+static void mg_allow_processor(int number) { (void)number; }
 #endif
 
 /* Returns when *counter is no longer `value`: thread `me` watches it for a while, then sleeps until it is roused. */

@@ -1,4 +1,5 @@
 """Threads and instruction set of the compiled kernels: what holds for all families at once."""
+import contextlib
 import os
 
 cdef extern from "simd.h" nogil:
@@ -12,6 +13,7 @@ cdef extern from "helpers.h" nogil:
     int mg_helpers()
     int mg_awake() noexcept
     int mg_again() noexcept
+    void mg_allow_processor(int number)
 
 cdef extern from "scratch.h" nogil:
     int mg_scratch_start()
@@ -133,8 +135,20 @@ cdef extern from *:
 
 
 def _processors():
-    """How many processors this process may run on."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """How many processors this process may run on; helpers are told which, where their callers' own do not tell.
+
+    Asked to bind threads, OpenMP's library binds the one that loads it to a single processor, for everybody. What the
+    process may use is then what this thread may now, and the process that began it.
+    """
+    if not hasattr(os, "sched_getaffinity"):
+        return os.cpu_count() or 1
+    mine = os.sched_getaffinity(0)
+    bind = [os.environ.get(name) for name in ("OMP_PROC_BIND", "OMP_PLACES", "GOMP_CPU_AFFINITY")]
+    if any(bind) and (bind[0] or "").lower() != "false":
+        with contextlib.suppress(OSError):                   # we may not ask of that process
+            for number in mine | os.sched_getaffinity(os.getppid()):
+                mg_allow_processor(number)
+    return len(mine)
 
 
 def _of_openmp(name):
@@ -163,7 +177,8 @@ def _start():
         raise ValueError(f"MINIGRAD_ISA={wish}: this machine and build have {', '.join(available())}")
     _isa = NAMES.index(wish)
     _limit = min(_of_openmp("OMP_THREAD_LIMIT") or MOST_THREADS, MOST_THREADS)
-    set_num_threads(_positive("MINIGRAD_NUM_THREADS", _of_openmp("OMP_NUM_THREADS") or _processors()))
+    processors = _processors()
+    set_num_threads(_positive("MINIGRAD_NUM_THREADS", _of_openmp("OMP_NUM_THREADS") or processors))
     _grain = _positive("MINIGRAD_THREAD_GRAIN", 3_000_000)
 
 

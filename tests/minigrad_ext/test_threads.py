@@ -255,6 +255,32 @@ def test_a_helper_may_use_the_processors_of_its_caller():
     assert script("processors", OPENBLAS_NUM_THREADS="1", MINIGRAD_THREAD_GRAIN="20000") == "follows"
 
 
+def bound():
+    """A library has bound the calling thread: may the helper still use all processors that the process had?"""
+    others = {int(task) for task in os.listdir("/proc/self/task")}
+    allowed = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(allowed)})
+    runtime.set_num_threads(2)
+    until = time.monotonic() + 10
+    while time.monotonic() < until:
+        elementwise.relu(np.ones(SPLIT, "f4"), np.zeros(SPLIT, "f4"))
+        time.sleep(0.02)
+        helper, = [int(task) for task in os.listdir("/proc/self/task") if int(task) not in others]
+        if os.sched_getaffinity(helper) == allowed:
+            return "all"
+    return f"{os.sched_getaffinity(helper)} of {allowed}"
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+def test_openmp_binds_its_own_threads_only():
+    """Told to, its library binds whoever loads it; the helper shared that processor, and two threads took twice as long
+    as one."""
+    settings = {"OPENBLAS_NUM_THREADS": "1", "MINIGRAD_THREAD_GRAIN": "20000"}
+    assert script("bound", OMP_PROC_BIND="true", **settings) == "all"
+    if len(os.sched_getaffinity(0)) > 1:                          # else its processors are those of the caller
+        assert script("processors", OMP_PROC_BIND="false", OMP_PLACES="{0},{1}", **settings) == "follows"
+
+
 def again():
     """Helpers after five products of 1.2 million multiply-adds 10 ms apart, and after some right behind each other."""
     runtime.set_num_threads(2)
@@ -322,7 +348,7 @@ def adam():
 if __name__ == "__main__":
     what, *more = sys.argv[1:]
     answer = {"bits": lambda: json.dumps(bits()), "adam": adam, "child": child, "limit": limit, "endless": endless,
-              "processors": processors, "again": again}
+              "processors": processors, "again": again, "bound": bound}
     result = answer[what](*more)
     if result is not None:
         print(result)
