@@ -24,6 +24,9 @@ static int NAME(pack_a)(const Product *g, ptrdiff_t m, ptrdiff_t panels) {
            && ((((g->ca != 1 && g->ra != 1) || apart % 4096 == 0) && panels >= 3) || (far && panels >= 2));
 }
 
+/* Do the tiles of m rows turn the columns of B themselves? */
+static int NAME(turns)(const Product *g, ptrdiff_t m) { return TURNS && m == TEN_ROWS && g->rb == 1 && g->cb != 1; }
+
 /* Is a matrix of so many entries one that no cache holds? */
 static int NAME(is_far)(ptrdiff_t rows, ptrdiff_t columns) {
     return (double)rows * (double)columns * sizeof(REAL) > FAR_BYTES;
@@ -40,6 +43,7 @@ static int NAME(pass)(const Product *g, ptrdiff_t i0, ptrdiff_t i1, ptrdiff_t j0
     const ptrdiff_t most = k < 32 ? 2 * TILE_ROWS : mg_least(MOST_ROWS, ROWS_BYTES / (k * (ptrdiff_t)sizeof(REAL)));
     const ptrdiff_t high = j1 - j0 <= wide ? m : most / TILE_ROWS * TILE_ROWS;
     const int packs_a = NAME(pack_a)(g, m, mg_ceil(j1 - j0, wide));
+    const int unpacked = NAME(turns)(g, m) && !packs_a;
     /* of a B that comes from memory few rows at a time are read, along their length, and the sums carried on */
     const ptrdiff_t piece = far && !packs_a ? FAR_ROWS : k;
     const ptrdiff_t packed = mg_least(piece, k) * ((direct || few ? PANEL : j1 - j0) + LANES);
@@ -72,14 +76,18 @@ static int NAME(pass)(const Product *g, ptrdiff_t i0, ptrdiff_t i1, ptrdiff_t j0
                 if (direct && t.nr > LANES) t.nr = t.nr / LANES * LANES; /* whole vectors; the rest is packed below */
                 t.b = (const REAL *)g->b + (p0 + p) * g->rb + j * g->cb;
                 t.rb = g->rb;
+                t.c = (REAL *)g->c + i * g->rc + j * g->cc;
+                t.bias = last && g->bias ? (const REAL *)g->bias + i * g->bi + j * g->bj : NULL;
+                if (unpacked && t.nr == 2 * LANES) {
+                    NAME(ten_turned)(&t, g->cb);
+                    continue;
+                }
                 if (!direct || t.nr % LANES) {
                     if (i == i0) NAME(pack)(t.k, t.nr, t.b, g->rb, g->cb, panel);
                     t.b = panel;
                     t.rb = mg_ceil(t.nr, LANES) * LANES;
                     if (high < m) panel += t.k * t.rb; /* other rows will meet it too */
                 }
-                t.c = (REAL *)g->c + i * g->rc + j * g->cc;
-                t.bias = last && g->bias ? (const REAL *)g->bias + i * g->bi + j * g->bj : NULL;
                 NAME(strip)(&t);
                 t.sums += m * mg_ceil(t.nr, LANES) * LANES;
             }
@@ -153,6 +161,7 @@ static double NAME(cost)(const Product *g) {
     const double m = (double)g->m, n = (double)g->n, k = (double)g->k;
     const double sums = m * k * (HALVES ? (double)mg_ceil(2 * g->n, LANES) / 2 : (double)mg_ceil(g->n, LANES));
     const double packing = NAME(lies_well)(g, g->m) ? 0
+                           : NAME(turns)(g, g->m)   ? 0.125 * k * n
                            : g->cb == 1             ? k * n / LANES * 2
                            : g->rb == 1             ? 0.375 * k * n
                                                     : k * n;
@@ -195,3 +204,4 @@ static int NAME(gemm)(const Product *given) {
 #undef TALL_ROWS
 #undef TEN_ROWS
 #undef HALVES
+#undef TURNS

@@ -156,6 +156,43 @@ MG_OUTSIDE void NAME(put_down)(const Strip *t, ptrdiff_t mr, const REAL *entry, 
         }
 }
 
+/* The end of a tile of mr rows and `wide` vectors: C <- [C +] its sums [+ bias]. */
+MG_INLINE void NAME(finish)(const int mr, const int wide, const Strip *t, const vec *sum, REAL *c, const REAL *bias) {
+    if (t->cc != 1 || (bias != NULL && t->bj != 1)) {
+        REAL entry[MOST_SUMS * LANES];
+        UNROLL
+        for (int i = 0; i < mr * wide; i++) STORE(entry + i * LANES, sum[i]);
+        NAME(put_down)(t, mr, entry, wide * LANES, c, bias);
+        return;
+    }
+    const ptrdiff_t some = t->nr - (wide - 1) * LANES; /* of the last vector */
+    if (some == LANES && !t->add && !bias) {
+        UNROLL
+        for (int i = 0; i < mr; i++) {
+            UNROLL
+            for (int v = 0; v < wide; v++) STORE(c + i * t->rc + v * LANES, sum[i * wide + v]);
+        }
+        return;
+    }
+    UNROLL
+    for (int i = 0; i < mr; i++) {
+        REAL *ci = c + i * t->rc;
+        UNROLL
+        for (int v = 0; v < wide; v++) {
+            vec x = sum[i * wide + v];
+            if (v < wide - 1 || some == LANES) {
+                if (t->add) x += LOAD(ci + v * LANES);
+                if (bias) x += LOAD(bias + v * LANES);
+                STORE(ci + v * LANES, x);
+            } else {
+                if (t->add) x += LOAD_SOME(ci + v * LANES, some);
+                if (bias) x += LOAD_SOME(bias + v * LANES, some);
+                STORE_SOME(ci + v * LANES, x, some);
+            }
+        }
+    }
+}
+
 /* One tile of mr rows and nv vectors, and half of one more if half is 1; the first nr columns of them exist. mr, nv and
    half are constants where this is inlined, so that the accumulators live in registers. fetch: ask for the same rows of
    the next panel. */
@@ -207,40 +244,50 @@ MG_INLINE void NAME(tile)(const int mr, const int nv, const int half, const int 
         for (int i = 0; i < mr * wide; i++) STORE(sums + i * LANES, sum[i]);
         return;
     }
-    if (t->cc != 1 || (bias != NULL && t->bj != 1)) {
-        REAL entry[MOST_SUMS * LANES];
-        UNROLL
-        for (int i = 0; i < mr * wide; i++) STORE(entry + i * LANES, sum[i]);
-        NAME(put_down)(t, mr, entry, wide * LANES, c, bias);
-        return;
-    }
-    const ptrdiff_t some = t->nr - (wide - 1) * LANES; /* of the last vector */
-    if (some == LANES && !t->add && !bias) {
-        UNROLL
-        for (int i = 0; i < mr; i++) {
-            UNROLL
-            for (int v = 0; v < wide; v++) STORE(c + i * t->rc + v * LANES, sum[i * wide + v]);
-        }
-        return;
-    }
+    NAME(finish)(mr, wide, t, sum, c, bias);
+}
+
+/* Ten rows and two vectors of columns of B that are contiguous, turned into rows in the registers: to pack them would
+   take half as long as the tile. Only AVX-512 has registers enough. */
+#if ISA == 2 && defined(MG_WEAVE)
+#define TURNS 1
+MG_OUTSIDE void NAME(ten_turned)(const Strip *t, ptrdiff_t cb) {
+    enum { mr = TEN_ROWS };
+    vec sum[MOST_SUMS];
+    const REAL *a = t->a, *below = a + mr / 2 * t->ra, *b = t->b;
+    ptrdiff_t p = 0;
     UNROLL
-    for (int i = 0; i < mr; i++) {
-        REAL *ci = c + i * t->rc;
+    for (int i = 0; i < 2 * mr; i++) sum[i] = (vec){0};
+    MG_FRESH(below);
+    for (; p + PART <= t->k; p += PART, b += PART) {
+        vec row[2][PART];
+        NAME(turn)(b, cb, LANES, row[0]);
+        NAME(turn)(b + LANES * cb, cb, LANES, row[1]);
         UNROLL
-        for (int v = 0; v < wide; v++) {
-            vec x = sum[i * wide + v];
-            if (v < wide - 1 || some == LANES) {
-                if (t->add) x += LOAD(ci + v * LANES);
-                if (bias) x += LOAD(bias + v * LANES);
-                STORE(ci + v * LANES, x);
-            } else {
-                if (t->add) x += LOAD_SOME(ci + v * LANES, some);
-                if (bias) x += LOAD_SOME(bias + v * LANES, some);
-                STORE_SOME(ci + v * LANES, x, some);
+        for (int q = 0; q < PART; q++, a += t->ca, below += t->ca) {
+            UNROLL
+            for (int i = 0; i < mr; i++) {
+                const REAL x = i < mr / 2 ? a[i * t->ra] : below[(i - mr / 2) * t->ra];
+                sum[2 * i] += x * row[0][q];
+                sum[2 * i + 1] += x * row[1][q];
             }
         }
     }
+    for (; p < t->k; p++, b++, a += t->ca) {
+        REAL entry[2 * LANES];
+        for (ptrdiff_t j = 0; j < 2 * LANES; j++) entry[j] = b[j * cb];
+        UNROLL
+        for (int i = 0; i < mr; i++) {
+            sum[2 * i] += a[i * t->ra] * LOAD(entry);
+            sum[2 * i + 1] += a[i * t->ra] * LOAD(entry + LANES);
+        }
+    }
+    NAME(finish)(mr, 2, t, sum, t->c, t->bias);
 }
+#else
+#define TURNS 0
+static void NAME(ten_turned)(const Strip *t, ptrdiff_t cb) { (void)t, (void)cb; }
+#endif
 
 /* From row i of A on, all tiles of one shape; returns the row behind them. A function for each shape: in one for all of
    them gcc takes registers from the loop of one shape for the others' addresses. */
@@ -316,6 +363,7 @@ static void NAME(strip)(const Strip *t) {
     }
 }
 /* clang-format on */
+
 #undef DO
 #undef ROWS
 #undef TALL

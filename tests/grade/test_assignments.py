@@ -220,7 +220,9 @@ def test_the_reference_tests_kill_every_mutant_and_pass_what_is_right(name):
 # repeated are made by the tape
 LIBRARY = {
     "01_op_and_rules": (["core/primitive.py", "ops/elementwise.py", "ops/reduce.py"],
-                        {"_spread": "spread", "_shape_with": "shape_with"}),
+                        {"_spread": "spread", "_shape_with": "shape_with",
+                         "summed(np.exp(x - top), axes, True)":          # np.add.reduce that keeps float32's digits
+                         "np.add.reduce(np.exp(x - top), axis=axes, keepdims=True)"}),
     "02_matmul": (["../examples/kernels/reordered.pyx", "../examples/kernels/blocked.pyx"],
                   {"DEEP": "deep", "WIDE": "wide"}, "task [12]"),
     "03_batch_norm": (["ops/norm.py", "nn/normalization.py"],
@@ -229,7 +231,8 @@ LIBRARY = {
                        "scale, beta = 1 /": "scale = 1 /", "scale, beta = gamma": "scale = gamma"}),
     "04_convolution": (["kernels/conv.py", "ops/conv.py"],
                        {"ki * dh": "ki", "kj * dw": "kj", "k, place, o in _taps": "k, place in taps",
-                        "_overlap": "overlap", "[..., o]": "", "[:, o]": "", "_conv2d": "conv2d"}),
+                        "_overlap": "overlap", "[..., o]": "", "[:, o]": "", "_conv2d": "conv2d",
+                        "(0, 1, 2), dtype=np.float64)": "(0, 1, 2))"}),
     "06_adaptive": (["optim/first_order/adaptive.py"], {}),
     "07_initializers": (["init/weights.py", "init/biases.py"], {"_smoothing(smoothing, ": "smoothing("}),
     "08_line_search_bfgs": (["optim/second_order/linesearch.py", "optim/second_order/quasi_newton.py"],
@@ -243,7 +246,8 @@ LIBRARY = {
     "09_cg_and_newton": (["optim/second_order/conjugate_gradient.py", "optim/second_order/newton.py"],
                          {"dot(r, z)": "dot(r, r)", "d = z + ": "d = r + ", "rz": "rr", "ahead = x": "x = x",
                           "self.coefficient": "coefficient", "self.d if": "d if", "self.reset": "reset",
-                          "self.n)": "len(g))", "g64": "g", "g.astype(np.float64)": "g", 'self.now("floor")': "floor"}),
+                          "self.n)": "len(g))", "g64": "g", "g.astype(np.float64)": "g", 'self.now("floor")': "floor",
+                         "d, damping = -solve": "d = -solve"}),
 }
 
 
