@@ -282,9 +282,9 @@ def test_openmp_binds_its_own_threads_only():
 
 
 def again():
-    """Helpers after five products of 1.2 million multiply-adds 10 ms apart, and after some right behind each other."""
+    """Helpers after five products of 12,000 multiply-adds 10 ms apart, and after some right behind each other."""
     runtime.set_num_threads(2)
-    a, b, out = np.ones((100, 120), "f4"), np.ones((120, 100), "f4"), np.empty((100, 100), "f4")
+    a, b, out = np.ones((24, 20), "f4"), np.ones((20, 25), "f4"), np.empty((24, 25), "f4")
     for _ in range(5):
         matmul.matmul(a, b, out)
         time.sleep(0.01)
@@ -298,7 +298,7 @@ def again():
 
 def test_the_second_of_two_products_makes_a_helper():
     """A thread is not worth waking for one product of 20 us, but for many of them."""
-    assert script("again", MINIGRAD_THREAD_GRAIN="3000000") == "0 1"
+    assert script("again", MINIGRAD_THREAD_GRAIN="30000") == "0 1"
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
