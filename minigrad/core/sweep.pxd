@@ -3,6 +3,7 @@ cimport cython
 from minigrad.core.graph cimport Node
 from minigrad.core.primitive cimport Op
 
+cdef object _sweep(object order, dict grads, object targets, bint retain_graph, bint create_graph=*, object places=*)
 @cython.locals(node=Node, op=Op)
 cpdef object _walk(object order, dict grads, object targets, bint retain_graph, bint create_graph, object places)
 @cython.locals(op=Op)
