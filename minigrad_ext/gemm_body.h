@@ -5,6 +5,12 @@
 #include "some.h"
 #include "columns.h"
 #include "tile.h"
+
+/* Is a matrix of so many entries one that no cache holds? */
+static int NAME(is_far)(ptrdiff_t rows, ptrdiff_t columns) {
+    return (double)rows * (double)columns * sizeof(REAL) > FAR_BYTES;
+}
+
 #include "vector.h"
 
 #define PANEL (TILE_VECTORS * LANES) /* columns of a panel */
@@ -26,11 +32,6 @@ static int NAME(pack_a)(const Product *g, ptrdiff_t m, ptrdiff_t panels) {
 
 /* Do the tiles of m rows turn the columns of B themselves? */
 static int NAME(turns)(const Product *g, ptrdiff_t m) { return TURNS && m == TEN_ROWS && g->rb == 1 && g->cb != 1; }
-
-/* Is a matrix of so many entries one that no cache holds? */
-static int NAME(is_far)(ptrdiff_t rows, ptrdiff_t columns) {
-    return (double)rows * (double)columns * sizeof(REAL) > FAR_BYTES;
-}
 
 /* One pass over rows [i0, i1) and columns [j0, j1) of C: entries p0 ... p0 + DEEP of k. 0, or -1: no memory. */
 static int NAME(pass)(const Product *g, ptrdiff_t i0, ptrdiff_t i1, ptrdiff_t j0, ptrdiff_t j1, ptrdiff_t p0) {
@@ -112,7 +113,7 @@ static int NAME(outer)(const Product *g, ptrdiff_t i0, ptrdiff_t i1, ptrdiff_t j
     REAL *c = (REAL *)g->c + j0, *copy = g->team.scratch(0, 2 * (size_t)n * sizeof(REAL));
     if (!copy) return -1;
     const REAL *b = NAME(in_a_row)(n, (const REAL *)g->b + j0 * g->cb, g->cb, copy);
-    if ((double)g->m * (double)g->n * sizeof(REAL) <= FAR_BYTES) {
+    if (!NAME(is_far)(g->m, g->n)) {
         for (ptrdiff_t i = i0; i < i1; i++) NAME(scaled)(n, a[i * ra], b, c + i * rc);
         return 0;
     }

@@ -148,7 +148,7 @@ MG_INLINE void NAME(across)(const int chains, const int vectors, const ptrdiff_t
 
 /* Rows i0 to i1 of c, where columns of A are contiguous. */
 static void NAME(columns_times)(const Product *g, const REAL *x, ptrdiff_t i0, ptrdiff_t i1) {
-    const int far = (double)g->m * (double)g->k * sizeof(REAL) > FAR_BYTES;
+    const int far = NAME(is_far)(g->m, g->k);
     REAL total[ACROSS * LANES];
     for (ptrdiff_t p = 0; p < g->k; p += SPAN) {
         const ptrdiff_t k = mg_least(SPAN, g->k - p);

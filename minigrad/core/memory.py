@@ -1,7 +1,7 @@
 """Large arrays that NumPy makes in an op or a rule lie where others have died.
 
 Fresh from the system every 4 KiB of them cost a page fault when they are first written: a step of
-(Z * 2 + 1).sum().backward() with 300,000 float32 took 1.5 ms, most of it that; on the memory of the step before 0.17.
+(Z * 2 + 1).sum().backward() with 300,000 float32 took 1.5 ms, most of it that; on the memory of the step before 0.19.
 """
 from __future__ import annotations
 
